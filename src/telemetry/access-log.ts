@@ -1,0 +1,40 @@
+import { type DestinationStream, destination, type Logger, pino } from 'pino'
+
+/** `on` buffers lines and writes many at once; `sync` blocks the event loop at each, for the experiment. */
+export const accessLogModes = ['off', 'on', 'sync'] as const
+export type AccessLogMode = (typeof accessLogModes)[number]
+
+/** Below the 16 KiB that pino's stream writes at once; it refuses a buffer that could not be written so. */
+const bufferBytes = 8 * 1024
+const flushPeriodMs = 1_000
+
+export interface AccessLine {
+  method: string
+  url: string
+  status: number
+  durationMs: number
+  /** null under `TELEMETRY=off`. */
+  cpuUs: number | null
+  traceId: string | undefined
+}
+
+export interface AccessLog {
+  write(line: AccessLine): void
+  /** Writes what is buffered; a killed process loses up to a second of lines, which is the trade. */
+  close(): void
+}
+
+/** Structured access lines on standard output; null for `off`. */
+export function createAccessLog(mode: AccessLogMode): AccessLog | null {
+  if (mode === 'off') return null
+  const stream = destination({ dest: 1, sync: mode === 'sync', minLength: mode === 'sync' ? 0 : bufferBytes })
+  const logger: Logger = pino({ base: null, messageKey: 'event' }, stream as DestinationStream)
+  const timer = setInterval(() => stream.flush(), flushPeriodMs).unref()
+  return {
+    write: line => logger.info(line, 'request'),
+    close: () => {
+      clearInterval(timer)
+      stream.flushSync()
+    },
+  }
+}

@@ -1,0 +1,319 @@
+/**
+ * The CPU ledger: what each request cost in CPU, under any concurrency.
+ *
+ * A thread runs one thing at a time. The ledger keeps the *account* for which it runs now, and at every
+ * boundary the code knows (request arrived, query result arrived, reply sent …) `enter` closes the running
+ * slice and opens the next. A request's CPU is the sum of its slices, so what ran for others in between,
+ * which `process.cpuUsage()` at start and end would charge to it, is not in it.
+ *
+ * Three corrections turn wall time into CPU time:
+ *
+ * - **Idle.** Between two callbacks the thread runs for nobody: the *gap*. It is there that the loop sleeps
+ *   in poll, so the growth of `nodeTiming.idleTime` is taken off the gap. What remains of a gap is known by
+ *   what ends it: a gap before a new request was HTTP parsing, one before a query's result was a socket
+ *   read of the database client.
+ * - **Preemption.** Slices are wall time, and the kernel may have run somebody else within one. At the end
+ *   of a *tick* the slices are compared with the CPU clock of this thread. A preemption lasts longer than
+ *   most slices, so a slice that took suspiciously long ends the tick, and what the clock misses is taken
+ *   off that slice, exactly. What shorter interruptions leave is spread over the tick's accounts by scaling
+ *   them down: exact in the sum, an average for the single request. Slices are never scaled up. (Scaling
+ *   alone is not enough: on two full cores it read 200 us of pure computing as 146, because the kernel
+ *   rather interrupts a slice that wakes others by writing to sockets than one that only computes.)
+ * - **Helper threads.** CPU of the process that is not this thread's (GC helpers, zlib, crypto, DNS) has
+ *   no slice; it goes to the bucket `helper_threads`.
+ *
+ * The clock: `process.threadCpuUsage()` alone moves in steps of a scheduler tick (4 ms), because the kernel
+ * refreshes a running thread's account only then. `process.cpuUsage()` makes it refresh the calling
+ * thread, so reading that first makes the second exact to 1 us: order matters in `#settle`.
+ *
+ * A garbage collection pause stays in the slice that it interrupted: the request that allocated the last
+ * drop pays for the sweep. The metric `v8js_gc_duration_seconds` counts the same time a second time, under
+ * its own name; nothing is subtracted anywhere.
+ *
+ * What it costs: a slice is one `performance.now()` (75 ns) and a gap one `idleTime` (45 ns) more, a tick
+ * about 1 us. `npm run lab -- run observability-price` measures it.
+ */
+
+export const buckets = ['http', 'pg_protocol', 'telemetry', 'helper_threads', 'startup', 'rest'] as const
+/**
+ * What belongs to no request. `http`: HTTP parsing and socket reads; `pg_protocol`: reads from database
+ * sockets and queries of nobody; `telemetry`: this ledger, span export, scrapes; `startup`: all before the
+ * ledger ran; `rest`: timers, the event loop itself, and what ran for requests whose client had gone.
+ */
+export type Bucket = (typeof buckets)[number]
+
+/**
+ * Slices are gathered until there is this much of them. A longer tick reads the CPU clocks less often, which
+ * is most of the ledger's price; it also blurs a preemption over more requests, and delays their figures.
+ */
+const shortestTickMs = 1
+/**
+ * A slice longer than this is held against the CPU clock by itself, which costs 1 us. Measured with every
+ * slice held against it, on two full cores: shorter ones missed 2 to 6 % of their time, longer ones half.
+ */
+const suspiciousSliceMs = 0.05
+
+/** One party that CPU can be charged to: a request, a batch of requests, or a bucket. */
+export class CpuAccount {
+  /** CPU of ended ticks, ms: scaled, final. */
+  settledMs = 0
+  /** Slices of the running tick, ms: wall time, not yet held against the CPU clock. */
+  tickMs = 0
+  /** The figure is final at the end of the tick. */
+  closed = false
+  /** `settled` has been called: whatever else runs for it is charged to a bucket. */
+  final = false
+  /** Already in the running tick's list. */
+  listed = false
+
+  /**
+   * Called once, at the end of the tick in which the account was closed, when its figure is final.
+   * @param _tooLate takes what came for an account after that.
+   */
+  settled(_tooLate: CpuAccount): void {}
+}
+
+/** What a batch cost for all of its members; at the end it is divided among them by weight. */
+export class SharedCpuAccount extends CpuAccount {
+  readonly #members: { account: CpuAccount; weight: number }[] = []
+  #totalWeight = 0
+
+  /** @param weight the member's part of the work, for example its rows. */
+  add(account: CpuAccount, weight: number): void {
+    this.#members.push({ account, weight })
+    this.#totalWeight += weight
+  }
+
+  override settled(tooLate: CpuAccount): void {
+    for (const { account, weight } of this.#members) {
+      charge(account.final ? tooLate : account, (this.settledMs * weight) / this.#totalWeight)
+    }
+  }
+}
+
+/** Totals since the process started, ms. `attributed` plus all buckets is `process`, but for rounding. */
+export interface CpuTotals {
+  processMs: number
+  /** What requests were charged, the running ones included. */
+  attributedMs: number
+  unattributedMs: Readonly<Record<Bucket, number>>
+  /** The same slices before scaling: how far they are from the CPU clock tells how far to trust them. */
+  unscaledMs: number
+}
+
+/** The boundary calls that instrumented code makes. {@link CpuLedger} keeps accounts; `noLedger` keeps none. */
+export interface Ledger {
+  readonly bucket: Readonly<Record<Bucket, CpuAccount>>
+  /** The account that the thread runs for now; undefined in a gap. */
+  readonly current: CpuAccount | undefined
+  /**
+   * The thread runs for `account` from here on (undefined: for nobody, a gap begins).
+   * @param gapOf who a gap that ends here is charged to.
+   * @returns the account it ran for until now, so that a nested run can restore it.
+   */
+  enter(account: CpuAccount | undefined, gapOf?: CpuAccount): CpuAccount | undefined
+  /** The account's last slice ends here. */
+  close(account: CpuAccount): void
+  /** The account's CPU so far, ms. Provisional: the running tick is not yet scaled. */
+  readMs(account: CpuAccount): number
+  /** Ends the running tick now and gives the totals. */
+  totals(): CpuTotals
+  /** Stops the clock; accounts keep their figures. */
+  stop(): void
+}
+
+/** Keeps accounts for the thread that creates it; a thread has one. */
+export class CpuLedger implements Ledger {
+  readonly bucket: Readonly<Record<Bucket, CpuAccount>>
+  current: CpuAccount | undefined = undefined
+
+  /** What the running tick has charged so far. */
+  readonly #listed: CpuAccount[] = []
+  #sliceStartMs = performance.now()
+  #idleMs = performance.nodeTiming.idleTime
+  #tickWallMs = 0
+  #unscaledMs = 0
+  #foldedMs = 0
+  #attributedMs = 0
+  #processUs = 0
+  #threadUs = 0
+  #stopped = false
+
+  constructor() {
+    this.bucket = Object.fromEntries(buckets.map(name => [name, new CpuAccount()])) as Record<
+      Bucket,
+      CpuAccount
+    >
+    this.#processUs = processCpuUs()
+    this.#threadUs = threadCpuUs()
+    this.bucket.startup.settledMs = this.#processUs / 1000
+    this.#foldedMs = this.bucket.startup.settledMs
+    this.#arm()
+  }
+
+  enter(account: CpuAccount | undefined, gapOf: CpuAccount = this.bucket.rest): CpuAccount | undefined {
+    const previous = this.current
+    if (previous !== account) this.#switchTo(account, gapOf)
+    return previous
+  }
+
+  close(account: CpuAccount): void {
+    if (account.closed) return
+    account.closed = true
+    this.#list(account)
+    if (this.current === account) this.enter(undefined)
+  }
+
+  readMs(account: CpuAccount): number {
+    const runningMs = this.current === account ? performance.now() - this.#sliceStartMs : 0
+    return account.settledMs + account.tickMs + runningMs
+  }
+
+  totals(): CpuTotals {
+    this.#endTick()
+    const unattributedMs = Object.fromEntries(
+      buckets.map(name => [name, this.bucket[name].settledMs]),
+    ) as Record<Bucket, number>
+    const bucketsMs = Object.values(unattributedMs).reduce((sum, ms) => sum + ms, 0)
+    // A total must not fall, be it by a rounding error: whoever reads counters takes that for a restart.
+    this.#attributedMs = Math.max(this.#attributedMs, this.#foldedMs - bucketsMs)
+    return {
+      processMs: this.#processUs / 1000,
+      attributedMs: this.#attributedMs,
+      unattributedMs,
+      unscaledMs: this.#unscaledMs,
+    }
+  }
+
+  stop(): void {
+    this.#stopped = true
+  }
+
+  #arm(): void {
+    // Unref'd: a referenced immediate would keep the loop from sleeping in poll.
+    if (!this.#stopped) setImmediate(this.#onImmediate).unref()
+  }
+
+  readonly #onImmediate = (): void => {
+    // Whatever was left open belongs to nobody from here on: the loop is about to poll again.
+    this.enter(undefined)
+    if (this.#tickWallMs >= shortestTickMs) this.#endTick()
+    this.#arm()
+  }
+
+  #switchTo(account: CpuAccount | undefined, gapOf: CpuAccount): void {
+    const { current } = this
+    const nowMs = performance.now()
+    let sliceMs = nowMs - this.#sliceStartMs
+    this.#sliceStartMs = nowMs
+    this.current = account
+    if (current === undefined) sliceMs -= this.#newIdleMs()
+    // The two clocks are read a few dozen nanoseconds apart.
+    if (sliceMs <= 0) return
+    const owner = current ?? gapOf
+    this.#list(owner)
+    owner.tickMs += sliceMs
+    this.#tickWallMs += sliceMs
+    if (sliceMs > suspiciousSliceMs) this.#settle(owner, sliceMs)
+  }
+
+  /** How long the loop has slept since this was last asked. */
+  #newIdleMs(): number {
+    const idleMs = performance.nodeTiming.idleTime
+    const newMs = idleMs - this.#idleMs
+    this.#idleMs = idleMs
+    return newMs
+  }
+
+  #list(account: CpuAccount): void {
+    if (account.listed) return
+    account.listed = true
+    this.#listed.push(account)
+  }
+
+  #endTick(): void {
+    const { bucket, current } = this
+    this.#switchTo(bucket.telemetry, bucket.rest)
+    this.#settle()
+    this.#switchTo(current, bucket.rest)
+  }
+
+  /**
+   * Holds the tick's slices against the CPU clock.
+   * @param suspect whose slice, of `suspectMs`, has just ended and is taken to hold what the clock misses:
+   * an interruption, or the loop's sleep where a callback had left its account open.
+   */
+  #settle(suspect?: CpuAccount, suspectMs = 0): void {
+    const { bucket } = this
+    const processUs = processCpuUs()
+    const threadUs = threadCpuUs()
+    const processMs = (processUs - this.#processUs) / 1000
+    const threadMs = Math.min((threadUs - this.#threadUs) / 1000, processMs)
+    this.#processUs = processUs
+    this.#threadUs = threadUs
+    this.#foldedMs += processMs
+
+    let slicesMs = this.#tickWallMs
+    this.#tickWallMs = 0
+    this.#unscaledMs += slicesMs
+    if (suspect !== undefined && slicesMs > threadMs) {
+      const notRunMs = Math.min(slicesMs - threadMs, suspectMs)
+      suspect.tickMs -= notRunMs
+      slicesMs -= notRunMs
+      // A sleep that has been taken off here must not be taken off the next gap again.
+      this.#newIdleMs()
+    }
+    const scale = slicesMs > threadMs ? threadMs / slicesMs : 1
+    charge(bucket.helper_threads, processMs - threadMs)
+    charge(bucket.rest, Math.max(0, threadMs - slicesMs * scale))
+
+    const listed = this.#listed.splice(0)
+    for (const account of listed) {
+      account.listed = false
+      charge(account.final ? bucket.rest : account, account.tickMs * scale)
+      account.tickMs = 0
+    }
+    // Batches first: their members' figures are not final before they got their share.
+    for (const account of listed) if (account instanceof SharedCpuAccount) finish(account, bucket.rest)
+    for (const account of listed) if (!(account instanceof SharedCpuAccount)) finish(account, bucket.rest)
+  }
+}
+
+function finish(account: CpuAccount, tooLate: CpuAccount): void {
+  if (!account.closed || account.final) return
+  account.final = true
+  account.settled(tooLate)
+}
+
+/** For `TELEMETRY=off`: every call a no-op, every figure zero. */
+export const noLedger: Ledger = {
+  bucket: Object.fromEntries(buckets.map(name => [name, new CpuAccount()])) as Record<Bucket, CpuAccount>,
+  current: undefined,
+  enter: () => undefined,
+  close: account => {
+    account.closed = true
+  },
+  readMs: () => 0,
+  totals: () => ({
+    processMs: processCpuUs() / 1000,
+    attributedMs: 0,
+    unattributedMs: Object.fromEntries(buckets.map(name => [name, 0])) as Record<Bucket, number>,
+    unscaledMs: 0,
+  }),
+  stop: () => {},
+}
+
+function charge(account: CpuAccount, ms: number): void {
+  account.settledMs += ms
+}
+
+function processCpuUs(): number {
+  const { user, system } = process.cpuUsage()
+  return user + system
+}
+
+/** Exact only right after {@link processCpuUs}; see the head of this file. */
+function threadCpuUs(): number {
+  const { user, system } = process.threadCpuUsage()
+  return user + system
+}

@@ -1,0 +1,185 @@
+import { context } from '@opentelemetry/api'
+import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
+import { metricNames } from './metric-names.ts'
+import { registerGauge } from './metrics.ts'
+import { RequestScope } from './request-scope.ts'
+import type { Series } from './series-histogram.ts'
+import type { Telemetry } from './telemetry.ts'
+import { endServerSpan, startServerSpan, traceparentOf } from './tracing.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** This request's CPU account and trace context; null under `TELEMETRY=off`. */
+    scope: RequestScope | null
+  }
+}
+
+/**
+ * Ties the ledger, the metrics and the traces to Fastify's life cycle; nothing else in `telemetry` knows
+ * Fastify. Call it before the routes are registered.
+ *
+ * The hooks are put on each route, so that its pattern and its metric series are found once, when the route
+ * is registered, and not at every request.
+ */
+export function instrument(app: FastifyInstance, telemetry: Telemetry): void {
+  app.decorateRequest('scope', null)
+  if (telemetry.level === 'off' && telemetry.accessLog === null) return
+
+  const active = { count: 0 }
+  if (telemetry.metrics !== null) {
+    registerGauge(
+      telemetry.metrics,
+      metricNames.activeRequests,
+      'Requests that have arrived and are not answered.',
+      () => active.count,
+    )
+  }
+  app.addHook('onRoute', route => {
+    const observed = new ObservedRoute(telemetry, active, String(route.method), route.url)
+    route.onRequest = [observed.begin, ...asArray(route.onRequest)]
+    if (/^(POST|PUT|PATCH)/.test(String(route.method))) {
+      route.preValidation = [observed.resumeAfterBody, ...asArray(route.preValidation)]
+    }
+  })
+  const unmatched = new Map<string, ObservedRoute>()
+  app.addHook('onRequest', (request, reply, done) => {
+    if (!request.is404) {
+      done()
+      return
+    }
+    const { method } = request
+    const observed = unmatched.get(method) ?? new ObservedRoute(telemetry, active, method, undefined)
+    unmatched.set(method, observed)
+    observed.begin(request, reply, done)
+  })
+}
+
+/** One route: where its requests begin, and the metric series they end in. */
+class ObservedRoute {
+  readonly #telemetry: Telemetry
+  readonly #active: { count: number }
+  readonly #method: string
+  readonly #route: string | undefined
+  readonly #durations = new Map<string, Series>()
+  readonly #cpu = new Map<string, Series>()
+
+  constructor(telemetry: Telemetry, active: { count: number }, method: string, route: string | undefined) {
+    this.#telemetry = telemetry
+    this.#active = active
+    this.#method = method
+    this.#route = route
+  }
+
+  /**
+   * Opens the account, charging what lies behind to HTTP parsing. It closes when the response has been
+   * handed to the kernel (`finish`), or with its connection (`close`) when the client went away first.
+   */
+  readonly begin = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void => {
+    const { ledger, sampler } = this.#telemetry
+    const decision = sampler?.(request.headers['traceparent'] as string | undefined)
+    const traced = decision && startServerSpan(this.#describe(request), decision.parent !== null)
+    const scope = new RequestScope({
+      ledger,
+      whenSettled: this.#observeCpu,
+      span: traced?.span,
+      context: traced?.context,
+    })
+    if (this.#telemetry.level !== 'off') request.scope = scope
+    ledger.enter(scope, ledger.bucket.http)
+    this.#active.count += 1
+    const end = () => this.#end(scope, request, reply)
+    reply.raw.on('finish', end)
+    reply.raw.on('close', end)
+    if (traced === undefined) {
+      done()
+    } else {
+      reply.header('traceparent', traceparentOf(traced.span))
+      context.with(traced.context, done)
+    }
+  }
+
+  /**
+   * A body may arrive in later packets, and others ran meanwhile. Reading and parsing it was for this
+   * request, so the gap that ends here is its own.
+   */
+  readonly resumeAfterBody = (
+    request: FastifyRequest,
+    _reply: FastifyReply,
+    done: HookHandlerDoneFunction,
+  ): void => {
+    const { scope } = request
+    if (scope !== null) this.#telemetry.ledger.enter(scope, scope)
+    done()
+  }
+
+  #end(scope: RequestScope, request: FastifyRequest, reply: FastifyReply): void {
+    if (scope.closed) return
+    const { ledger, metrics, accessLog } = this.#telemetry
+    // Many responses of one batch finish one after the other: what lies behind was this one's.
+    ledger.enter(scope, scope)
+    this.#active.count -= 1
+    const wasAnswered = reply.raw.writableFinished
+    const status = wasAnswered ? reply.statusCode : 0
+    // The convention: a status as the error's type where the answer was an error, a word where there was none.
+    const errorType = wasAnswered ? (status >= 500 ? String(status) : '') : 'client_disconnected'
+    if (metrics !== null) {
+      this.#durationSeries(metrics, status, errorType).observe(
+        (performance.now() - scope.arrivedMs) / 1000,
+        scope.traceId,
+      )
+    }
+    if (scope.span !== undefined) endServerSpan(scope.span, status, scope.cpuS(), errorType)
+    if (accessLog !== null) {
+      accessLog.write({
+        method: request.method,
+        url: request.url,
+        status,
+        durationMs: performance.now() - scope.arrivedMs,
+        cpuUs: request.scope === null ? null : Math.round(scope.cpuS() * 1e6),
+        traceId: scope.traceId,
+      })
+    }
+    ledger.close(scope)
+  }
+
+  readonly #observeCpu = (scope: RequestScope): void => {
+    const { metrics } = this.#telemetry
+    if (metrics === null) return
+    let series = this.#cpu.get(scope.insertStrategy)
+    if (series === undefined) {
+      series = metrics.requestCpu.series(this.#method, this.#route ?? '', scope.insertStrategy)
+      this.#cpu.set(scope.insertStrategy, series)
+    }
+    series.observe(scope.settledMs / 1000, scope.traceId)
+  }
+
+  #durationSeries(metrics: NonNullable<Telemetry['metrics']>, status: number, errorType: string): Series {
+    const key = errorType === '' ? String(status) : errorType
+    let series = this.#durations.get(key)
+    if (series === undefined) {
+      series = metrics.requestDuration.series(
+        this.#method,
+        this.#route ?? '',
+        status === 0 ? '' : String(status),
+        errorType,
+      )
+      this.#durations.set(key, series)
+    }
+    return series
+  }
+
+  #describe(request: FastifyRequest) {
+    return {
+      method: this.#method,
+      route: this.#route,
+      path: request.url.split('?', 1)[0] ?? request.url,
+      httpVersion: request.raw.httpVersion,
+      clientAddress: request.raw.socket.remoteAddress,
+      headers: request.headers,
+    }
+  }
+}
+
+function asArray<T>(hooks: T | T[] | undefined): T[] {
+  return hooks === undefined ? [] : Array.isArray(hooks) ? hooks : [hooks]
+}

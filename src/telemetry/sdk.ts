@@ -1,0 +1,32 @@
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto'
+import { PgInstrumentation } from '@opentelemetry/instrumentation-pg'
+import { NodeSDK } from '@opentelemetry/sdk-node'
+import { AlwaysOnSampler } from '@opentelemetry/sdk-trace-base'
+import { SpanPipeline } from './span-pipeline.ts'
+
+/**
+ * Starts the OpenTelemetry SDK. Endpoint, headers, service name and resource come from the `OTEL_*`
+ * variables of the specification. The SDK's sampler is always on because the decision has been made before
+ * it is asked: see `edge-sampler.ts`.
+ */
+export function startSdk(): SpanPipeline {
+  const pipeline = new SpanPipeline(new OTLPTraceExporter(), {
+    maxQueueSize: Number(process.env['OTEL_BSP_MAX_QUEUE_SIZE'] ?? 8192),
+    maxExportBatchSize: Number(process.env['OTEL_BSP_MAX_EXPORT_BATCH_SIZE'] ?? 512),
+    scheduledDelayMillis: Number(process.env['OTEL_BSP_SCHEDULE_DELAY'] ?? 1000),
+  })
+  process.env['OTEL_SERVICE_NAME'] ??= 'insertlab'
+  // A batch span links every sampled request that it carried, and there may be more than the SDK's 128.
+  process.env['OTEL_SPAN_LINK_COUNT_LIMIT'] ??= '1000'
+  new NodeSDK({
+    sampler: new AlwaysOnSampler(),
+    spanProcessors: [pipeline],
+    metricReaders: [],
+    logRecordProcessors: [],
+    instrumentations: [
+      // A query without a sampled request above it makes no span; a new connection is nobody's query.
+      new PgInstrumentation({ requireParentSpan: true, ignoreConnectSpans: true }),
+    ],
+  }).start()
+  return pipeline
+}
