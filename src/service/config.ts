@@ -1,0 +1,141 @@
+import { availableParallelism } from 'node:os'
+import { envSchema } from 'env-schema'
+import { type Static, Type } from 'typebox'
+import { accessLogModes } from '../telemetry/access-log.ts'
+import { samplerNames } from '../telemetry/edge-sampler.ts'
+import { telemetryLevels } from '../telemetry/level.ts'
+import { StartError } from './errors.ts'
+import { insertStrategyNames } from './store/inserts/insert-strategy.ts'
+
+/**
+ * The service's environment. This file is its only reader (the OpenTelemetry SDK reads the rest of `OTEL_*`
+ * and `pg` the rest of `PG*`, as their own documents have it). A `description` completes "Set NAME to …".
+ */
+const Environment = Type.Object({
+  DATABASE_URL: Type.Optional(
+    Type.String({
+      pattern: '^postgres(ql)?://',
+      description: 'a URL such as postgres://user:password@host:5432/db',
+    }),
+  ),
+  HOST: Type.String({ default: '127.0.0.1', description: 'the address to listen on' }),
+  PORT: wholeNumber(0, 65_535, 8000),
+  ADMIN_HOST: Type.String({ default: '127.0.0.1', description: 'the address of the admin port' }),
+  ADMIN_PORT: wholeNumber(0, 65_535, 9464),
+  WORKERS: Type.String({
+    default: '1',
+    pattern: '^(auto|[1-9][0-9]{0,2})$',
+    description: 'auto or a whole number from 1 to 999',
+  }),
+  ACCESS_LOG: oneOf(accessLogModes, 'off'),
+  CONNECTION_MODE: oneOf(['pool', 'per-request'], 'pool'),
+  POOL_SIZE: wholeNumber(1, 10_000, 20),
+  PIPELINE_CONNECTIONS: wholeNumber(1, 100, 8),
+  INSERT_STRATEGY: oneOf(insertStrategyNames, 'batched'),
+  SYNCHRONOUS_COMMIT: oneOf(['on', 'off', 'local', 'remote_write', 'remote_apply'], 'on'),
+  QUEUE_LIMIT: wholeNumber(1, 10_000_000, 10_000),
+  REQUEST_DEADLINE_MS: wholeNumber(100, 600_000, 10_000),
+  SHUTDOWN_GRACE_MS: wholeNumber(0, 600_000, 10_000),
+  TELEMETRY: oneOf(telemetryLevels, 'full'),
+  LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'info'),
+  OTEL_TRACES_SAMPLER: oneOf(samplerNames, 'parentbased_traceidratio'),
+  OTEL_TRACES_SAMPLER_ARG: Type.Number({
+    minimum: 0,
+    maximum: 1,
+    default: 0.01,
+    description: 'a share from 0 to 1',
+  }),
+})
+
+/** What the service is told to do; units in the names. */
+export interface Config {
+  /** undefined: `pg` reads `PGHOST`, `PGUSER` … itself. */
+  readonly databaseUrl: string | undefined
+  readonly host: string
+  readonly port: number
+  readonly adminHost: string
+  /** Worker i of several listens on `adminPort + i`, the supervisor on `adminPort`. */
+  readonly adminPort: number
+  readonly workers: number
+  readonly accessLog: (typeof accessLogModes)[number]
+  readonly connectionMode: 'pool' | 'per-request'
+  readonly poolSize: number
+  /** Connections of the strategy `pipelined`, beside the pool. */
+  readonly pipelineConnections: number
+  readonly insertStrategy: (typeof insertStrategyNames)[number]
+  readonly synchronousCommit: Static<typeof Environment>['SYNCHRONOUS_COMMIT']
+  /** Requests that may wait for a connection, and rows for a batch, before more are refused. */
+  readonly queueLimit: number
+  readonly requestDeadlineMs: number
+  readonly shutdownGraceMs: number
+  readonly telemetry: (typeof telemetryLevels)[number]
+  readonly logLevel: Static<typeof Environment>['LOG_LEVEL']
+  readonly sampler: (typeof samplerNames)[number]
+  readonly samplerRatio: number
+}
+
+/**
+ * @param environment `process.env`; a variable that is set to nothing, or to blanks, counts as not set.
+ * @throws {StartError} one line that names the first wrong variable, its value and what it takes.
+ */
+export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
+  const data = Object.fromEntries(Object.entries(environment).filter(([, value]) => value?.trim()))
+  const env = validate(data)
+  return {
+    databaseUrl: env.DATABASE_URL,
+    host: env.HOST,
+    port: env.PORT,
+    adminHost: env.ADMIN_HOST,
+    adminPort: env.ADMIN_PORT,
+    workers: env.WORKERS === 'auto' ? availableParallelism() : Number(env.WORKERS),
+    accessLog: env.ACCESS_LOG,
+    connectionMode: env.CONNECTION_MODE,
+    poolSize: env.POOL_SIZE,
+    pipelineConnections: env.PIPELINE_CONNECTIONS,
+    insertStrategy: env.INSERT_STRATEGY,
+    synchronousCommit: env.SYNCHRONOUS_COMMIT,
+    queueLimit: env.QUEUE_LIMIT,
+    requestDeadlineMs: env.REQUEST_DEADLINE_MS,
+    shutdownGraceMs: env.SHUTDOWN_GRACE_MS,
+    telemetry: env.TELEMETRY,
+    logLevel: env.LOG_LEVEL,
+    sampler: env.OTEL_TRACES_SAMPLER,
+    samplerRatio: env.OTEL_TRACES_SAMPLER_ARG,
+  }
+}
+
+function validate(data: Record<string, string | undefined>): Static<typeof Environment> {
+  try {
+    return envSchema<Static<typeof Environment>>({ schema: Environment, data, env: false })
+  } catch (error) {
+    throw new StartError(complaint(error, data), { cause: error })
+  }
+}
+
+function complaint(error: unknown, data: Record<string, string | undefined>): string {
+  const { errors = [] } = error as { errors?: { instancePath: string }[] }
+  const name = errors[0]?.instancePath.slice(1) as keyof typeof Environment.properties | undefined
+  if (name === undefined || !(name in Environment.properties)) return String(error)
+  const { description } = Environment.properties[name] as unknown as { description: string }
+  // A connection URL holds a password.
+  const value = name === 'DATABASE_URL' ? 'what it is' : JSON.stringify(data[name])
+  return `${name} cannot be ${value}. Set ${name} to ${description}.`
+}
+
+function wholeNumber(minimum: number, maximum: number, fallback: number) {
+  return Type.Integer({
+    minimum,
+    maximum,
+    default: fallback,
+    description: `a whole number from ${minimum} to ${maximum}`,
+  })
+}
+
+function oneOf<const T extends string>(values: readonly T[], fallback: T) {
+  return Type.Unsafe<T>({
+    type: 'string',
+    enum: values,
+    default: fallback,
+    description: `one of ${values.join(', ')}`,
+  })
+}

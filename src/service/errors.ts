@@ -1,0 +1,52 @@
+/**
+ * Everything this service refuses or fails at: a stable code for programs, a status and a title for people.
+ * An answer is RFC 9457 problem+json; `problem.ts` writes it.
+ */
+export const problems = {
+  validation_failed: { status: 400, title: 'The request does not fit the schema' },
+  body_malformed: { status: 400, title: 'The body cannot be parsed' },
+  http_malformed: { status: 400, title: 'What was sent is not HTTP' },
+  url_malformed: { status: 400, title: 'The URL cannot be parsed' },
+  text_not_storable: { status: 400, title: 'The text holds characters that PostgreSQL cannot store' },
+  cursor_invalid: { status: 400, title: 'The cursor is not one that this service gave out' },
+  line_invalid: { status: 400, title: 'A line of the stream cannot be stored' },
+  not_found: { status: 404, title: 'There is nothing here' },
+  method_not_allowed: { status: 405, title: 'The resource does not take this method' },
+  request_timeout: { status: 408, title: 'The request did not arrive in time' },
+  body_too_large: { status: 413, title: 'The body is larger than this service takes' },
+  media_type_unsupported: { status: 415, title: 'The body’s media type is not supported' },
+  headers_too_large: { status: 431, title: 'The headers are larger than this service takes' },
+  overloaded: { status: 503, title: 'More work is waiting than this service lets wait' },
+  deadline_exceeded: { status: 503, title: 'The request’s turn did not come in time; nothing was stored' },
+  database_unavailable: { status: 503, title: 'The database cannot be reached; nothing was stored' },
+  outcome_unknown: {
+    status: 503,
+    title: 'The database connection was lost before it confirmed: the rows may or may not be stored',
+  },
+  not_ready: { status: 503, title: 'The service does not take requests now' },
+  client_gone: { status: 499, title: 'The client left before its rows were sent; nothing was stored' },
+  internal: { status: 500, title: 'The service failed' },
+} as const satisfies Record<string, { status: number; title: string }>
+
+export type ProblemCode = keyof typeof problems
+
+/** An error whose answer is known. `detail` is for the caller to read: no secrets, no row contents. */
+export class ServiceError extends Error {
+  readonly code: ProblemCode
+  readonly status: number
+  /** When it is worth trying again; only for 503. */
+  readonly retryAfterS: number | undefined
+
+  constructor(code: ProblemCode, detail: string, options: { cause?: unknown; retryAfterS?: number } = {}) {
+    super(detail, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = 'ServiceError'
+    this.code = code
+    this.status = problems[code].status
+    this.retryAfterS = options.retryAfterS ?? (this.status === 503 ? 1 : undefined)
+  }
+}
+
+/** What stops the start: one line that says what is wrong and what to do. */
+export class StartError extends Error {
+  override readonly name = 'StartError'
+}

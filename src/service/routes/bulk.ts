@@ -1,0 +1,34 @@
+import { Readable } from 'node:stream'
+import { type FastifyPluginCallbackTypebox, Type } from '@fastify/type-provider-typebox'
+import { ServiceError } from '../errors.ts'
+import type { Texts } from '../store/texts.ts'
+import { problemAnswers } from './problem-schema.ts'
+
+const schema = {
+  summary: 'Stores a stream of texts',
+  description:
+    'NDJSON, one `{"text": …}` a line, of any length. All of it is stored or nothing: a bad line is answered with its number.',
+  tags: ['texts'],
+  // Any value: what a line must be is checked as it comes by.
+  body: {
+    content: { 'application/x-ndjson': { schema: Type.Unknown({ description: '`{"text": …}` a line.' }) } },
+  },
+  response: { 201: Type.Object({ count: Type.Integer() }), ...problemAnswers(400, 408, 415, 503) },
+}
+
+export const bulkRoutes: FastifyPluginCallbackTypebox<{ texts: Texts }> = (app, { texts }, done) => {
+  app.removeAllContentTypeParsers()
+  // The stream itself is the body: it is never held in memory, so no limit is needed.
+  app.addContentTypeParser(['application/x-ndjson', 'application/ndjson'], (_request, payload, parsed) => {
+    parsed(null, payload)
+  })
+  app.post('/texts/bulk', { schema, bodyLimit: Number.MAX_SAFE_INTEGER }, async (request, reply) => {
+    // Without a media type there is no body either.
+    if (!(request.body instanceof Readable)) {
+      throw new ServiceError('media_type_unsupported', 'send application/x-ndjson')
+    }
+    const count = await texts.copyLines(request.body)
+    return reply.code(201).send({ count })
+  })
+  done()
+}

@@ -1,0 +1,15 @@
+import { type FastifyPluginCallbackTypebox, Type } from '@fastify/type-provider-typebox'
+
+const schema = {
+  summary: 'The cheapest answer',
+  description: 'What HTTP, routing and serialising cost without any work behind them.',
+  tags: ['lab'],
+  response: { 200: Type.Object({ ping: Type.Literal('pong') }) },
+}
+
+export const pingRoutes: FastifyPluginCallbackTypebox = (app, _options, done) => {
+  app.get('/ping/', { schema }, (_request, reply) => {
+    reply.send({ ping: 'pong' })
+  })
+  done()
+}

@@ -1,0 +1,119 @@
+import { type FastifyPluginCallbackTypebox, Type } from '@fastify/type-provider-typebox'
+import { ServiceError } from '../errors.ts'
+import { fail } from '../problem.ts'
+import type { Task, Tasks } from '../store/tasks.ts'
+import { problemAnswers } from './problem-schema.ts'
+import { assertStorable } from './text-guard.ts'
+
+const Title = Type.String({ minLength: 1, maxLength: 200 })
+const TaskSchema = Type.Object({
+  id: Type.Integer(),
+  title: Type.String(),
+  done: Type.Boolean(),
+  createdAt: Type.String({ format: 'date-time' }),
+})
+const Id = Type.Object({ id: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }) })
+const tags = ['tasks']
+
+/** The tasks API of the second report. */
+export const taskRoutes: FastifyPluginCallbackTypebox<{ tasks: Tasks }> = (app, { tasks }, done) => {
+  app.get(
+    '/tasks/',
+    {
+      schema: {
+        summary: 'A page of tasks, in the order of their ids',
+        tags,
+        querystring: Type.Object({
+          after: Type.Optional(Type.String({ description: 'The `next` of the page before.' })),
+          limit: Type.Integer({ minimum: 1, maximum: 100, default: 25 }),
+        }),
+        response: {
+          200: Type.Object({
+            items: Type.Array(TaskSchema),
+            next: Type.Union([Type.String(), Type.Null()]),
+          }),
+          ...problemAnswers(400, 503),
+        },
+      },
+    },
+    request => tasks.list(request.query.after, request.query.limit),
+  )
+
+  app.post(
+    '/tasks/',
+    {
+      schema: {
+        summary: 'Creates a task',
+        tags,
+        body: Type.Object({ title: Title }, { additionalProperties: false }),
+        response: { 201: TaskSchema, ...problemAnswers(400, 413, 415, 503) },
+      },
+    },
+    (request, reply) => {
+      const { title } = request.body
+      assertStorable(title, 'title')
+      tasks.create(
+        title,
+        (error, task) => {
+          if (error !== null) fail(reply, error)
+          else reply.code(201).send(task as Task)
+        },
+        () => reply.raw.destroyed,
+      )
+    },
+  )
+
+  app.get(
+    '/tasks/:id',
+    {
+      schema: {
+        summary: 'One task',
+        tags,
+        params: Id,
+        response: { 200: TaskSchema, ...problemAnswers(400, 404, 503) },
+      },
+    },
+    async request => found(await tasks.find(request.params.id), request.params.id),
+  )
+
+  app.put(
+    '/tasks/:id',
+    {
+      schema: {
+        summary: 'Replaces a task',
+        tags,
+        params: Id,
+        body: Type.Object({ title: Title, done: Type.Boolean() }, { additionalProperties: false }),
+        response: { 200: TaskSchema, ...problemAnswers(400, 404, 413, 415, 503) },
+      },
+    },
+    async request => {
+      const { title, done: isDone } = request.body
+      assertStorable(title, 'title')
+      return found(await tasks.update(request.params.id, title, isDone), request.params.id)
+    },
+  )
+
+  app.delete(
+    '/tasks/:id',
+    {
+      schema: {
+        summary: 'Removes a task',
+        tags,
+        params: Id,
+        response: { 204: Type.Null(), ...problemAnswers(400, 404, 503) },
+      },
+    },
+    async (request, reply) => {
+      if (!(await tasks.remove(request.params.id))) found(null, request.params.id)
+      return reply.code(204).send(null)
+    },
+  )
+
+  done()
+}
+
+function found(task: Task | null, id: number): Task {
+  if (task === null) throw new ServiceError('not_found', `there is no task ${id}`)
+  return task
+}

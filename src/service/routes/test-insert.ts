@@ -1,0 +1,61 @@
+import { type FastifyPluginCallbackTypebox, Type } from '@fastify/type-provider-typebox'
+import { fail } from '../problem.ts'
+import { insertStrategyNames } from '../store/inserts/insert-strategy.ts'
+import type { Texts } from '../store/texts.ts'
+import { problemAnswers } from './problem-schema.ts'
+
+const text = 'a row of the insert test'
+
+const schema = {
+  summary: 'Inserts rows and tells what that cost',
+  description:
+    '`duration` is wall time. `cpu_duration` is this request’s own CPU up to the answer, from the ledger; the histogram at the admin port has the final figure. `cpu_duration_naive` is what `process.cpuUsage()` at start and end would have said: wrong as soon as requests overlap. All in seconds.',
+  tags: ['lab'],
+  querystring: Type.Object({
+    rows: Type.Integer({ minimum: 1, maximum: 1000, default: 1 }),
+    strategy: Type.Optional(Type.Enum([...insertStrategyNames])),
+    naive: Type.Optional(Type.Integer({ minimum: 0, maximum: 1 })),
+  }),
+  response: {
+    200: Type.Object({
+      id: Type.Integer(),
+      duration: Type.Number(),
+      cpu_duration: Type.Union([Type.Number(), Type.Null()]),
+      ids: Type.Optional(Type.Array(Type.Integer())),
+      cpu_duration_naive: Type.Optional(Type.Number()),
+    }),
+    ...problemAnswers(400, 503),
+  },
+}
+
+/** `GET /test-insert`: the endpoint of the first report, with what it wanted to know. */
+export const testInsertRoutes: FastifyPluginCallbackTypebox<{ texts: Texts }> = (app, { texts }, done) => {
+  app.get('/test-insert', { schema }, (request, reply) => {
+    const startMs = performance.now()
+    const { rows, strategy, naive } = request.query
+    const processCpuAtStart = naive === 1 ? process.cpuUsage() : undefined
+    texts.insert(
+      new Array<string>(rows).fill(text),
+      (error, ids) => {
+        if (error !== null) {
+          fail(reply, error)
+          return
+        }
+        reply.send({
+          id: ids[0] as number,
+          duration: (performance.now() - startMs) / 1000,
+          cpu_duration: request.scope === null ? null : request.scope.cpuS(),
+          ...(rows > 1 && { ids: [...ids] }),
+          ...(processCpuAtStart && { cpu_duration_naive: cpuSince(processCpuAtStart) }),
+        })
+      },
+      { strategy, isCancelled: () => reply.raw.destroyed },
+    )
+  })
+  done()
+}
+
+function cpuSince(start: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(start)
+  return (user + system) / 1e6
+}

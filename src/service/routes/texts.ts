@@ -1,0 +1,29 @@
+import { type FastifyPluginCallbackTypebox, Type } from '@fastify/type-provider-typebox'
+import { fail } from '../problem.ts'
+import type { Texts } from '../store/texts.ts'
+import { problemAnswers } from './problem-schema.ts'
+import { assertStorable } from './text-guard.ts'
+
+const schema = {
+  summary: 'Stores a text',
+  description: 'Answered after the row is durable.',
+  tags: ['texts'],
+  body: Type.Object({ text: Type.String() }, { additionalProperties: false }),
+  response: { 201: Type.Object({ id: Type.Integer() }), ...problemAnswers(400, 413, 415, 503) },
+}
+
+export const textRoutes: FastifyPluginCallbackTypebox<{ texts: Texts }> = (app, { texts }, done) => {
+  app.post('/texts', { schema }, (request, reply) => {
+    const { text } = request.body
+    assertStorable(text, 'text')
+    texts.insert(
+      [text],
+      (error, ids) => {
+        if (error !== null) fail(reply, error)
+        else reply.code(201).send({ id: ids[0] as number })
+      },
+      { isCancelled: () => reply.raw.destroyed },
+    )
+  })
+  done()
+}

@@ -1,0 +1,13 @@
+import type { Connections } from '../connections.ts'
+import type { InsertStrategy } from './insert-strategy.ts'
+import { sequentialInserts } from './sequential.ts'
+
+const insert = 'INSERT INTO simple_text (text) VALUES ($1) RETURNING id'
+
+/**
+ * `single`: an unnamed statement, as most code sends it. PostgreSQL parses and plans it anew each time,
+ * which buys nothing but works behind every proxy.
+ */
+export function createSingle(connections: Connections): InsertStrategy {
+  return sequentialInserts(connections, text => ({ text: insert, values: [text] }))
+}

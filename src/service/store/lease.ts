@@ -1,0 +1,145 @@
+import { type Duplex, finished, type Writable } from 'node:stream'
+import type pg from 'pg'
+import { from as copyFrom } from 'pg-copy-streams'
+import type { CpuAccount } from '../../telemetry/cpu-ledger.ts'
+import type { Telemetry } from '../../telemetry/telemetry.ts'
+import type { ServiceError } from '../errors.ts'
+import { isConnectionLost, toServiceError } from './database-errors.ts'
+
+/** A statement; one with a `name` is parsed once per connection. */
+export interface Statement {
+  name?: string
+  text: string
+  values?: readonly unknown[]
+  /** Its success makes rows durable, so a connection lost while it runs leaves their fate unknown. */
+  commits?: boolean
+}
+
+/** Rows come as arrays, which cost less than objects. */
+export type Row = readonly unknown[]
+
+/**
+ * One connection in the hands of one request or batch.
+ *
+ * This is where the CPU ledger crosses the database client: the client's socket events arrive in nobody's
+ * name, so the lease knows whom it works for, and what is read from the socket is charged to them.
+ */
+export class Lease {
+  readonly client: pg.Client
+  readonly #telemetry: Telemetry
+  readonly #giveBack: (lease: Lease) => void
+  readonly #acquiredMs = performance.now()
+  #account: CpuAccount | undefined
+  #pendingSinceMs: number | null = null
+  #isBroken = false
+
+  constructor(
+    client: pg.Client,
+    options: {
+      telemetry: Telemetry
+      account: CpuAccount | undefined
+      /** Called once, by `release`. */
+      giveBack: (lease: Lease) => void
+    },
+  ) {
+    this.client = client
+    this.#telemetry = options.telemetry
+    this.#giveBack = options.giveBack
+    this.chargeTo(options.account)
+  }
+
+  /** The connection works for `account` from here on: a batch hands it to the next without giving it back. */
+  chargeTo(account: CpuAccount | undefined): void {
+    this.#account = account
+    owners.set(this.client, account)
+  }
+
+  /** Sends a statement; its error, if any, is a {@link ServiceError}. */
+  query(statement: Statement, done: (error: ServiceError | null, rows: readonly Row[]) => void): void {
+    const sentMs = performance.now()
+    this.#pendingSinceMs = sentMs
+    this.client.query({ ...statement, rowMode: 'array' } as pg.QueryArrayConfig, (error, result) => {
+      this.#pendingSinceMs = null
+      // Whoever reads the socket is in the account already, unless the connection was lost or ended.
+      this.#telemetry.resume(this.#account, () => {
+        const known = error ? this.#failure(error, statement.commits === true) : null
+        this.#telemetry.metrics?.queryDuration
+          .series(operationOf(statement.text), known === null ? '' : known.code)
+          .observe((performance.now() - sentMs) / 1000)
+        done(known, known === null ? result.rows : [])
+      })
+    })
+    // The request waits now.
+    this.#telemetry.ledger.enter(undefined)
+  }
+
+  /**
+   * Opens a COPY. What is written to the stream goes to PostgreSQL as fast as it takes it: the stream's
+   * back-pressure is the server's. Destroying the stream takes everything back. It may last as long as its
+   * sender takes.
+   * @param sql `COPY … FROM STDIN` in text format.
+   * @param done when the rows are durable, or with the reason why none of them is.
+   */
+  copy(sql: string, done: (error: ServiceError | null) => void): Writable {
+    const stream = this.client.query(copyFrom(sql))
+    finished(stream, error => {
+      this.#telemetry.resume(this.#account, () => {
+        done(error ? this.#failure(error, stream.writableEnded) : null)
+      })
+    })
+    return stream
+  }
+
+  /** When the statement that runs was sent, on the clock of `performance.now()`; null where none runs. */
+  get pendingSinceMs(): number | null {
+    return this.#pendingSinceMs
+  }
+
+  /** Of no further use: it will be closed and not lent again. */
+  get isBroken(): boolean {
+    return this.#isBroken
+  }
+
+  release(): void {
+    const { metrics } = this.#telemetry
+    metrics?.connectionUse.series().observe((performance.now() - this.#acquiredMs) / 1000)
+    owners.set(this.client, undefined)
+    this.#giveBack(this)
+  }
+
+  /** Releases it as broken, because its state is not known. */
+  discard(): void {
+    this.#isBroken = true
+    this.release()
+  }
+
+  /** Cuts a connection whose server does not answer any more; what waits on it fails. */
+  cut(): void {
+    socketOf(this.client).destroy()
+  }
+
+  #failure(error: Error, mayBeDurable: boolean): ServiceError {
+    const known = toServiceError(error, { mayBeDurable })
+    this.#isBroken ||= isConnectionLost(known)
+    return known
+  }
+}
+
+/** Whom each open connection works for. */
+const owners = new WeakMap<pg.Client, CpuAccount | undefined>()
+
+/** Charges what the client reads from its socket to whom it works for, and else to the protocol. */
+export function watchSocket(client: pg.Client, { ledger }: Telemetry): void {
+  const { pg_protocol: protocol } = ledger.bucket
+  socketOf(client).prependListener('data', () => ledger.enter(owners.get(client) ?? protocol, protocol))
+}
+
+/** The client has no public way to its socket. */
+export function socketOf(client: pg.Client): Duplex {
+  return (client as unknown as { connection: { stream: Duplex } }).connection.stream
+}
+
+function operationOf(text: string): string {
+  const end = text.indexOf(' ')
+  return end < 0 ? text : text.slice(0, end)
+}
