@@ -1,0 +1,181 @@
+/**
+ * Where a request's CPU goes, by layer: a sampled V8 profile, each sample charged to the layer of the function
+ * that it found running (self time), idle and the profiler's own cost left out.
+ *
+ * A function's layer is its file's: `node:…` is Node's own JavaScript, a package is known by its folder in
+ * `node_modules`. Four kinds of time have no file of their own:
+ *
+ * - **Socket writes** are native functions (`writeUtf8String`, `writev` …) that Node's streams call. Their time
+ *   is the kernel's: one system call each, in which a loopback connection's whole way to the receiver is
+ *   walked and the receiver is woken. They are charged to the kernel, apart by who wrote: `pg` sends queries,
+ *   anybody else answers requests.
+ * - **Other functions without a file**, native or compiled at run time (`Buffer.byteLength`, a validator that
+ *   ajv or fast-json-stringify made), do the work of whoever calls them: the caller's layer.
+ * - **Clocks** (`process.cpuUsage`, `performance.now`) are the price of whoever reads them, here nearly always
+ *   telemetry, though Node's own files stand in between.
+ * - **Native code with no JavaScript above it.** While the event loop polls, V8 calls the thread idle, and libuv
+ *   does its reads and Node its HTTP parsing in just that phase. A profile cannot tell this work from sleep.
+ *   The kernel can: what the main thread ran beyond the samples with a stack is the layer `receiving`, and so is `(program)`,
+ *   what little native code V8 does see.
+ */
+import { type Call, type CpuProfile, callTree } from './call-tree.ts'
+
+export const layers = [
+  'kernel: sending queries',
+  'kernel: sending answers',
+  'kernel: receiving, HTTP parser',
+  'node core',
+  'fastify',
+  'pg',
+  'service',
+  'telemetry',
+  'garbage collector',
+  'other code',
+  'helper threads',
+] as const
+/** `receiving` is the native part of the event loop: polling, socket reads, HTTP parsing. */
+export type Layer = (typeof layers)[number]
+
+/** A call with the layer that its own time is charged to; null where it is nobody's: sleep, or the profiler. */
+export interface LayeredCall {
+  readonly name: string
+  /** Where a reader finds it: its package, `node`, or its file below `src`; empty for what has no file. */
+  readonly place: string
+  /** Node's own JavaScript. */
+  readonly isNode: boolean
+  readonly layer: Layer | null
+  readonly self: number
+  readonly callees: readonly LayeredCall[]
+}
+
+/** The call tree of profiles of the same work, with the layer of every call. */
+export function layeredCalls(profiles: readonly CpuProfile[]): LayeredCall {
+  return layered(callTree(profiles), { layer: null, asker: null })
+}
+
+/** What a callee inherits. */
+interface Caller {
+  readonly layer: Layer | null
+  /** Layer of the nearest caller that is not Node's own: on whose behalf Node works. */
+  readonly asker: Layer | null
+}
+
+function layered(call: Call, caller: Caller): LayeredCall {
+  const module = moduleOf(call.url)
+  const layer = layerOf(call, module, caller)
+  const isAsker = module !== 'node' && module !== ''
+  const asCaller = { layer, asker: isAsker ? layer : caller.asker }
+  return {
+    ...{ name: call.name, layer, self: call.self, isNode: module === 'node' },
+    place: module.startsWith('src/') ? call.url.slice(call.url.lastIndexOf(module) + 4) : module,
+    callees: [...call.callees.values()].map(callee => layered(callee, asCaller)),
+  }
+}
+
+function layerOf({ name, url }: Call, module: string, caller: Caller): Layer | null {
+  if (name === '(root)' || name === '(idle)' || url === 'node:inspector') return null
+  if (name === '(garbage collector)') return 'garbage collector'
+  if (name === '(program)') return 'kernel: receiving, HTTP parser'
+  if (module === '') {
+    if (socketWrite.test(name))
+      return caller.asker === 'pg' ? 'kernel: sending queries' : 'kernel: sending answers'
+    return caller.layer ?? 'kernel: receiving, HTTP parser'
+  }
+  if (module !== 'node') return layerOfModule(module)
+  return clock.test(url) ? (caller.asker ?? 'node core') : 'node core'
+}
+
+const socketWrite = /^write(?:v|Buffer|\w+String)$/
+const clock = /^node:internal\/(?:process\/per_thread|perf\/)/
+
+/** `pg-protocol`, `@fastify/swagger`, `node`, `src/service`; empty for a function without a file. */
+function moduleOf(url: string): string {
+  if (url.startsWith('node:')) return 'node'
+  const inPackage = /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url)?.[1]
+  return inPackage ?? /.*\/(src\/[^/]+)\//.exec(url)?.[1] ?? url
+}
+
+function layerOfModule(module: string): Layer {
+  return layerOfModules.find(({ modules }) => modules.test(module))?.layer ?? 'other code'
+}
+
+const layerOfModules: readonly { layer: Layer; modules: RegExp }[] = [
+  { layer: 'service', modules: /^src\/service$/ },
+  { layer: 'telemetry', modules: /^(?:src\/telemetry|@opentelemetry\/.*|prom-client|pino|sonic-boom)$/ },
+  { layer: 'pg', modules: /^(?:pg|pg-.*|postgres-(?:array|bytea|date|interval)|pgpass|split2)$/ },
+  {
+    layer: 'fastify',
+    modules:
+      /^(?:fastify|@fastify\/.*|find-my-way|avvio|light-my-request|fast-json-stringify|json-schema-ref-resolver|ajv|ajv-formats|fast-uri|fast-querystring|fast-decode-uri-component|fast-deep-equal|secure-json-parse|process-warning|reusify|fastq|toad-cache|rfdc|ret|safe-regex2|abstract-logging)$/,
+  },
+]
+
+/** The main thread's time between two instants within a profile, as the kernel counts it. */
+export interface ThreadTime {
+  readonly elapsedUs: number
+  readonly ranUs: number
+  /** Ready to run, without a core. */
+  readonly waitedUs: number
+}
+
+export interface LayerShares {
+  /** Each layer's share of the main thread's CPU; together 1. */
+  readonly shares: ReadonlyMap<Layer, number>
+  /**
+   * CPU that the profile saw in functions over what the main thread ran, unscaled; null without the kernel's
+   * word. Below 1 by what `receiving` is; above 1 the two contradict each other.
+   */
+  readonly agreement: number | null
+}
+
+/**
+ * Folds a profile taken under a steady load; null where it saw nothing but sleep.
+ *
+ * The sampler ticks while the thread runs or sleeps, and not while it waits for a core (a tick that fell due
+ * then is taken when it goes on), so one sample stands for `(elapsed - waited) / samples` of CPU or sleep. The
+ * sampler is a thread too: on a host without a free core it comes late, mostly while this one runs, and then
+ * `receiving` reads high and `agreement` low. Known work (1 ms a request, computing) was read 2 to 4 % high on a
+ * host with a core to spare; with twice as many runnable threads as cores, inserts agreed to 0.78 to 0.90.
+ *
+ * @param time of the thread; null where the system does not tell. Then `receiving` is only the little that V8
+ * itself calls native code, and the other layers' shares are too large by the rest of it.
+ */
+export function foldLayers(calls: LayeredCall, time: ThreadTime | null): LayerShares | null {
+  const samples = new Map<Layer, number>()
+  const ticks = count(calls, samples)
+  const seen = [...samples.values()].reduce((sum, one) => sum + one, 0)
+  if (seen === 0) return null
+  const usPerSample = time === null ? null : (time.elapsedUs - time.waitedUs) / ticks
+  const ran = time === null || usPerSample === null ? seen : Math.max(seen, time.ranUs / usPerSample)
+  const receiving = 'kernel: receiving, HTTP parser'
+  samples.set(receiving, (samples.get(receiving) ?? 0) + ran - seen)
+  return {
+    shares: new Map([...samples].map(([layer, amount]) => [layer, amount / ran])),
+    agreement: time === null || usPerSample === null ? null : (seen * usPerSample) / time.ranUs,
+  }
+}
+
+/** Adds each layer's samples; gives the number of all, sleep included and the profiler's own left out. */
+function count(call: LayeredCall, samples: Map<Layer, number>): number {
+  if (call.isNode && call.layer === null) return 0
+  if (call.layer !== null && call.self > 0)
+    samples.set(call.layer, (samples.get(call.layer) ?? 0) + call.self)
+  return call.callees.reduce((sum, callee) => sum + count(callee, samples), call.self)
+}
+
+/**
+ * A request's CPU by layer, us; the sum is `apiUs`.
+ *
+ * @param apiUs CPU of the process a request, measured from outside while nothing was profiled
+ * @param helperThreadsUs the part of it that helper threads took (garbage collector's, libuv's), of which a
+ * profile of the main thread shows nothing; null where that is unknown, and then it hides in all layers
+ */
+export function layersPerRequestUs(
+  { shares }: LayerShares,
+  apiUs: number,
+  helperThreadsUs: number | null,
+): Map<Layer, number> {
+  const mainUs = apiUs - (helperThreadsUs ?? 0)
+  const amounts = new Map([...shares].map(([layer, share]) => [layer, share * mainUs]))
+  return helperThreadsUs === null ? amounts : amounts.set('helper threads', helperThreadsUs)
+}

@@ -1,0 +1,96 @@
+import type { Figure, Sample } from '../results.ts'
+import { inverse, mapFigure } from './figures.ts'
+
+export type Resource = 'api' | 'database' | 'generator' | 'host'
+
+/** What one request asks of a resource, and the throughput at which that resource is full. */
+export interface Demand {
+  readonly resource: Resource
+  /** Service demand D = U/X (utilisation law, Denning & Buzen 1978), in microseconds of CPU a request. */
+  readonly demandUs: Figure
+  /** How many cores the resource can use at most. */
+  readonly cores: number
+  /** Cores in use over cores it can use, 0 … 1. */
+  readonly utilisation: Figure
+  /** Bottleneck law: X <= cores / D. */
+  readonly ceilingPerS: Figure
+}
+
+export interface Machine {
+  readonly cores: number
+}
+
+/**
+ * The demands of a sample on everything whose CPU could be read, the one with the lowest ceiling first.
+ *
+ * An API worker runs JavaScript on one thread, so a worker is one core; its helper threads make the demand
+ * read a little high and the ceiling a little low. PostgreSQL and k6 may use every core, autocannon one.
+ * The host they share is full at `cores / sum of their demands`: the work of others on it is no demand of a
+ * request, so its own CPU is asked only where one of the three could not be read.
+ */
+export function demandsOf(sample: Sample, machine: Machine): Demand[] {
+  const { utilisation, throughputPerS, load } = sample
+  const generatorCores = load.generator === 'autocannon' ? 1 : machine.cores
+  const together = total([utilisation.api, utilisation.database, utilisation.generator]) ?? utilisation.host
+  const host = demand('host', together, throughputPerS, machine.cores)
+  return [
+    demand('api', utilisation.api, throughputPerS, Math.min(workersOf(sample), machine.cores)),
+    demand('database', utilisation.database, throughputPerS, machine.cores),
+    demand('generator', utilisation.generator, throughputPerS, generatorCores),
+    host !== null && utilisation.host !== null
+      ? { ...host, utilisation: mapFigure(utilisation.host, busy => busy / machine.cores) }
+      : null,
+  ]
+    .filter(one => one !== null)
+    .sort((a, b) => a.ceilingPerS.median - b.ceilingPerS.median)
+}
+
+/** Worker processes of the API: the knob `workers`, 1 where the step does not set it. */
+export function workersOf({ knobs }: Sample): number {
+  const workers = Number(knobs['workers'] ?? 1)
+  return Number.isInteger(workers) && workers > 0 ? workers : 1
+}
+
+function demand(
+  resource: Resource,
+  busy: Figure | null,
+  throughputPerS: Figure,
+  cores: number,
+): Demand | null {
+  if (busy === null || busy.median <= 0 || throughputPerS.low <= 0) return null
+  const demandUs = paired(busy, throughputPerS, (u, x) => (u / x) * 1e6)
+  return {
+    resource,
+    demandUs,
+    cores,
+    utilisation: mapFigure(busy, used => used / cores),
+    ceilingPerS: inverse(demandUs, cores * 1e6),
+  }
+}
+
+/**
+ * A quotient's figure from two figures of the same repeats. More work a second comes with more cores in
+ * use, so low goes with low; crossing them would claim a spread that no repeat showed.
+ */
+function paired(a: Figure, b: Figure, of: (a: number, b: number) => number): Figure {
+  const ends = [of(a.low, b.low), of(a.high, b.high), of(a.median, b.median)]
+  return {
+    median: of(a.median, b.median),
+    low: Math.min(...ends),
+    high: Math.max(...ends),
+    repeats: Math.min(a.repeats, b.repeats),
+  }
+}
+
+/** The sum of figures; null where one of them is missing. */
+function total(figures: readonly (Figure | null)[]): Figure | null {
+  const known = figures.filter(figure => figure !== null)
+  if (known.length < figures.length) return null
+  const sum = (of: (figure: Figure) => number) => known.reduce((all, figure) => all + of(figure), 0)
+  return {
+    median: sum(({ median }) => median),
+    low: sum(({ low }) => low),
+    high: sum(({ high }) => high),
+    repeats: Math.min(...known.map(({ repeats }) => repeats)),
+  }
+}

@@ -1,0 +1,21 @@
+import type { Figure } from '../results.ts'
+
+/** A number for people: three significant digits, thousands grouped: `12,300`, `54.1`, `0.482`. */
+export function number(value: number): string {
+  return value.toLocaleString('en-US', { maximumSignificantDigits: 3 })
+}
+
+/** A figure with its spread: `54.1 us (53.2–55.8)`; a lone repeat has none and says so. */
+export function spread(figure: Figure, unit: string): string {
+  return `${number(figure.median)} ${unit} (${range(figure)})`
+}
+
+/** Lowest to highest repeat: `53.2–55.8`, or `one run`. */
+export function range({ low, high, repeats }: Figure): string {
+  return repeats === 1 ? 'one run' : `${number(low)}–${number(high)}`
+}
+
+/** A share as a whole percentage: `98 %`. */
+export function percent(share: number): string {
+  return `${Math.round(share * 100)} %`
+}

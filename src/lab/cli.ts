@@ -1,0 +1,146 @@
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { exitCodes, LabError } from './errors.ts'
+import { experiments, tour } from './experiments/all.ts'
+import { type Experiment, estimateS } from './experiments/experiment.ts'
+import type { LoadGenerator } from './load/generator.ts'
+import { renderAgain } from './run/results-folder.ts'
+import { runLab } from './run/run.ts'
+import { interruption } from './stack/interruption.ts'
+import { runServiceCommand } from './stack/service-command.ts'
+
+interface RunFlags {
+  duration?: number
+  repeats?: number
+  out: string
+  url?: string
+  generator?: LoadGenerator['name']
+}
+
+/** The command line: arguments in, exit code out; everything else is done elsewhere. */
+function commandLine(setExitCode: (code: number) => void): Command {
+  const lab = new Command('lab')
+    .description(
+      'Finds out where the insert limit of a Node.js + PostgreSQL service arises, and what moves it.',
+    )
+    .option('--debug', 'show where an error arose')
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: true })
+
+  withRunOptions(lab.command('tour', { isDefault: true }))
+    .description('run the most telling experiments, under four minutes (what `npm run lab` does)')
+    .action(async (flags: RunFlags) => setExitCode(await run('tour', tour, flags)))
+
+  lab
+    .command('list')
+    .description('show every experiment, its question and how long it takes')
+    .action(() => console.log(experiments.map(described).join('\n\n')))
+
+  withRunOptions(lab.command('run'))
+    .description('run experiments by name')
+    .addArgument(
+      new Argument('<experiment...>', 'see `list`').argParser<Experiment[]>((name, chosen) => [
+        ...(chosen ?? []),
+        experimentNamed(name),
+      ]),
+    )
+    .action(async (chosen: Experiment[], flags: RunFlags) => {
+      setExitCode(await run(chosen.map(({ name }) => name).join('+'), chosen, flags))
+    })
+
+  lab
+    .command('report')
+    .description("render a result's report again")
+    .argument('<result>', 'a folder under results/, or its results.json')
+    .action((path: string) => console.log(renderAgain(path)))
+
+  lab
+    .command('service')
+    .description('start the service, on an embedded PostgreSQL unless DATABASE_URL names one')
+    .action(async () => setExitCode(await runServiceCommand()))
+
+  return lab
+}
+
+function withRunOptions(command: Command): Command {
+  return command
+    .option('--duration <s>', 'length of each measurement, after the warm-up', seconds)
+    .option('--repeats <n>', 'measurements of each step', count)
+    .option('--out <dir>', 'folder for results', 'results')
+    .option('--url <url>', 'measure a service that runs already, sending load only', httpUrl)
+    .addOption(new Option('--generator <name>', 'send all load with this one').choices(['k6', 'autocannon']))
+}
+
+function run(name: string, chosen: readonly Experiment[], flags: RunFlags): Promise<number> {
+  return runLab(chosen, {
+    name,
+    outFolder: flags.out,
+    timing: {
+      ...(flags.duration !== undefined && { durationS: flags.duration }),
+      ...(flags.repeats !== undefined && { repeats: flags.repeats }),
+    },
+    generator: flags.generator,
+    url: flags.url,
+    signal: interruption(),
+  })
+}
+
+function described(experiment: Experiment): string {
+  const { name, question, hypothesis, finding, varies, holds } = experiment
+  const about = `about ${Math.ceil(estimateS(experiment) / 60)} min`
+  return [
+    `${name} (${[about, finding === null ? null : `finding ${finding}`].filter(Boolean).join(', ')})`,
+    `  question    ${question}`,
+    `  hypothesis  ${hypothesis}`,
+    `  varies      ${varies}`,
+    `  holds       ${holds}`,
+  ].join('\n')
+}
+
+function experimentNamed(name: string): Experiment {
+  const found = experiments.find(experiment => experiment.name === name)
+  if (found !== undefined) return found
+  throw new InvalidArgumentError(`There are: ${experiments.map(one => one.name).join(', ')}.`)
+}
+
+function seconds(text: string): number {
+  const value = Number(text)
+  if (value >= 1 && value <= 3600) return value
+  throw new InvalidArgumentError('Give seconds from 1 to 3600.')
+}
+
+function count(text: string): number {
+  const value = Number(text)
+  if (Number.isInteger(value) && value >= 1 && value <= 100) return value
+  throw new InvalidArgumentError('Give a whole number from 1 to 100.')
+}
+
+function httpUrl(text: string): string {
+  if (/^https?:$/.test(URL.parse(text)?.protocol ?? '')) return text
+  throw new InvalidArgumentError('Give a URL such as http://127.0.0.1:8000.')
+}
+
+async function main(): Promise<number> {
+  let exitCode: number = exitCodes.done
+  const lab = commandLine(code => {
+    exitCode = code
+  })
+  try {
+    await lab.parseAsync()
+    return exitCode
+  } catch (error) {
+    // commander has already printed what was wrong, or the help that was asked for.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage
+    return explain(error, lab.opts()['debug'] === true)
+  }
+}
+
+/** One line of what is wrong, one of what to do; where it arose only for those who asked. */
+function explain(error: unknown, debug: boolean): number {
+  const known = error instanceof LabError
+  console.error(error instanceof Error ? error.message : error)
+  console.error(known ? error.remedy : 'The lab did not expect this; --debug shows where it arose.')
+  if (debug) console.error(error)
+  return known ? error.exitCode : exitCodes.environment
+}
+
+process.exitCode = await main()

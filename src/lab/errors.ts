@@ -1,0 +1,33 @@
+/** Exit codes of the lab's command line; part of its contract. */
+export const exitCodes = { done: 0, assertionFailed: 1, usage: 2, environment: 3, interrupted: 130 } as const
+
+/**
+ * Everything the lab can refuse, with a stable code. The message is one line that says what is wrong and
+ * where; `remedy` says what to do about it.
+ */
+export class LabError extends Error {
+  readonly code: LabErrorCode
+  readonly remedy: string
+
+  constructor(code: LabErrorCode, message: string, remedy: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'LabError'
+    this.code = code
+    this.remedy = remedy
+  }
+
+  get exitCode(): number {
+    return errorExitCodes[this.code]
+  }
+}
+
+const errorExitCodes = {
+  LAB_USAGE: exitCodes.usage,
+  LAB_NO_POSTGRES_BINARY: exitCodes.environment,
+  LAB_POSTGRES_START: exitCodes.environment,
+  LAB_SERVICE_START: exitCodes.environment,
+  LAB_LOAD_GENERATOR: exitCodes.environment,
+  LAB_TARGET: exitCodes.environment,
+  LAB_RESULTS_UNREADABLE: exitCodes.usage,
+} as const
+export type LabErrorCode = keyof typeof errorExitCodes

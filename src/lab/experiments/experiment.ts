@@ -1,0 +1,112 @@
+import type { LoadShape } from '../load/generator.ts'
+import type { RequestTemplate } from '../load/templates.ts'
+import type { Knobs, Sample, Verdict } from '../results.ts'
+
+/** One question put to the service, with everything needed to ask it again. One file in this folder each. */
+export interface Experiment {
+  readonly name: string
+  readonly question: string
+  /** What we expect and why; the answer may refute it. */
+  readonly hypothesis: string
+  /** The source report's finding that it reproduces (`A1` … `C2`), or null. */
+  readonly finding: string | null
+  readonly varies: string
+  readonly holds: string
+  readonly timing: Timing
+  readonly steps: readonly Step[]
+  /** Pure: reads the answer off the samples. Called with what was measured, which may be less than all. */
+  conclude(samples: readonly Sample[]): Conclusion
+}
+
+export interface Timing {
+  /** On each new process, before its first warm-up; see `breakIn` in `run/run-experiments.ts`. */
+  readonly breakInS: number
+  readonly warmupS: number
+  readonly durationS: number
+  /** Every step is measured this often, in an order shuffled anew for each repeat. */
+  readonly repeats: number
+}
+
+/** One setting of the knobs under one load. */
+export interface Step {
+  /** What sets this step apart beside its load: `prepared`, `4 workers`. With the load it labels the sample. */
+  readonly variant: string
+  /** What the step sets, as tables and plots name it; the load's own figures are not repeated here. */
+  readonly knobs: Knobs
+  readonly load: LoadShape
+  readonly requests: readonly RequestTemplate[]
+  /** Environment of the service process: its knobs, and `NODE_OPTIONS` for preloaded modules. */
+  readonly service?: Readonly<Record<string, string>>
+  /** Settings of the PostgreSQL server, as in postgresql.conf. */
+  readonly postgres?: Readonly<Record<string, string>>
+  /** Runs against the emptied tables before the warm-up: rows to read, locks to meet. */
+  readonly seed?: readonly string[]
+  /** A sink for spans runs beside the service, which is told of it by `OTEL_EXPORTER_OTLP_ENDPOINT`. */
+  readonly spanSink?: boolean
+  /** The generator must take little of the machine: the step looks for a ceiling, or compares costs. */
+  readonly ceiling?: boolean
+  /** A path whose answers carry `cpu_duration`; asked gently beside the load. */
+  readonly reportedCpu?: string
+  /** After each measurement the same load is sent once more, shortly, and profiled. One worker only. */
+  readonly profile?: boolean
+}
+
+export interface Conclusion {
+  /** The question answered in one or two sentences, with figures and their spread. */
+  readonly answer: string
+  /** The sample that the verdict is about, usually the one with the highest throughput; null of none. */
+  readonly accused: Sample | null
+  /** A sample of the same work under a lower load, from whose demands the ceiling is predicted. */
+  readonly predictFrom?: Sample
+  /** What turning the accused knob did, where the experiment turned it. */
+  readonly confirmed?: Verdict['confirmed']
+}
+
+/** Names a step in tables and plots: `prepared, 64 connections`. */
+export function labelOf({ variant, load }: Pick<Step, 'variant' | 'load'>): string {
+  if (load.mode === 'open') return `${variant}, ${load.ratePerS} requests/s`
+  return `${variant}, ${load.connections} ${load.connections === 1 ? 'connection' : 'connections'}`
+}
+
+/**
+ * What a step takes beside its load: process start, migrations, emptying the tables, generator start.
+ * A guess for the progress bar and `list`, nothing is measured by it.
+ */
+export const stepOverheadS = 1.5
+/** What profiling adds to a step. */
+const profilingS = 4.5
+
+/** Steps with the same key are measured on one service process. */
+export function processKeyOf({ service, postgres, spanSink }: Step): string {
+  return JSON.stringify([service, postgres, spanSink])
+}
+
+/** How long an experiment will take, in seconds. */
+export function estimateS({ steps, timing }: Pick<Experiment, 'steps' | 'timing'>): number {
+  const profiled = steps.filter(({ profile }) => profile).length
+  const processes = new Set(steps.map(processKeyOf)).size
+  const measuringS =
+    processes * timing.breakInS + steps.length * (timing.warmupS + timing.durationS + stepOverheadS)
+  return timing.repeats * (measuringS + profiled * profilingS)
+}
+
+/** A closed loop of so many connections. */
+export function closed(connections: number): LoadShape {
+  return { mode: 'closed', connections }
+}
+
+/** Arrivals at a rate, on at most so many connections at a time. */
+export function open(ratePerS: number, maxConnections: number): LoadShape {
+  return { mode: 'open', ratePerS, maxConnections }
+}
+
+/** The sample of one variant at one number of connections, if it was measured. */
+export function find(samples: readonly Sample[], variant: string, connections: number): Sample | undefined {
+  const label = labelOf({ variant, load: closed(connections) })
+  return samples.find(sample => sample.label === label)
+}
+
+/** The samples from the highest median throughput to the lowest. */
+export function byThroughput(samples: readonly Sample[]): Sample[] {
+  return samples.toSorted((a, b) => b.throughputPerS.median - a.throughputPerS.median)
+}

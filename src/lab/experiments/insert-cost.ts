@@ -1,0 +1,73 @@
+import { ratio } from '../analysis/figures.ts'
+import { number, spread } from '../analysis/wording.ts'
+import type { Sample } from '../results.ts'
+import { byThroughput, type Conclusion, closed, type Experiment, find } from './experiment.ts'
+
+/** A strategy of the service's INSERT_STRATEGY; add one here and it is measured beside the others. */
+const strategies = ['single', 'prepared', 'batched']
+/** One client alone shows what the usual reading is right about; the strategies differ with many. */
+const loads = [
+  ...strategies.map(strategy => ({ strategy, connections: 64 })),
+  ...['prepared', 'batched'].map(strategy => ({ strategy, connections: 1 })),
+]
+const busiest = Math.max(...loads.map(({ connections }) => connections))
+
+/**
+ * Finding A1 reads 1-2 ms of CPU an insert off `process.cpuUsage()` at the start and end of each request.
+ * This asks the same service both ways at once: what the process used over the answered requests, and what
+ * each request says of itself, by the ledger and by that usual reading.
+ */
+export const insertCost: Experiment = {
+  name: 'insert-cost',
+  question: 'What does one insert cost in CPU, and can the reading that says 1-2 ms be trusted?',
+  hypothesis:
+    'Some 50 us of API CPU an insert, at one connection as at many. The usual reading agrees for a lone ' +
+    'request and is many times too high at 64, because it charges a request for everything that ran meanwhile.',
+  finding: 'A1',
+  varies: 'insert strategy, connections',
+  holds: 'one row a request, one worker, pool of 20, durable commits, tables empty at the start of each step',
+  timing: { breakInS: 6, warmupS: 1, durationS: 3, repeats: 3 },
+  steps: loads.map(({ strategy, connections }) => ({
+    variant: strategy,
+    knobs: { strategy },
+    service: { INSERT_STRATEGY: strategy },
+    load: closed(connections),
+    requests: [{ path: '/test-insert' }],
+    reportedCpu: '/test-insert?naive=1',
+    // One generator for all steps, the cheapest: k6 takes 5 to 7 times the CPU of autocannon, which on
+    // shared cores comes out of the service's share and doubles the latency of a lone client.
+    ceiling: true,
+    profile: connections === busiest,
+  })),
+  conclude,
+}
+
+function conclude(samples: readonly Sample[]): Conclusion {
+  const [best] = byThroughput(samples)
+  if (best === undefined) return { answer: 'Nothing was measured.', accused: null }
+  return {
+    answer: [costs(samples), naiveReading(best)].filter(Boolean).join(' '),
+    accused: best,
+  }
+}
+
+function costs(samples: readonly Sample[]): string {
+  const known = strategies.flatMap(strategy => {
+    const cost = find(samples, strategy, busiest)?.cpuPerRequestUs.api
+    return cost ? [`${spread(cost, 'us')} with ${strategy}`] : []
+  })
+  if (known.length === 0) return 'The CPU of the API could not be read.'
+  return `At ${number(busiest)} connections one insert costs the API ${known.join(', ')}.`
+}
+
+function naiveReading({ cpuPerRequestUs, reportedCpuUs, load }: Sample): string {
+  const naive = reportedCpuUs?.naive
+  const ledger = reportedCpuUs?.ledger
+  if (!naive || cpuPerRequestUs.api === null) return ''
+  const times = ratio(naive, cpuPerRequestUs.api)
+  const own = ledger ? `, its own ledger ${spread(ledger, 'us')}` : ''
+  return (
+    `At ${number(load.connections ?? 1)} connections the usual reading says ${spread(naive, 'us')}, ` +
+    `${number(times.median)} times what the process really used${own}.`
+  )
+}

@@ -1,0 +1,80 @@
+import { ratio } from '../analysis/figures.ts'
+import { number, spread } from '../analysis/wording.ts'
+import type { Figure, Sample } from '../results.ts'
+import { byThroughput, type Conclusion, closed, type Experiment, find, type Step } from './experiment.ts'
+
+const busy = 64
+const strategies = ['single', 'prepared', 'pipelined', 'batched']
+
+/** The insert strategies side by side, each fully observed, between a bare `prepared` and a ping. */
+export const strategiesCompared: Experiment = {
+  name: 'strategies',
+  question: 'What does the way of inserting decide: how much CPU, how many rows a second, at what latency?',
+  hypothesis:
+    'Statements that wait for each other cost the API some 50 us and PostgreSQL some 60 us each. Sharing a ' +
+    'commit between the requests that arrive meanwhile costs at most half of that in the API and a fifth in ' +
+    'PostgreSQL, answers at least three times as many, and a lone client notices nothing.',
+  finding: 'A3',
+  varies: 'insert strategy, connections',
+  holds: 'one row a request, one worker, durable commits, tables empty at the start of each step',
+  timing: { breakInS: 8, warmupS: 1, durationS: 4, repeats: 5 },
+  steps: [
+    { ...step('ping', busy, {}), requests: [{ path: '/ping/' }] },
+    step('prepared, unobserved', busy, { INSERT_STRATEGY: 'prepared', TELEMETRY: 'off' }),
+    ...strategies.map(strategy => step(strategy, busy, { INSERT_STRATEGY: strategy })),
+    ...['prepared', 'batched'].map(strategy => step(strategy, 1, { INSERT_STRATEGY: strategy })),
+  ],
+  conclude,
+}
+
+function step(variant: string, connections: number, service: Record<string, string>): Step {
+  return {
+    variant,
+    knobs: { strategy: service['INSERT_STRATEGY'] ?? 'none', telemetry: service['TELEMETRY'] ?? 'full' },
+    service,
+    load: closed(connections),
+    requests: [{ path: '/test-insert' }],
+    ceiling: true,
+  }
+}
+
+function conclude(samples: readonly Sample[]): Conclusion {
+  const batched = find(samples, 'batched', busy)
+  if (batched === undefined)
+    return { answer: 'The batch was not measured.', accused: byThroughput(samples)[0] ?? null }
+  return {
+    answer: [
+      `Batched: ${spread(batched.throughputPerS, 'requests/s')} at ${busy} connections.`,
+      ...comparison('prepared', batched, find(samples, 'prepared', busy)),
+      ...comparison('prepared, unobserved,', batched, find(samples, 'prepared, unobserved', busy)),
+      ...comparison('a ping', batched, find(samples, 'ping', busy)),
+      ...loneClient(samples),
+    ].join(' '),
+    accused: batched,
+  }
+}
+
+function comparison(other: string, batched: Sample, sample: Sample | undefined): string[] {
+  if (sample === undefined) return []
+  const times = (a: Figure, b: Figure) => spread(ratio(a, b), 'times')
+  const { api, database } = batched.cpuPerRequestUs
+  const cpu = [
+    ...(api && sample.cpuPerRequestUs.api ? [`${times(api, sample.cpuPerRequestUs.api)} the API's CPU`] : []),
+    ...(database && sample.cpuPerRequestUs.database && other !== 'a ping'
+      ? [`${times(database, sample.cpuPerRequestUs.database)} PostgreSQL's`]
+      : []),
+  ]
+  const rate = `${times(batched.throughputPerS, sample.throughputPerS)} the requests/s`
+  return [`Against ${other}: ${[rate, ...cpu].join(', ')}.`]
+}
+
+function loneClient(samples: readonly Sample[]): string[] {
+  const prepared = find(samples, 'prepared', 1)
+  const batched = find(samples, 'batched', 1)
+  if (prepared === undefined || batched === undefined) return []
+  const slower = ratio(batched.latencyMs.p50, prepared.latencyMs.p50)
+  return [
+    `A lone client waits ${spread(batched.latencyMs.p50, 'ms')} for a batch and ` +
+      `${spread(prepared.latencyMs.p50, 'ms')} for a prepared statement (${number(slower.median)} times).`,
+  ]
+}

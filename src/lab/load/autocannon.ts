@@ -1,0 +1,81 @@
+import { addAbortListener } from 'node:events'
+import { createRequire } from 'node:module'
+import { setTimeout as pause } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { LabError } from '../errors.ts'
+import { spawnGuarded } from '../stack/janitor.ts'
+import { keepTail, lastErrorLine } from '../stack/output-tail.ts'
+import type { ChildPlan, FromChild, ToChild } from './autocannon-messages.ts'
+import type { LoadGenerator, LoadHooks, LoadPlan, LoadResult } from './generator.ts'
+import { weightedOrder } from './templates.ts'
+
+const childFile = fileURLToPath(new URL('autocannon-child.ts', import.meta.url))
+const { version } = createRequire(import.meta.url)('autocannon/package.json') as { version: string }
+
+/**
+ * autocannon: about 15 us of CPU a request against k6's 49, on one thread. Cheap enough to push a service on
+ * the same cores to its ceiling, and an npm dependency, so always there. It has no open loop: its fixed rate
+ * paces the connections, so a late answer delays the next request; such samples say `paced`.
+ */
+export const autocannonGenerator: LoadGenerator = {
+  name: 'autocannon',
+  version,
+  modeOf: shape => (shape.mode === 'open' ? 'paced' : 'closed'),
+  run: runAutocannon,
+}
+
+async function runAutocannon(plan: LoadPlan, hooks: LoadHooks): Promise<LoadResult> {
+  const { signal } = hooks
+  signal.throwIfAborted()
+  const { child, pid, ended, end } = await spawnGuarded(process.execPath, [childFile], {
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    stopSignal: 'SIGKILL',
+  })
+  using _ = addAbortListener(signal, end)
+  const output = keepTail(child.stdout, child.stderr)
+
+  const tell = (message: ToChild) => child.connected && child.send(message)
+  const result = new Promise<LoadResult>(resolve => {
+    child.on('message', (message: FromChild) => {
+      if (message.type === 'live') hooks.onLive(message.ratePerS)
+      else resolve(message.result)
+    })
+  })
+  const conduct = async () => {
+    tell({ type: 'start', plan: childPlan(plan) })
+    await pause(plan.warmupS * 1000, undefined, { signal })
+    tell({ type: 'open' })
+    hooks.onWindow('opens', pid)
+    await pause(plan.durationS * 1000, undefined, { signal })
+    tell({ type: 'close' })
+    hooks.onWindow('closes', pid)
+    return result
+  }
+  const failure = async () => {
+    await ended
+    signal.throwIfAborted()
+    throw new LabError(
+      'LAB_LOAD_GENERATOR',
+      `autocannon ended before its time: ${lastErrorLine(output()) ?? 'it said nothing'}`,
+      'Check that the service answers at its address; with k6 on the PATH, --generator k6 is another way.',
+    )
+  }
+  try {
+    return await Promise.race([conduct(), failure()])
+  } finally {
+    await end()
+  }
+}
+
+function childPlan({ baseUrl, requests, shape, warmupS, durationS }: LoadPlan): ChildPlan {
+  const open = shape.mode === 'open'
+  return {
+    baseUrl,
+    requests,
+    order: weightedOrder(requests),
+    connections: open ? shape.maxConnections : shape.connections,
+    ratePerS: open ? Math.round(shape.ratePerS) : null,
+    warmupS,
+    durationS,
+  }
+}

@@ -1,0 +1,55 @@
+import type { RequestTemplate } from './templates.ts'
+
+/**
+ * The one interface behind which a load generator stands. A generator runs in a process of its own, never
+ * in the lab's: its CPU must be readable apart from everything else, and a busy lab must not delay it.
+ */
+export interface LoadGenerator {
+  readonly name: 'k6' | 'autocannon'
+  readonly version: string
+  /** What it makes of a shape: autocannon cannot hold a rate of arrivals, only pace its connections. */
+  modeOf(shape: LoadShape): 'closed' | 'open' | 'paced'
+  /**
+   * Sends the load, warm-up first, and resolves with what it measured after the warm-up. Rejects with the
+   * signal's reason when that fires, and with LAB_LOAD_GENERATOR when the generator itself fails.
+   */
+  run(plan: LoadPlan, hooks: LoadHooks): Promise<LoadResult>
+}
+
+/** closed: each connection waits for its answer. open: arrivals at a rate, whatever the answers do. */
+export type LoadShape =
+  | { readonly mode: 'closed'; readonly connections: number }
+  | { readonly mode: 'open'; readonly ratePerS: number; readonly maxConnections: number }
+
+export interface LoadPlan {
+  readonly baseUrl: string
+  readonly requests: readonly RequestTemplate[]
+  readonly shape: LoadShape
+  readonly warmupS: number
+  readonly durationS: number
+}
+
+export interface LoadHooks {
+  readonly signal: AbortSignal
+  /** Requests answered a second, about twice a second, warm-up included. */
+  onLive(ratePerS: number): void
+  /** Called at the instant the window opens and closes, so that the probes read the same window. */
+  onWindow(edge: 'opens' | 'closes', generatorPid: number): void
+}
+
+/** What one window showed. */
+export interface LoadResult {
+  /** Answers 2xx (k6: 2xx and 3xx). */
+  readonly succeeded: number
+  /** Other answers, and requests that got none. */
+  readonly failed: number
+  /** Arrivals that were due and could not be sent; always 0 in a closed loop. */
+  readonly dropped: number
+  readonly durationS: number
+  readonly latencyMs: {
+    readonly p50: number
+    readonly p90: number
+    readonly p99: number
+    readonly max: number
+  }
+}

@@ -1,0 +1,52 @@
+import { type MetricsReading, sumsByLabel, valuesOf } from './service-metrics.ts'
+
+/** What the service's own ledger of CPU has charged since it began, all workers together, us. */
+export interface LedgerTotals {
+  /** Requests whose figure is final. */
+  readonly requests: number
+  readonly requestsUs: number
+  /** What belongs to no request, by what it was for. */
+  readonly bucketsUs: ReadonlyMap<string, number>
+}
+
+/** What it charged in a window, us a request: the request's own CPU, and each bucket's part. */
+export interface LedgerReading {
+  readonly requestUs: number
+  readonly bucketsUs: ReadonlyMap<string, number>
+}
+
+/**
+ * Reads the histogram of CPU per request, all its routes, and the buckets beside it. null where no page has
+ * both: a service without a ledger.
+ */
+export function ledgerOf({ pages }: MetricsReading): LedgerTotals | null {
+  const total = (metric: string) => sum(pages.flatMap(page => valuesOf(page, metric)))
+  const bucketsUs = new Map<string, number>()
+  for (const page of pages) {
+    for (const [bucket, seconds] of sumsByLabel(page, 'process_cpu_unattributed_seconds_total', 'bucket'))
+      bucketsUs.set(bucket, (bucketsUs.get(bucket) ?? 0) + seconds * 1e6)
+  }
+  const requests = total('http_server_request_cpu_seconds_count')
+  if (bucketsUs.size === 0) return null
+  return { requests, requestsUs: total('http_server_request_cpu_seconds_sum') * 1e6, bucketsUs }
+}
+
+/** The window between two readings; null where either is missing or no request was finished. */
+export function ledgerBetween(before: LedgerTotals | null, after: LedgerTotals | null): LedgerReading | null {
+  if (before === null || after === null) return null
+  const requests = after.requests - before.requests
+  if (requests <= 0) return null
+  return {
+    requestUs: (after.requestsUs - before.requestsUs) / requests,
+    bucketsUs: new Map(
+      [...after.bucketsUs].map(([bucket, us]) => [
+        bucket,
+        (us - (before.bucketsUs.get(bucket) ?? 0)) / requests,
+      ]),
+    ),
+  }
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0)
+}

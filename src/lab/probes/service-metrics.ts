@@ -1,0 +1,104 @@
+/** Reads single values off a service's metrics pages, as Prometheus would. */
+
+/** All values of one metric on a Prometheus or OpenMetrics page whose labels contain `label`. */
+export function valuesOf(page: string, metric: string, label = ''): number[] {
+  return page
+    .split('\n')
+    .filter(line => line.startsWith(`${metric} `) || line.startsWith(`${metric}{`))
+    .filter(line => line.includes(label))
+    .map(line => Number(/^[^{\s]+(?:\{.*?\})?\s+(\S+)/.exec(line)?.[1]))
+    .filter(value => Number.isFinite(value))
+}
+
+/** All values of one metric by one of its labels; series that differ in other labels are added up. */
+export function sumsByLabel(page: string, metric: string, label: string): Map<string, number> {
+  const sums = new Map<string, number>()
+  for (const line of page.split('\n')) {
+    if (!line.startsWith(`${metric}{`)) continue
+    const name = new RegExp(`[{,]${label}="([^"]*)"`).exec(line)?.[1]
+    const [value] = valuesOf(line, metric)
+    if (name !== undefined && value !== undefined) sums.set(name, (sums.get(name) ?? 0) + value)
+  }
+  return sums
+}
+
+/** Fetches metrics pages at the same time; a page that does not answer reads as empty. */
+export async function readPages(metricsUrls: readonly string[]): Promise<MetricsReading> {
+  const atMs = performance.now()
+  const texts = await Promise.all(metricsUrls.map(url => readMetrics(url)))
+  return { atMs, pages: texts.map(text => text ?? '') }
+}
+
+/** The metrics pages of all workers, asked for at one instant. */
+export interface MetricsReading {
+  readonly atMs: number
+  readonly pages: readonly string[]
+}
+
+/** Fetches a metrics page; null where nothing answers within the timeout. */
+export async function readMetrics(metricsUrl: string, timeoutMs = 2000): Promise<string | null> {
+  try {
+    const response = await fetch(metricsUrl, { signal: AbortSignal.timeout(timeoutMs) })
+    return response.ok ? await response.text() : null
+  } catch {
+    return null
+  }
+}
+
+/**
+ * The metrics pages of a service: its own and, where it runs several workers, theirs, found through
+ * `/targets` (the Prometheus HTTP service-discovery form: `[{targets: ["host:port"]}]`).
+ */
+export async function metricsUrls(adminUrl: string): Promise<string[]> {
+  const own = new URL('/metrics', adminUrl).href
+  try {
+    const response = await fetch(new URL('/targets', adminUrl), { signal: AbortSignal.timeout(2000) })
+    const groups: unknown = response.ok ? await response.json() : []
+    const hosts = Array.isArray(groups) ? groups.flatMap(group => targetsOf(group)) : []
+    return [...new Set([own, ...hosts.map(host => `http://${host}/metrics`)])]
+  } catch {
+    return [own]
+  }
+}
+
+function targetsOf(group: unknown): string[] {
+  if (typeof group !== 'object' || group === null || !('targets' in group)) return []
+  return Array.isArray(group.targets) ? group.targets.filter(target => typeof target === 'string') : []
+}
+
+/** Seconds the event loop of each worker has spent since it began; one entry a metrics page. */
+export interface EventLoopReading {
+  readonly atMs: number
+  readonly workers: readonly { readonly activeS: number; readonly idleS: number }[]
+}
+
+/** Reads `nodejs_eventloop_time_seconds_total` off every page that has it. */
+export function eventLoopOf({ atMs, pages }: MetricsReading): EventLoopReading {
+  const workers = pages.flatMap(page => {
+    const [activeS] = valuesOf(page, eventLoopTime, 'nodejs_eventloop_state="active"')
+    const [idleS] = valuesOf(page, eventLoopTime, 'nodejs_eventloop_state="idle"')
+    return activeS === undefined || idleS === undefined ? [] : [{ activeS, idleS }]
+  })
+  return { atMs, workers }
+}
+
+const eventLoopTime = 'nodejs_eventloop_time_seconds_total'
+const tolerated = 0.2
+
+/**
+ * Event-loop utilisation of the busiest worker between two readings, 0 … 1.
+ *
+ * null where no page has the counter, and where the counters moved by more than a fifth more or less than
+ * the clock did: then the service refreshes them too seldom for this window, and the share would belong to
+ * another one.
+ */
+export function eventLoopUtilisation(before: EventLoopReading, after: EventLoopReading): number | null {
+  const elapsedS = (after.atMs - before.atMs) / 1000
+  const shares = after.workers.map((worker, index) => {
+    const activeS = worker.activeS - (before.workers[index]?.activeS ?? Number.NaN)
+    const countedS = activeS + worker.idleS - (before.workers[index]?.idleS ?? Number.NaN)
+    return Math.abs(countedS / elapsedS - 1) <= tolerated ? activeS / countedS : null
+  })
+  const known = shares.filter(share => share !== null)
+  return known.length === 0 || known.length < shares.length ? null : Math.max(...known)
+}

@@ -1,0 +1,54 @@
+import type { Manifest } from '../results.ts'
+import { formatNumber, formatSetting } from './format.ts'
+import { type Html, html } from './html.ts'
+
+/**
+ * Whatever limits how far the figures of this run may be carried, in calm words; empty where nothing does.
+ * The run's own warnings come first; shared cores are added where they do not speak of them.
+ */
+export function caveats({ warnings, sharedCores, cores }: Manifest): string[] {
+  if (!sharedCores || warnings.some(warning => warning.includes('lower bound'))) return warnings
+  return [
+    `The API, PostgreSQL and the load generator shared ${cores} cores: every throughput here is a lower bound.`,
+    ...warnings,
+  ]
+}
+
+/** What ran where: the manifest as a table. */
+export function environmentSection(manifest: Manifest): Html {
+  const rows: [string, string][] = [
+    [
+      'insertlab',
+      manifest.commit === null ? manifest.insertlab : `${manifest.insertlab}, commit ${manifest.commit}`,
+    ],
+    ['Node.js', manifest.node],
+    ['PostgreSQL', manifest.postgres],
+    ['Load generator', manifest.generator],
+    ['Platform', manifest.platform],
+    ['Kernel', manifest.kernel],
+    ['CPU', manifest.cpuModel],
+    [
+      'Cores',
+      `${manifest.cores}${manifest.sharedCores ? ', shared by API, PostgreSQL and load generator' : ''}`,
+    ],
+    ['Memory', `${formatNumber(manifest.memoryGiB)} GiB`],
+    [
+      'cgroup CPU quota',
+      manifest.cgroupQuotaCores === null ? 'none' : `${formatSetting(manifest.cgroupQuotaCores)} cores`,
+    ],
+    [
+      'CPU time stolen by the hypervisor',
+      manifest.stealRatio === null
+        ? 'the kernel does not say'
+        : `${formatNumber(manifest.stealRatio * 100, 2)} %`,
+    ],
+  ]
+  return html`<section class="environment" id="environment" aria-labelledby="environment-title">
+    <h2 id="environment-title">Where this was measured</h2>
+    <p>Ratios between settings carry over to other machines; absolute figures do not.</p>
+    <table class="facts">
+      <caption>Environment of the run</caption>
+      <tbody>${rows.map(([name, value]) => html`<tr><th scope="row">${name}</th><td>${value}</td></tr>`)}</tbody>
+    </table>
+  </section>`
+}

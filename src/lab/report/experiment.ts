@@ -1,0 +1,67 @@
+import type { CpuProfile } from '../analysis/call-tree.ts'
+import type { ExperimentResult, Sample } from '../results.ts'
+import { formatSetting } from './format.ts'
+import { type Html, html } from './html.ts'
+import { plotsFor } from './plots/plots-for.ts'
+import { renderPlot } from './plots/report-plot.ts'
+import { sampleTables } from './tables.ts'
+import { describeSetting, describeValue, distinct, splitDimensions } from './variation.ts'
+import { verdictDetails } from './verdict.ts'
+
+/**
+ * One experiment, from its question to the command that repeats it.
+ * @param isLowerBound something other than the service may have held throughput down
+ * @param profiles the raw profiles that samples name
+ */
+export function experimentSection(
+  experiment: ExperimentResult,
+  isLowerBound: boolean,
+  profiles: ReadonlyMap<string, CpuProfile>,
+): Html {
+  const { name, question, hypothesis, finding, answer, samples, verdict, repeat } = experiment
+  return html`<section class="experiment" id="${name}" aria-labelledby="${name}-title">
+    <header>
+      <p class="source">${name}${finding === null ? null : html` · reproduces finding ${finding}`}</p>
+      <h2 id="${name}-title">${question}</h2>
+      <p class="answer">${answer}</p>
+      <p class="hypothesis"><b>Hypothesis</b> ${hypothesis}</p>
+      ${isLowerBound ? html`<p class="note">Read every throughput of this experiment as “at least”.</p>` : null}
+    </header>
+    ${samples.length === 0 ? html`<p class="note">No sample was completed: there is nothing to plot.</p>` : null}
+    ${plotsFor(experiment, profiles).map(renderPlot)}
+    <h3>Why: the verdict and its evidence</h3>
+    ${verdictDetails(verdict)}
+    ${samples.length === 0 ? null : figuresOf(samples, isLowerBound)}
+    <h3>How to repeat it</h3>
+    <pre><code>${repeat}</code></pre>
+  </section>
+  `
+}
+
+function figuresOf(samples: readonly Sample[], isLowerBound: boolean): Html {
+  const [first] = samples
+  if (first === undefined) return html``
+  const { held, varied } = splitDimensions(samples)
+  const heldConstant = [loadInWords(samples), ...held.map(dimension => describeSetting(dimension, first))]
+  const variedHere = varied.map(
+    dimension => `${dimension.name} (${distinct(samples, dimension).map(describeValue).join(', ')})`,
+  )
+  return html`
+    <h3>The figures</h3>
+    <p class="held"><b>Varied</b> ${variedHere.length === 0 ? 'nothing' : variedHere.join('; ')}<br>
+      <b>Held constant</b> ${heldConstant.join('; ')}</p>
+    ${sampleTables(samples, isLowerBound)}`
+}
+
+const modes: Record<Sample['load']['mode'], string> = {
+  closed: 'closed loop: each client waits for its answer',
+  open: 'open loop: arrivals at a rate, whatever the answers do',
+  paced: 'paced: a closed loop held to a rate, so late answers delay later requests',
+}
+
+function loadInWords(samples: readonly Sample[]): string {
+  const loads = samples.map(
+    ({ load }) => `${load.generator}, ${modes[load.mode]}, ${formatSetting(load.durationS)} s a repeat`,
+  )
+  return [...new Set(loads)].join(' or ')
+}

@@ -1,0 +1,108 @@
+import * as Plot from '@observablehq/plot'
+import type { Figure, Sample } from '../../results.ts'
+import { figureInText, formatFigure, formatNumber, formatRepeats, scaleFigure, shorten } from '../format.ts'
+import { valueAxisX } from './axes.ts'
+import { colours, layerColour } from './palette.ts'
+import type { ReportPlot } from './report-plot.ts'
+import { layOutRows, rowPlot, rowValues } from './rows.ts'
+
+interface Step {
+  layer: string
+  figure: Figure
+  x1: number
+  x2: number
+}
+
+/**
+ * Where the API's CPU goes: a waterfall, one step a layer, the largest first, whose end is the whole
+ * request. One plot a sample that has a profile; none where there is no profile.
+ */
+export function cpuByLayer(samples: readonly Sample[]): ReportPlot[] {
+  const order = layersBySize(samples)
+  return samples.flatMap(sample => {
+    const steps = stepsOf(sample, order)
+    return steps.length > 0 ? [waterfall(sample, steps)] : []
+  })
+}
+
+function waterfall(sample: Sample, steps: readonly Step[]): ReportPlot {
+  const outside = sample.cpuPerRequestUs.api
+  const total = steps.at(-1)?.x2 ?? 0
+  const largest = steps.toSorted((a, b) => b.figure.median - a.figure.median)[0]
+  const share = largest && total > 0 ? Math.round((100 * largest.figure.median) / total) : 0
+  return {
+    name: 'cpu-by-layer',
+    title: `Where the CPU goes with “${shorten(sample.label, 60)}”: the largest part of ${formatNumber(total)} µs, ${share} %, is ${shorten(largest?.layer ?? '', 60)}`,
+    key: [],
+    note: [
+      `Sampled V8 profile folded by layer, taken in a window of its own and scaled to the measured one; median of ${formatRepeats(steps.map(step => step.figure))}.`,
+      outside ? `Dashed line: the process’s own CPU per request, ${figureInText(outside, 'µs')}.` : '',
+      ...trust(sample),
+    ].join(' '),
+    description: steps.map(step => `${step.layer} ${figureInText(step.figure, 'µs')}`).join('; '),
+    draw: widthPx => draw(steps, outside, widthPx),
+  }
+}
+
+/** How far the profile was from the process's CPU before it was scaled, and what it cannot show. */
+function trust({ layersUs, profile }: Sample): string[] {
+  const { agreement = null } = profile ?? {}
+  return [
+    agreement === null
+      ? ''
+      : `Unscaled, the functions in the profile took ${figureInText(scaleFigure(agreement, 100), '%')} of the main thread’s CPU in the same window; the rest is native work of the event loop (polling, reading, parsing HTTP), which V8 calls idle, and on a crowded host what the sampler missed.`,
+    layersUs?.['helper threads']
+      ? 'Helper threads (of the garbage collector and of libuv) are not in a profile of the main thread: their CPU is the ledger’s word.'
+      : 'Helper threads (of the garbage collector and of libuv) are not in a profile of the main thread: their CPU is spread over the layers.',
+  ].filter(Boolean)
+}
+
+/** One order for all samples, so that their waterfalls can be compared step by step. */
+function layersBySize(samples: readonly Sample[]): string[] {
+  const largest = new Map<string, number>()
+  for (const [layer, figure] of samples.flatMap(sample => Object.entries(sample.layersUs ?? {})))
+    largest.set(layer, Math.max(figure.median, largest.get(layer) ?? 0))
+  return [...largest].toSorted(([, a], [, b]) => b - a).map(([layer]) => layer)
+}
+
+function stepsOf(sample: Sample, order: readonly string[]): Step[] {
+  let end = 0
+  return order.flatMap(layer => {
+    const figure = sample.layersUs?.[layer]
+    if (figure === undefined) return []
+    const x1 = end
+    end += figure.median
+    return [{ layer, figure, x1, x2: end }]
+  })
+}
+
+function draw(steps: readonly Step[], outside: Figure | null, widthPx: number): Plot.PlotOptions {
+  const rows = layOutRows(
+    steps.map(step => step.layer),
+    { widthPx, valuesPx: 80 },
+  )
+  const ends = steps.map(step => step.x2)
+  const axis = valueAxisX(
+    outside ? [...ends, outside.median] : ends,
+    'API CPU per request (µs)',
+    rows.innerWidthPx,
+  )
+  const indexed = steps.map((step, row) => ({ ...step, row }))
+  return rowPlot(rows, axis.scale, [
+    ...axis.marks,
+    ...(outside ? [Plot.ruleX([outside.median], { stroke: colours.ink, strokeDasharray: '4 3' })] : []),
+    Plot.barX(indexed, {
+      y: 'row',
+      x1: 'x1',
+      x2: 'x2',
+      fill: step => layerColour(step.layer),
+      insetTop: rows.barInset,
+      insetBottom: rows.barInset,
+      dy: rows.dy,
+    }),
+    rowValues(
+      indexed.map(step => ({ row: step.row, x: step.x2, text: `${formatFigure(step.figure).median} µs` })),
+      rows,
+    ),
+  ])
+}

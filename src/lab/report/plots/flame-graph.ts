@@ -1,0 +1,167 @@
+import * as Plot from '@observablehq/plot'
+import type { CpuProfile } from '../../analysis/call-tree.ts'
+import { type Layer, type LayeredCall, layeredCalls, layers } from '../../analysis/cpu-layers.ts'
+import type { Sample } from '../../results.ts'
+import { formatNumber, shorten } from '../format.ts'
+import { visible } from '../html.ts'
+import { colours, layerColour } from './palette.ts'
+import { fontSizePx, type ReportPlot } from './report-plot.ts'
+
+/** One function, or a run of Node's own functions that call each other. */
+interface Box {
+  readonly text: string
+  readonly layer: Layer
+  readonly depth: number
+  /** CPU a request, us: of the function and all that it calls. */
+  readonly x1: number
+  readonly x2: number
+  readonly ownUs: number
+}
+
+const rowPx = 18
+const narrowestPx = 2
+const glyphPx = fontSizePx * 0.56
+const marginPx = 8
+
+/**
+ * Who calls what, and what it costs: the profiles of a sample as an icicle (a flame graph with its root on
+ * top), to the scale of the sample's CPU per request. null where the sample has no profile by layer or its
+ * files are not at hand.
+ */
+export function flameGraph(sample: Sample, profiles: ReadonlyMap<string, CpuProfile>): ReportPlot | null {
+  const files = sample.profile?.files ?? []
+  const found = files.flatMap(file => profiles.get(file) ?? [])
+  const { layersUs } = sample
+  if (layersUs === undefined || found.length === 0) return null
+  const calls = layeredCalls(found)
+  const seen = layers.filter(layer => layer !== 'helper threads' && !layer.includes('receiving'))
+  const totalUs = seen.reduce((sum, layer) => sum + (layersUs[layer]?.median ?? 0), 0)
+  const samples = seen.reduce((sum, layer) => sum + samplesIn(calls, layer), 0)
+  if (samples === 0) return null
+  const boxes = boxesBelow(calls, { depth: 0, x: 0, usPerSample: totalUs / samples })
+  const sendingUs = layers
+    .filter(layer => layer.includes('sending'))
+    .reduce((sum, layer) => sum + (layersUs[layer]?.median ?? 0), 0)
+  const shown = layers.filter(layer => boxes.some(box => box.layer === layer))
+  return {
+    name: 'flame-graph',
+    title:
+      `Who calls what with “${shorten(sample.label, 60)}”: of ${formatNumber(totalUs)} µs a request in functions, ` +
+      `${formatNumber(sendingUs)} are system calls that send`,
+    key: shown.map(layer => ({ colour: layerColour(layer), text: layer })),
+    note:
+      'A box is a function, as wide as the CPU that a request spends in it and in what it calls, which hangs below it; ' +
+      'a run of Node’s own functions is one box. Without the native part of the event loop and helper threads, which have no ' +
+      `functions to show. Samples of ${found.length === 1 ? 'one run' : `${found.length} repeats`} together; open the raw profiles in ` +
+      `a browser’s DevTools (Performance, Load profile): ${files.join(', ')}.`,
+    description: topBoxes(boxes),
+    draw: widthPx => draw(boxes, totalUs, widthPx),
+  }
+}
+
+function samplesIn(call: LayeredCall, layer: Layer): number {
+  return call.callees.reduce(
+    (sum, callee) => sum + samplesIn(callee, layer),
+    call.layer === layer ? call.self : 0,
+  )
+}
+
+interface Place {
+  readonly depth: number
+  readonly x: number
+  readonly usPerSample: number
+}
+
+/** Lays out what a call calls from left to right, the dearest first. */
+function boxesBelow(call: LayeredCall, { depth, x, usPerSample }: Place): Box[] {
+  let left = x
+  return calleesOf(call)
+    .map(callee => ({ callee, width: weight(callee) * usPerSample }))
+    .filter(({ width }) => width > 0)
+    .sort((a, b) => b.width - a.width)
+    .flatMap(({ callee, width }) => {
+      const x1 = left
+      left += width
+      const below = boxesBelow(callee, { depth: depth + 1, x: x1, usPerSample })
+      if (callee.layer === null) return below
+      const calledUs = calleesOf(callee).reduce((sum, one) => sum + weight(one), 0) * usPerSample
+      const box = { text: textOf(callee), layer: callee.layer, depth, x1, x2: left, ownUs: width - calledUs }
+      return [box, ...below]
+    })
+}
+
+/** Node's own functions that are called by Node's own are passed over: their callees hang one level higher. */
+function calleesOf(call: LayeredCall): LayeredCall[] {
+  return call.callees.flatMap(callee =>
+    callee.isNode && call.isNode && callee.layer === call.layer ? calleesOf(callee) : [callee],
+  )
+}
+
+/** Samples in a call and all below it, as far as they are shown. */
+function weight(call: LayeredCall): number {
+  const own = call.layer === null || call.layer.includes('receiving') ? 0 : call.self
+  return call.callees.reduce((sum, callee) => sum + weight(callee), own)
+}
+
+function textOf({ name, place }: LayeredCall): string {
+  return [name || '(anonymous)', place].filter(Boolean).join(' · ')
+}
+
+function topBoxes(boxes: readonly Box[]): string {
+  return boxes
+    .toSorted((a, b) => b.ownUs - a.ownUs)
+    .slice(0, 8)
+    .map(box => `${shorten(box.text, 60)} itself ${formatNumber(box.ownUs)} µs`)
+    .join('; ')
+}
+
+function draw(boxes: readonly Box[], totalUs: number, widthPx: number): Plot.PlotOptions {
+  const pxPerUs = (widthPx - 2 * marginPx) / totalUs
+  const drawn = boxes.filter(box => (box.x2 - box.x1) * pxPerUs >= narrowestPx)
+  const rows = 1 + Math.max(...drawn.map(box => box.depth))
+  const lettersIn = (box: Box) => Math.floor(((box.x2 - box.x1) * pxPerUs - 8) / glyphPx)
+  const place = { x1: 'x1', x2: 'x2', y1: 'depth', y2: (box: Box) => box.depth + 1 }
+  return {
+    height: rows * rowPx + 56,
+    marginLeft: marginPx,
+    marginRight: marginPx,
+    marginTop: 8,
+    marginBottom: 48,
+    x: { domain: [0, totalUs] },
+    y: { domain: [rows, 0], axis: null },
+    marks: [
+      Plot.rect(drawn, {
+        ...place,
+        fill: box => layerColour(box.layer),
+        fillOpacity: 0.45,
+        inset: 0.5,
+        title: box =>
+          visible(
+            `${box.text}\n${formatNumber(box.x2 - box.x1)} µs a request, ${formatNumber(box.ownUs)} µs of it itself (${box.layer})`,
+          ),
+      }),
+      Plot.text(
+        drawn.filter(box => lettersIn(box) >= 4),
+        {
+          x: 'x1',
+          y: box => box.depth + 0.5,
+          text: box => shorten(visible(box.text), lettersIn(box)),
+          textAnchor: 'start',
+          dx: 4,
+          fill: colours.ink,
+          pointerEvents: 'none',
+        },
+      ),
+      Plot.axisX({
+        ticks: Math.max(3, Math.round(widthPx / 110)),
+        tickSize: 0,
+        tickPadding: 8,
+        fill: colours.muted,
+        label: 'API CPU per request (µs) →',
+        labelAnchor: 'right',
+        labelOffset: 38,
+        labelArrow: 'none',
+      }),
+    ],
+  }
+}

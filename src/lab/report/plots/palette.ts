@@ -1,0 +1,60 @@
+import type { Layer } from '../../analysis/cpu-layers.ts'
+
+/**
+ * Colours by name; report.css gives each a value for light and for dark. A process keeps its hue in every
+ * plot. Blue, orange and grey stay apart in all common colour-vision deficiencies.
+ */
+export const colours = {
+  ink: 'var(--ink)',
+  muted: 'var(--muted)',
+  grid: 'var(--grid)',
+  page: 'var(--page)',
+  api: 'var(--api)',
+  database: 'var(--database)',
+  generator: 'var(--generator)',
+  naive: 'var(--naive)',
+} as const
+
+export const processes = [
+  { id: 'api', name: 'API', colour: colours.api },
+  { id: 'database', name: 'PostgreSQL', colour: colours.database },
+  { id: 'generator', name: 'load generator', colour: colours.generator },
+] as const
+
+/** Warm hues are the kernel's, so that system calls stand out from code. */
+const layerColours: Readonly<Record<Layer, string>> = {
+  'kernel: sending queries': 'var(--database)',
+  'kernel: sending answers': 'var(--series-4)',
+  'kernel: receiving, HTTP parser': 'var(--series-7)',
+  'node core': 'var(--series-6)',
+  fastify: 'var(--series-3)',
+  pg: 'var(--series-1)',
+  service: 'var(--series-5)',
+  telemetry: 'var(--series-2)',
+  'garbage collector': 'var(--series-8)',
+  'other code': 'var(--p99)',
+  'helper threads': 'var(--generator)',
+}
+
+/** Colour of a layer of CPU; the API's own for a name that is none of ours. */
+export function layerColour(layer: string): string {
+  return Object.entries(layerColours).find(([name]) => name === layer)?.[1] ?? colours.api
+}
+
+/** The ledger's entries in words: the requests' own and each bucket of what belongs to none. */
+export const ledgerEntries: ReadonlyMap<string, { colour: string; text: string }> = new Map([
+  ['request', { colour: colours.api, text: 'charged to the request' }],
+  ['http', { colour: 'var(--series-7)', text: 'HTTP parsing, socket reads' }],
+  ['pg_protocol', { colour: colours.database, text: 'reads from database sockets' }],
+  ['telemetry', { colour: 'var(--series-2)', text: 'telemetry' }],
+  ['helper_threads', { colour: colours.generator, text: 'helper threads' }],
+  ['startup', { colour: 'var(--series-5)', text: 'startup' }],
+  ['rest', { colour: 'var(--series-6)', text: 'timers, event loop' }],
+])
+
+const seriesColours = ['1', '2', '3', '4', '5', '6'].map(n => `var(--series-${n})`)
+
+/** Colour of the nth line of a plot. Lines are labelled at their ends, so a repeat does no harm. */
+export function seriesColour(index: number): string {
+  return seriesColours[index % seriesColours.length] ?? colours.ink
+}

@@ -1,0 +1,60 @@
+import * as Plot from '@observablehq/plot'
+import { parseHTML } from 'linkedom'
+import { type Html, html, trusted, visible } from '../html.ts'
+
+/** A plot as a value: what it says in words, and how to draw it at a given width. */
+export interface ReportPlot {
+  /** Stable name, for anchors and tests. */
+  name: string
+  /** What the reader should see in it, with the figures that show it. */
+  title: string
+  /** Coloured words that name the marks; they stand in for a legend. */
+  key: readonly { colour: string; text: string; hollow?: boolean }[]
+  /** n, and what the whiskers or bands are. */
+  note: string
+  /** The same content for a reader who cannot see it. */
+  description: string
+  draw: (widthPx: number) => Plot.PlotOptions
+}
+
+export const fontSizePx = 12
+
+/** Each plot is drawn twice and the stylesheet shows one: an SVG that is merely scaled down to a telephone
+ *  has text of five pixels. */
+const drawings = [
+  { className: 'drawing wide', widthPx: 880 },
+  { className: 'drawing narrow', widthPx: 360 },
+] as const
+
+/** A plot as a figure with inline SVG: no script, no reference to anything outside the page. */
+export function renderPlot(plot: ReportPlot): Html {
+  const key = plot.key.map(
+    entry =>
+      html`<li><span class="swatch${entry.hollow ? ' hollow' : ''}" style="--swatch: ${entry.colour}"></span>${entry.text}</li>`,
+  )
+  return html`<figure class="plot" data-plot="${plot.name}">
+    <figcaption>
+      <h4>${plot.title}</h4>
+      ${key.length > 0 ? html`<ul class="key">${key}</ul>` : null}
+    </figcaption>
+    ${drawings.map(drawing => drawSvg(plot, drawing.widthPx, drawing.className))}
+    <p class="note">${plot.note}</p>
+  </figure>
+  `
+}
+
+function drawSvg(plot: ReportPlot, widthPx: number, className: string): Html {
+  const { document } = parseHTML('<!doctype html><html><body></body></html>')
+  const svg = Plot.plot({
+    ...plot.draw(widthPx),
+    width: widthPx,
+    document,
+    className: 'chart',
+    style: { fontSize: `${fontSizePx}px`, fontFamily: 'inherit' },
+  })
+  svg.querySelector('style')?.remove()
+  svg.setAttribute('role', 'img')
+  svg.setAttribute('class', className)
+  svg.setAttribute('aria-label', visible(`${plot.title}. ${plot.description}`))
+  return trusted(svg.outerHTML)
+}

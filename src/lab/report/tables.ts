@@ -1,0 +1,122 @@
+import type { Figure, Sample } from '../results.ts'
+import { formatFigure, formatFigureFixed, notMeasured, scaleFigure } from './format.ts'
+import { type Html, html } from './html.ts'
+import { ledgerEntries } from './plots/palette.ts'
+
+interface Column {
+  heading: string
+  unit: string
+  read: (sample: Sample) => Figure | null
+  /** What an empty cell means where that is not `not measured`. */
+  empty?: string
+  /** Where the column's scale is known; else three significant digits. */
+  decimals?: number
+}
+
+const percent = (figure: Figure | null) => (figure === null ? null : scaleFigure(figure, 100))
+
+const loadColumns: readonly Column[] = [
+  { heading: 'Throughput', unit: 'req/s', read: sample => sample.throughputPerS },
+  { heading: 'p50', unit: 'ms', read: sample => sample.latencyMs.p50 },
+  { heading: 'p90', unit: 'ms', read: sample => sample.latencyMs.p90 },
+  { heading: 'p99', unit: 'ms', read: sample => sample.latencyMs.p99 },
+  { heading: 'Slowest', unit: 'ms', read: sample => sample.latencyMs.max },
+  { heading: 'Not 2xx', unit: '%', read: sample => percent(sample.errors.ratio) },
+  { heading: 'Not sent', unit: 'requests', read: sample => sample.errors.dropped },
+]
+
+const cpuColumns: readonly Column[] = [
+  { heading: 'API', unit: 'µs', read: sample => sample.cpuPerRequestUs.api },
+  { heading: 'PostgreSQL', unit: 'µs', read: sample => sample.cpuPerRequestUs.database },
+  { heading: 'Load generator', unit: 'µs', read: sample => sample.cpuPerRequestUs.generator },
+]
+
+const reportedColumns: readonly Column[] = [
+  { heading: 'Ledger says', unit: 'µs', read: sample => sample.reportedCpuUs?.ledger ?? null },
+  { heading: 'Usual reading says', unit: 'µs', read: sample => sample.reportedCpuUs?.naive ?? null },
+]
+
+const agreementColumn: Column = {
+  heading: 'Seen in the profile',
+  unit: '% of main thread',
+  read: sample => percent(sample.profile?.agreement ?? null),
+}
+
+const utilisationColumns: readonly Column[] = [
+  {
+    heading: 'API event loop',
+    unit: '% busy',
+    read: sample => percent(sample.utilisation.apiThread),
+    decimals: 0,
+  },
+  { heading: 'API', unit: 'cores', read: sample => sample.utilisation.api, decimals: 2 },
+  { heading: 'PostgreSQL', unit: 'cores', read: sample => sample.utilisation.database, decimals: 2 },
+  { heading: 'Load generator', unit: 'cores', read: sample => sample.utilisation.generator, decimals: 2 },
+  { heading: 'Whole host', unit: 'cores', read: sample => sample.utilisation.host, decimals: 2 },
+]
+
+/**
+ * Every figure of the samples, as tables.
+ * @param isLowerBound the figures of throughput are "at least": the table's caption says so
+ */
+export function sampleTables(samples: readonly Sample[], isLowerBound: boolean): Html {
+  const isReported = samples.some(sample => sample.reportedCpuUs !== undefined)
+  const layers = [...new Set(samples.flatMap(sample => Object.keys(sample.layersUs ?? {})))]
+  const ledgerColumns = [...new Set(samples.flatMap(sample => Object.keys(sample.ledgerUs ?? {})))].map(
+    (entry): Column => ({
+      heading: ledgerEntries.get(entry)?.text ?? entry,
+      unit: 'µs',
+      read: sample => sample.ledgerUs?.[entry] ?? null,
+    }),
+  )
+  const layerColumns = layers.map(
+    (layer): Column => ({
+      heading: layer,
+      unit: 'µs',
+      read: sample => sample.layersUs?.[layer] ?? null,
+      empty: 'not seen',
+    }),
+  )
+  return html`
+    ${figureTable(isLowerBound ? 'Throughput (at least) and latency' : 'Throughput and latency', samples, loadColumns)}
+    ${figureTable('CPU per answered request', samples, isReported ? [...cpuColumns, ...reportedColumns] : cpuColumns)}
+    ${ledgerColumns.length > 0 ? figureTable('API CPU per request by the service’s ledger', samples, ledgerColumns) : null}
+    ${layers.length > 0 ? figureTable('API CPU per request by layer', samples, [...layerColumns, agreementColumn]) : null}
+    ${figureTable('Resources in use', samples, utilisationColumns)}`
+}
+
+function figureTable(caption: string, samples: readonly Sample[], columns: readonly Column[]): Html {
+  return html`
+    <div class="scroll" role="region" tabindex="0" aria-label="${caption}">
+      <table class="figures">
+        <caption>${caption} <span>median, below it the lowest and highest repeat</span></caption>
+        <thead>
+          <tr>
+            <th scope="col">Sample</th>
+            ${columns.map(column => html`<th scope="col">${column.heading} <span>${column.unit}</span></th>`)}
+            <th scope="col">Repeats <span>n</span></th>
+          </tr>
+        </thead>
+        <tbody>
+          ${samples.map(sample => row(sample, columns))}
+        </tbody>
+      </table>
+    </div>`
+}
+
+function row(sample: Sample, columns: readonly Column[]): Html {
+  const figures = columns.map(column => column.read(sample))
+  const repeats = [...new Set(figures.flatMap(figure => (figure === null ? [] : [figure.repeats])))]
+  return html`<tr>
+    <th scope="row">${sample.label}</th>
+    ${columns.map(column => cell(column.read(sample), column))}
+    <td>${repeats.length === 0 ? '–' : repeats.toSorted((a, b) => a - b).join(', ')}</td>
+  </tr>`
+}
+
+function cell(figure: Figure | null, { empty = notMeasured, decimals }: Column): Html {
+  if (figure === null) return html`<td class="missing">${empty}</td>`
+  const { median, range } =
+    decimals === undefined ? formatFigure(figure) : formatFigureFixed(figure, decimals)
+  return html`<td>${median} <small>${range ?? 'one run'}</small></td>`
+}

@@ -1,0 +1,152 @@
+import { type Static, Type } from 'typebox'
+
+/**
+ * The shape of `results.json`: what a run of the lab leaves behind, and all that the report, `compare`
+ * and `plan` read. The schema is the documentation; `schemaVersion` grows when a reader would break.
+ */
+export const schemaVersion = 1
+
+/** A figure is never a lone number: the median of its repeats and the lowest and highest of them. */
+export const Figure = Type.Object({
+  median: Type.Number(),
+  low: Type.Number(),
+  high: Type.Number(),
+  repeats: Type.Integer({ minimum: 1 }),
+})
+export type Figure = Static<typeof Figure>
+
+/** null: it could not be measured here (no /proc, foreign target, telemetry off). Never zero instead. */
+const MaybeFigure = Type.Union([Figure, Type.Null()])
+
+export const Knobs = Type.Record(Type.String(), Type.Union([Type.String(), Type.Number(), Type.Boolean()]))
+export type Knobs = Static<typeof Knobs>
+
+export const Load = Type.Object({
+  generator: Type.Union([Type.Literal('k6'), Type.Literal('autocannon')]),
+  /** closed: `connections` clients, each waits for its answer; open: arrivals at a rate, whatever the
+   *  answers do; paced: a closed loop held to a rate, so late answers delay later requests. */
+  mode: Type.Union([Type.Literal('closed'), Type.Literal('open'), Type.Literal('paced')]),
+  connections: Type.Optional(Type.Integer({ minimum: 1 })),
+  ratePerS: Type.Optional(Type.Number({ exclusiveMinimum: 0 })),
+  durationS: Type.Number({ exclusiveMinimum: 0 }),
+})
+export type Load = Static<typeof Load>
+
+export const Sample = Type.Object({
+  /** Names the row in tables and the mark in plots, for example `prepared, 64 connections`. */
+  label: Type.String(),
+  knobs: Knobs,
+  load: Load,
+  throughputPerS: Figure,
+  latencyMs: Type.Object({ p50: Figure, p90: Figure, p99: Figure, max: Figure }),
+  /** From outside: CPU of each process tree over answered requests. */
+  cpuPerRequestUs: Type.Object({ api: MaybeFigure, database: MaybeFigure, generator: MaybeFigure }),
+  /** From inside: what the service's ledger charged one request (final figures, all requests of the window),
+   *  and what the usual reading (`process.cpuUsage()` at start and end of a request) would have said. */
+  reportedCpuUs: Type.Optional(Type.Object({ ledger: MaybeFigure, naive: MaybeFigure })),
+  /** Cores in use: 1.0 is one core fully busy. `apiThread` is event-loop utilisation, 0..1. */
+  utilisation: Type.Object({
+    api: MaybeFigure,
+    apiThread: MaybeFigure,
+    database: MaybeFigure,
+    generator: MaybeFigure,
+    host: MaybeFigure,
+  }),
+  /** Share of requests not answered 2xx, 0..1, and requests the generator could not send at all. */
+  errors: Type.Object({ ratio: Figure, dropped: Figure }),
+  /** The whole ledger, us a request: `request`, what requests were charged, and by name each bucket of what
+   *  belongs to none. In every repeat the sum is the process's CPU over the requests finished. */
+  ledgerUs: Type.Optional(Type.Record(Type.String(), Figure)),
+  /** CPU per request by layer, us, from a sampled V8 profile. In every repeat the sum is that repeat's
+   *  `cpuPerRequestUs.api`; the sum of the medians may differ from its median a little. */
+  layersUs: Type.Optional(Type.Record(Type.String(), Figure)),
+  /** Of the profiles behind `layersUs`, each taken in a window of its own after the measured one. */
+  profile: Type.Optional(
+    Type.Object({
+      /** CPU that the profile saw in functions over the main thread's CPU in the same window, unscaled. */
+      agreement: MaybeFigure,
+      /** The raw profiles, in the folder of `results.json`. */
+      files: Type.Array(Type.String()),
+    }),
+  ),
+})
+export type Sample = Static<typeof Sample>
+
+export const limits = [
+  'api-cpu',
+  'connection-pool',
+  'database-cpu',
+  'database-io',
+  'database-locks',
+  'database-connections',
+  'load-generator',
+  'external-wait',
+  'memory',
+  'host-cpu',
+  'environment',
+  'none-observed',
+  'inconclusive',
+] as const
+export const Limit = Type.Enum([...limits])
+export type Limit = Static<typeof Limit>
+
+export const Verdict = Type.Object({
+  limit: Limit,
+  /** high: two independent signs agree; medium: one clear sign; low: the best of weak ones. */
+  confidence: Type.Union([Type.Literal('high'), Type.Literal('medium'), Type.Literal('low')]),
+  /** One sentence a manager understands. */
+  sentence: Type.String(),
+  /** Ranked, the accused first; each evidence is one checkable statement with its figure. */
+  causes: Type.Array(Type.Object({ limit: Limit, evidence: Type.Array(Type.String()) })),
+  ceiling: Type.Union([Type.Object({ predictedPerS: Figure, measuredPerS: Figure }), Type.Null()]),
+  /** What turning the accused knob did; null where nothing was turned. */
+  confirmed: Type.Union([Type.Object({ holds: Type.Boolean(), effect: Type.String() }), Type.Null()]),
+  /** What to change next, in the reader's terms. */
+  next: Type.String(),
+})
+export type Verdict = Static<typeof Verdict>
+
+export const ExperimentResult = Type.Object({
+  name: Type.String(),
+  question: Type.String(),
+  hypothesis: Type.String(),
+  /** The source report's finding that this reproduces (`A1` … `C2`), if any. */
+  finding: Type.Union([Type.String(), Type.Null()]),
+  /** The command that repeats it. */
+  repeat: Type.String(),
+  /** The question, answered in one or two sentences with figures and spread. */
+  answer: Type.String(),
+  samples: Type.Array(Sample),
+  verdict: Verdict,
+})
+export type ExperimentResult = Static<typeof ExperimentResult>
+
+export const Manifest = Type.Object({
+  insertlab: Type.String(),
+  commit: Type.Union([Type.String(), Type.Null()]),
+  node: Type.String(),
+  postgres: Type.String(),
+  generator: Type.String(),
+  platform: Type.String(),
+  kernel: Type.String(),
+  cpuModel: Type.String(),
+  cores: Type.Integer(),
+  memoryGiB: Type.Number(),
+  /** API, PostgreSQL and generator on the same cores: every throughput is then a lower bound. */
+  sharedCores: Type.Boolean(),
+  cgroupQuotaCores: Type.Union([Type.Number(), Type.Null()]),
+  /** Share of CPU time the hypervisor took during the run, 0..1; null where the kernel does not say. */
+  stealRatio: Type.Union([Type.Number(), Type.Null()]),
+  warnings: Type.Array(Type.String()),
+})
+export type Manifest = Static<typeof Manifest>
+
+export const Results = Type.Object({
+  schema: Type.Literal(schemaVersion),
+  startedAt: Type.String(),
+  /** false: the run was interrupted; what is here was measured. */
+  complete: Type.Boolean(),
+  manifest: Manifest,
+  experiments: Type.Array(ExperimentResult),
+})
+export type Results = Static<typeof Results>

@@ -1,0 +1,91 @@
+import { Client } from 'pg'
+import { LabError } from '../errors.ts'
+import { startPostgres } from '../stack/embedded-postgres.ts'
+
+/** A database that is the lab's to fill and empty. */
+export interface Database extends AsyncDisposable {
+  readonly url: string
+  /** The postmaster; null for a server that the lab did not start. */
+  readonly pid: number | null
+  readonly version: string
+  /**
+   * Empties the service's tables, runs the seed, and writes a checkpoint, so that every step starts from
+   * the same state and none pays for the dirty pages of the one before.
+   */
+  reset(seed: readonly string[]): Promise<void>
+}
+
+/** The service's own tables (DESIGN 3), emptied between steps. */
+const tables = ['simple_text', 'tasks']
+
+/**
+ * Opens a database: on the server that `DATABASE_URL` names, where a new one is created and dropped again,
+ * so that no table of anyone else is ever touched; otherwise on an embedded server with these settings.
+ */
+export async function openDatabase(settings?: Readonly<Record<string, string>>): Promise<Database> {
+  const serverUrl = process.env['DATABASE_URL']
+  if (serverUrl !== undefined) return openOnServer(serverUrl)
+  const server = await startPostgres(settings === undefined ? {} : { settings })
+  return {
+    url: server.url,
+    pid: server.pid,
+    version: server.version,
+    reset: seed => reset(server.url, seed),
+    [Symbol.asyncDispose]: () => server.stop(),
+  }
+}
+
+async function openOnServer(serverUrl: string): Promise<Database> {
+  const name = `insertlab_${process.pid}_${Date.now()}`
+  const url = new URL(serverUrl)
+  url.pathname = `/${name}`
+  const version = await onServer(serverUrl, async client => {
+    await client.query(`CREATE DATABASE ${name}`)
+    const { rows } = await client.query<{ server_version: string }>('SHOW server_version')
+    return rows[0]?.server_version ?? 'unknown'
+  })
+  return {
+    url: url.href,
+    pid: null,
+    version,
+    reset: seed => reset(url.href, seed),
+    async [Symbol.asyncDispose]() {
+      await withClient(serverUrl, client => client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`))
+    },
+  }
+}
+
+async function reset(url: string, seed: readonly string[]): Promise<void> {
+  await withClient(url, async client => {
+    const { rows } = await client.query<{ name: string }>(
+      'SELECT tablename AS name FROM pg_tables WHERE schemaname = current_schema() AND tablename = ANY($1)',
+      [tables],
+    )
+    if (rows.length > 0) await client.query(`TRUNCATE ${rows.map(({ name }) => name)} RESTART IDENTITY`)
+    for (const statement of seed) await client.query(statement)
+    await client.query('CHECKPOINT')
+  })
+}
+
+async function withClient<T>(url: string, use: (client: Client) => Promise<T>): Promise<T> {
+  const client = new Client({ connectionString: url, application_name: 'insertlab' })
+  await client.connect()
+  try {
+    return await use(client)
+  } finally {
+    await client.end()
+  }
+}
+
+async function onServer<T>(serverUrl: string, use: (client: Client) => Promise<T>): Promise<T> {
+  try {
+    return await withClient(serverUrl, use)
+  } catch (cause) {
+    throw new LabError(
+      'LAB_TARGET',
+      `no database can be created where DATABASE_URL points: ${cause instanceof Error ? cause.message : cause}`,
+      'Name a superuser of a PostgreSQL 17 or newer (databases and checkpoints are theirs), or unset DATABASE_URL.',
+      { cause },
+    )
+  }
+}

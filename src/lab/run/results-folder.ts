@@ -1,0 +1,102 @@
+import {
+  appendFileSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
+import { Value } from 'typebox/value'
+import { CpuProfile } from '../analysis/call-tree.ts'
+import { LabError } from '../errors.ts'
+import { renderReport } from '../report/report.ts'
+import { Results } from '../results.ts'
+
+/** Where one run leaves what it measured. */
+export interface ResultsFolder {
+  readonly path: string
+  readonly reportFile: string
+  /** Replaces `results.json` in one step: a reader, or a run killed meanwhile, never sees half of it. */
+  save(results: Results): void
+  /** Adds what the service printed, under a heading, to `service.log` beside it. */
+  keepLog(heading: string, log: string): void
+  /** Writes a file that the results name: a raw profile. */
+  keep(file: string, content: string): void
+  /** Renders `report.html` beside it. */
+  report(results: Results): void
+}
+
+/** Makes `<parent>/<time>-<name>` and points `<parent>/latest` at it. */
+export function createResultsFolder(parent: string, name: string, startedAt: Date): ResultsFolder {
+  const time = startedAt.toISOString().slice(0, 19).replaceAll(':', '-')
+  const path = join(resolve(parent), `${time}-${name}`)
+  mkdirSync(path, { recursive: true })
+  const link = join(dirname(path), 'latest')
+  rmSync(`${link}.new`, { force: true })
+  symlinkSync(basename(path), `${link}.new`)
+  renameSync(`${link}.new`, link)
+  const reportFile = join(path, 'report.html')
+  return {
+    path,
+    reportFile,
+    save: results => replace(join(path, 'results.json'), `${JSON.stringify(results, null, 2)}\n`),
+    keepLog: (heading, log) => appendFileSync(join(path, 'service.log'), `== ${heading}\n${log}\n`),
+    keep: (file, content) => replace(join(path, file), content),
+    report: results => replace(reportFile, renderReport(results, readProfiles(path, results))),
+  }
+}
+
+/**
+ * Reads a result by its folder or its `results.json`. Throws LAB_RESULTS_UNREADABLE where there is none, or
+ * where it does not fit this version's schema.
+ */
+export function readResults(path: string): { file: string; results: Results } {
+  const file = path.endsWith('.json') ? path : join(path, 'results.json')
+  try {
+    const read: unknown = JSON.parse(readFileSync(file, 'utf8'))
+    if (Value.Check(Results, read)) return { file, results: read }
+  } catch (cause) {
+    throw unreadable(`${file} cannot be read: ${cause instanceof Error ? cause.message : cause}`, cause)
+  }
+  throw unreadable(`${file} is not a result of this version of the lab`)
+}
+
+/** Renders the report of an existing result again; gives the file's path. */
+export function renderAgain(path: string): string {
+  const { file, results } = readResults(path)
+  const reportFile = join(dirname(file), 'report.html')
+  replace(reportFile, renderReport(results, readProfiles(dirname(file), results)))
+  return reportFile
+}
+
+/** The profiles that the results name; one that is gone or spoilt is left out, the report does without. */
+function readProfiles(folder: string, { experiments }: Results): Map<string, CpuProfile> {
+  const files = experiments.flatMap(({ samples }) => samples.flatMap(({ profile }) => profile?.files ?? []))
+  return new Map(
+    files.flatMap((file): [string, CpuProfile][] => {
+      try {
+        // The name comes from a file that anyone may have written; it must not lead out of the folder.
+        const read: unknown = JSON.parse(readFileSync(join(folder, basename(file)), 'utf8'))
+        return Value.Check(CpuProfile, read) ? [[file, read]] : []
+      } catch {
+        return []
+      }
+    }),
+  )
+}
+
+function replace(file: string, content: string): void {
+  writeFileSync(`${file}.new`, content)
+  renameSync(`${file}.new`, file)
+}
+
+function unreadable(message: string, cause?: unknown): LabError {
+  return new LabError(
+    'LAB_RESULTS_UNREADABLE',
+    message,
+    'Name a folder under results/ that a run of this version left, for example results/latest.',
+    { cause },
+  )
+}

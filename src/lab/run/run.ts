@@ -1,0 +1,131 @@
+import { availableParallelism } from 'node:os'
+import { relative } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Circumstances } from '../analysis/verdict.ts'
+import { exitCodes } from '../errors.ts'
+import { type Experiment, estimateS, type Timing } from '../experiments/experiment.ts'
+import { generatorChoice } from '../load/choose.ts'
+import type { LoadGenerator } from '../load/generator.ts'
+import { watchSpeed } from '../probes/cpu-speed.ts'
+import { busyCores, readHostCpu, stolenShare } from '../probes/host-cpu.ts'
+import { type ExperimentResult, type Results, schemaVersion } from '../results.ts'
+import { foreignTestBed, stepsForForeignTarget } from './foreign-target.ts'
+import { describeRun, readCommit } from './manifest.ts'
+import { createProgress } from './progress.ts'
+import { createResultsFolder } from './results-folder.ts'
+import { type Planned, runExperiments } from './run-experiments.ts'
+import { summaryOf } from './summary.ts'
+import { ownTestBed } from './test-bed.ts'
+
+export interface RunOptions {
+  /** Names the results folder. */
+  readonly name: string
+  readonly outFolder: string
+  /** Replaces the experiments' own timing, as far as given. */
+  readonly timing: Partial<Timing>
+  readonly generator?: LoadGenerator['name'] | undefined
+  /** A service that someone else runs; without it the lab starts its own. */
+  readonly url?: string | undefined
+  readonly signal: AbortSignal
+}
+
+/**
+ * A whole run: stack up, experiments, results and report, summary on standard output. Resolves to the exit
+ * code: done, or interrupted when the signal fired, with what was measured saved and marked incomplete.
+ */
+export async function runLab(experiments: readonly Experiment[], options: RunOptions): Promise<number> {
+  const { signal, url } = options
+  const plans = experiments.map(experiment => plannedFrom(experiment, options))
+  const choose = generatorChoice(options.generator)
+  const busyBefore = await hostBusyNow()
+  const bed = url === undefined ? ownTestBed() : await foreignTestBed(url)
+
+  const startedAt = new Date()
+  const hostBefore = readHostCpu()
+  const speed = watchSpeed()
+  const commit = readCommit()
+  const circumstances = (): Circumstances => ({
+    cores: availableParallelism(),
+    sharedCores: url === undefined || isLoopback(url),
+    stealRatio: stolenShare(hostBefore, readHostCpu()),
+    speedSpread: speed.spread(),
+  })
+  const manifest = () =>
+    describeRun({
+      ...circumstances(),
+      commit,
+      postgres: bed.postgresVersion(),
+      generators: generatorsOf(plans, choose),
+      busyBefore,
+    })
+  let measured: readonly ExperimentResult[] = []
+  const results = (complete: boolean): Results => ({
+    ...{ schema: schemaVersion, startedAt: startedAt.toISOString(), complete },
+    ...{ manifest: manifest(), experiments: [...measured] },
+  })
+
+  const folder = createResultsFolder(options.outFolder, options.name, startedAt)
+  const finish = (complete: boolean) => {
+    const final = results(complete)
+    folder.save(final)
+    folder.report(final)
+  }
+  try {
+    await using _ = bed
+    using progress = createProgress(plans.reduce((sum, plan) => sum + estimateS(plan), 0))
+    await runExperiments(plans, {
+      ...{ bed, generatorFor: choose, progress, signal, circumstances, speed },
+      onTrouble: (what, log) => folder.keepLog(what, log),
+      keep: folder.keep,
+      onResults(experimentsSoFar) {
+        measured = experimentsSoFar
+        folder.save(results(false))
+      },
+    })
+  } catch (error) {
+    finish(false)
+    if (!signal.aborted) throw error
+    console.log(`\ninterrupted; what was measured until then: ${relative('.', folder.reportFile)}`)
+    return exitCodes.interrupted
+  }
+  finish(true)
+  console.log(`\n${summaryOf(measured)}\n\nreport: ${relative('.', folder.reportFile)}`)
+  return exitCodes.done
+}
+
+function plannedFrom(experiment: Experiment, { timing: changes, url, generator }: RunOptions): Planned {
+  const timing = { ...experiment.timing, ...changes }
+  const steps = url === undefined ? experiment.steps : stepsForForeignTarget(experiment.steps)
+  const command = [
+    ...['npm run lab -- run', experiment.name],
+    ...['--duration', timing.durationS, '--repeats', timing.repeats],
+    ...(url === undefined ? [] : ['--url', url]),
+    ...(generator === undefined ? [] : ['--generator', generator]),
+  ]
+  return { experiment, steps, timing, repeat: command.join(' ') }
+}
+
+function generatorsOf(plans: readonly Planned[], choose: ReturnType<typeof generatorChoice>): string[] {
+  const used = plans.flatMap(({ steps }) =>
+    steps.map(({ ceiling = false }) => {
+      const { name, version } = choose({ ceiling })
+      return `${name} ${version}`
+    }),
+  )
+  return [...new Set(used)]
+}
+
+function isLoopback(url: string): boolean {
+  return /^(localhost|127\..*|\[::1\])$/.test(new URL(url).hostname)
+}
+
+const preflightMs = 500
+
+/** Share of the host that other work takes, 0 … 1; null where the host does not say. */
+async function hostBusyNow(): Promise<number | null> {
+  const before = readHostCpu()
+  await pause(preflightMs)
+  const cores = availableParallelism()
+  const busy = busyCores(before, readHostCpu(), cores)
+  return busy === null ? null : busy / cores
+}

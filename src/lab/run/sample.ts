@@ -1,0 +1,127 @@
+import { type LayerShares, layers, layersPerRequestUs } from '../analysis/cpu-layers.ts'
+import { figureOf, figureOrNull } from '../analysis/figures.ts'
+import { labelOf, type Step } from '../experiments/experiment.ts'
+import type { LoadGenerator } from '../load/generator.ts'
+import type { Figure, Sample } from '../results.ts'
+import type { Observation } from './observe.ts'
+
+/** An observation and, where the step asks for one, the profile that was taken after it. */
+export interface Profiled extends Observation {
+  readonly profile?: LayerShares & { readonly file: string }
+}
+
+/**
+ * Folds the repeats of one step into a sample. Pure; at least one observation.
+ *
+ * The rate is over the window by the generator's clock, utilisation over the one between the probes' readings.
+ */
+export function sampleOf(
+  step: Step,
+  generator: Pick<LoadGenerator, 'name' | 'modeOf'>,
+  durationS: number,
+  observations: readonly Profiled[],
+): Sample {
+  const figure = (of: (one: Observation) => number) => certain(figureOf(observations.map(of)))
+  const maybe = (of: (one: Observation) => number | null) => figureOrNull(observations.map(of))
+  const { mode, ...size } = step.load
+  return {
+    label: labelOf(step),
+    knobs: step.knobs,
+    load: {
+      generator: generator.name,
+      mode: generator.modeOf(step.load),
+      durationS,
+      ...('connections' in size ? { connections: size.connections } : { ratePerS: size.ratePerS }),
+    },
+    throughputPerS: figure(({ load }) => load.succeeded / load.durationS),
+    latencyMs: {
+      p50: figure(({ load }) => load.latencyMs.p50),
+      p90: figure(({ load }) => load.latencyMs.p90),
+      p99: figure(({ load }) => load.latencyMs.p99),
+      max: figure(({ load }) => load.latencyMs.max),
+    },
+    cpuPerRequestUs: {
+      api: maybe(one => per(one.cpuUs.api, requestsServed(one))),
+      database: maybe(one => per(one.cpuUs.database, requestsServed(one))),
+      generator: maybe(one => per(one.cpuUs.generator, requestsSent(one))),
+    },
+    ...(step.reportedCpu !== undefined && {
+      reportedCpuUs: {
+        ledger: maybe(({ ledger }) => ledger?.requestUs ?? null),
+        naive: maybe(({ reported }) => reported?.naiveUs ?? null),
+      },
+    }),
+    ...ledgerFigures(observations),
+    ...profileFigures(observations),
+    utilisation: {
+      api: maybe(one => per(one.cpuUs.api, one.windowS * 1e6)),
+      apiThread: maybe(({ apiThread }) => apiThread),
+      database: maybe(one => per(one.cpuUs.database, one.windowS * 1e6)),
+      generator: maybe(one => per(one.cpuUs.generator, one.windowS * 1e6)),
+      host: maybe(({ hostCores }) => hostCores),
+    },
+    errors: {
+      ratio: figure(one => per(one.load.failed, requestsSent(one)) ?? 0),
+      dropped: figure(({ load }) => load.dropped),
+    },
+  }
+}
+
+function ledgerFigures(observations: readonly Observation[]): Pick<Sample, 'ledgerUs'> {
+  const amounts = observations.map(({ ledger }) =>
+    ledger === null ? null : new Map([['request', ledger.requestUs], ...ledger.bucketsUs]),
+  )
+  const ledgerUs = figuresByName(amounts)
+  return ledgerUs === null ? {} : { ledgerUs }
+}
+
+function profileFigures(observations: readonly Profiled[]): Pick<Sample, 'layersUs' | 'profile'> {
+  const profiles = observations.flatMap(({ profile }) => profile ?? [])
+  const amounts = observations.map(one => {
+    const apiUs = per(one.cpuUs.api, requestsServed(one))
+    const helpersUs = one.ledger?.bucketsUs.get('helper_threads') ?? null
+    return apiUs === null || !one.profile ? null : layersPerRequestUs(one.profile, apiUs, helpersUs)
+  })
+  const layersUs = figuresByName(amounts, layers)
+  return {
+    ...(layersUs !== null && { layersUs }),
+    ...(profiles.length > 0 && {
+      profile: {
+        agreement: figureOrNull(profiles.map(({ agreement }) => agreement)),
+        files: profiles.map(({ file }) => file),
+      },
+    }),
+  }
+}
+
+/** A figure a name, in the order given; a repeat without a name had none of it. null where a repeat lacks all. */
+function figuresByName(
+  repeats: readonly (ReadonlyMap<string, number> | null)[],
+  order: readonly string[] = [],
+): Record<string, Figure> | null {
+  const known = repeats.filter(repeat => repeat !== null)
+  if (known.length < repeats.length) return null
+  const seen = new Set(known.flatMap(repeat => [...repeat.keys()]))
+  const names = [...order.filter(name => seen.has(name)), ...[...seen].filter(name => !order.includes(name))]
+  return Object.fromEntries(
+    names.map(name => [name, certain(figureOf(known.map(repeat => repeat.get(name) ?? 0)))]),
+  )
+}
+
+function requestsSent({ load }: Observation): number {
+  return load.succeeded + load.failed
+}
+
+/** Every request that the service paid for in the window: the load's, failed ones too, and the side probe's. */
+export function requestsServed(one: Observation): number {
+  return requestsSent(one) + (one.reported?.answered ?? 0)
+}
+
+function per(amount: number | null, count: number): number | null {
+  return amount === null || count === 0 ? null : amount / count
+}
+
+function certain(figure: Figure | null): Figure {
+  if (figure === null) throw new Error('a sample needs at least one observation')
+  return figure
+}

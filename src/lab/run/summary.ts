@@ -1,0 +1,49 @@
+import { styleText } from 'node:util'
+import { number, range } from '../analysis/wording.ts'
+import type { ExperimentResult, Figure, Sample } from '../results.ts'
+
+/** What the terminal shows at the end: per experiment the verdict's sentence, the answer and a short table. */
+export function summaryOf(experiments: readonly ExperimentResult[]): string {
+  return experiments.map(oneOf).join('\n\n')
+}
+
+function oneOf({ name, verdict, answer, samples }: ExperimentResult): string {
+  return [styleText('bold', `${name}: ${verdict.sentence}`), answer, tableOf(samples)].join('\n')
+}
+
+const columns: { head: string; cell: (sample: Sample) => string }[] = [
+  { head: 'step', cell: ({ label }) => label },
+  { head: 'load', cell: ({ load }) => load.generator },
+  { head: 'requests/s', cell: ({ throughputPerS }) => figure(throughputPerS) },
+  { head: 'p50 ms', cell: ({ latencyMs }) => figure(latencyMs.p50) },
+  { head: 'p99 ms', cell: ({ latencyMs }) => figure(latencyMs.p99) },
+  { head: 'API us', cell: ({ cpuPerRequestUs }) => figure(cpuPerRequestUs.api) },
+  { head: 'PostgreSQL us', cell: ({ cpuPerRequestUs }) => figure(cpuPerRequestUs.database) },
+  { head: 'generator us', cell: ({ cpuPerRequestUs }) => figure(cpuPerRequestUs.generator) },
+]
+
+/** Medians with the lowest and highest repeat, in columns; the report has the rest. */
+export function tableOf(samples: readonly Sample[]): string {
+  const rows = [
+    columns.map(({ head }) => head),
+    ...samples.map(sample => columns.map(({ cell }) => cell(sample))),
+  ]
+  const widths = columns.map((_, column) => Math.max(...rows.map(row => row[column]?.length ?? 0)))
+  return rows
+    .map(row =>
+      row
+        .map((cell, column) => aligned(cell, widths[column] ?? 0, column))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n')
+}
+
+/** Words to the left, figures to the right. */
+function aligned(cell: string, width: number, column: number): string {
+  return column < 2 ? cell.padEnd(width) : cell.padStart(width)
+}
+
+function figure(value: Figure | null): string {
+  return value === null ? '-' : `${number(value.median)} (${range(value)})`
+}

@@ -1,0 +1,92 @@
+import type { Step } from '../experiments/experiment.ts'
+import { type ServiceProcess, startService } from '../stack/service-process.ts'
+import { type Database, openDatabase } from './database.ts'
+import { type SpanSink, startSpanSink } from './span-sink.ts'
+
+/** What a step is measured on. null: not ours to see. */
+export interface Target {
+  readonly url: string
+  readonly adminUrl: string | null
+  readonly apiPid: number | null
+  readonly databasePid: number | null
+  /** Has served no load yet, so V8 has compiled nothing for it. */
+  readonly isNew: boolean
+  /** The newest output of the service; empty where it is not ours to see. */
+  log(): string
+}
+
+/** Brings up what a step asks for, and takes it down again. */
+export interface TestBed extends AsyncDisposable {
+  /** Gives the step's target, set up as it asks, tables empty but for its seed. */
+  prepare(step: Step): Promise<Target>
+  /** The next `prepare` starts a new service process: a repeat must not inherit the last one's warm code. */
+  retire(): Promise<void>
+  /** Version of PostgreSQL, or null while none has been needed or where it is not ours. */
+  postgresVersion(): string | null
+}
+
+/**
+ * The lab's own stack: one PostgreSQL, one service at a time, a span sink where asked for. A step whose
+ * environment equals the last one's finds the process still running; any other difference restarts it.
+ */
+export function ownTestBed(): TestBed {
+  const database = keptWhileEqual<Step['postgres'], Database>(openDatabase)
+  let postgresVersion: string | null = null
+  const sink = keptWhileEqual<undefined, SpanSink>(startSpanSink)
+  const service = keptWhileEqual<ServiceSettings, Service>(async ({ databaseUrl, env }) => {
+    const started = await startService({ databaseUrl, env })
+    return { ...started, [Symbol.asyncDispose]: () => started.stop() }
+  })
+  return {
+    async prepare(step) {
+      if (!database.holds(step.postgres)) await service.release()
+      const { url: databaseUrl, pid: databasePid, version, reset } = await database.get(step.postgres)
+      postgresVersion = version
+      const spans = step.spanSink ? { OTEL_EXPORTER_OTLP_ENDPOINT: (await sink.get(undefined)).url } : {}
+      const settings = { databaseUrl, env: { ...spans, ...step.service } }
+      const isNew = !service.holds(settings)
+      const { url, adminUrl, pid, log } = await service.get(settings)
+      await reset(step.seed ?? [])
+      return { url, adminUrl, apiPid: pid, databasePid, isNew, log }
+    },
+    retire: () => service.release(),
+    postgresVersion: () => postgresVersion,
+    async [Symbol.asyncDispose]() {
+      await service.release()
+      await sink.release()
+      await database.release()
+    },
+  }
+}
+
+interface ServiceSettings {
+  readonly databaseUrl: string
+  readonly env: Readonly<Record<string, string>>
+}
+
+type Service = ServiceProcess & AsyncDisposable
+
+/** Holds one resource, and opens another only when the settings it was opened with change. */
+function keptWhileEqual<Settings, Resource extends AsyncDisposable>(
+  open: (settings: Settings) => Promise<Resource>,
+) {
+  let held: { key: string; resource: Resource } | null = null
+  const keyOf = (settings: Settings) => JSON.stringify(settings) ?? ''
+  const release = async () => {
+    const last = held
+    held = null
+    await last?.resource[Symbol.asyncDispose]()
+  }
+  return {
+    holds: (settings: Settings) => held?.key === keyOf(settings),
+    release,
+    async get(settings: Settings): Promise<Resource> {
+      const key = keyOf(settings)
+      if (held?.key === key) return held.resource
+      await release()
+      const resource = await open(settings)
+      held = { key, resource }
+      return resource
+    },
+  }
+}

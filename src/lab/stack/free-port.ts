@@ -1,0 +1,59 @@
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:net'
+
+const attempts = 50
+
+/**
+ * The first of `count` consecutive TCP ports that are free on 127.0.0.1.
+ *
+ * The ports are found by listening on them and letting go again, so another process can take one before
+ * its future owner does. That race is a few milliseconds wide and ends in a clear "address in use"; holding
+ * the ports is not possible, because the owner is another program.
+ */
+export async function findFreePort(count = 1): Promise<number> {
+  for (let attempt = 0; attempt < attempts; attempt++) {
+    const held: Server[] = []
+    try {
+      const first = await listen(count === 1 ? 0 : portBelowClients())
+      held.push(first)
+      const port = portOf(first)
+      for (let offset = 1; offset < count; offset++) held.push(await listen(port + offset))
+      return port
+    } catch {
+      // One of the following ports is taken: start over from another one.
+    } finally {
+      await Promise.all(held.map(server => once(server.close(), 'close')))
+    }
+  }
+  throw new Error(`no ${count} consecutive free ports on 127.0.0.1 in ${attempts} attempts`)
+}
+
+/**
+ * A run of neighbours is hardly ever free among the ports that the kernel hands to clients (from 32768 on
+ * Linux), where a load generator holds hundreds; so it is looked for below them.
+ */
+function portBelowClients(): number {
+  return 10_000 + Math.floor(Math.random() * 20_000)
+}
+
+/** Whether another process listens on `port` of `host` right now. */
+export async function isPortTaken(port: number, host: string): Promise<boolean> {
+  try {
+    await once((await listen(port, host)).close(), 'close')
+    return false
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EADDRINUSE'
+  }
+}
+
+async function listen(port: number, host = '127.0.0.1'): Promise<Server> {
+  const server = createServer().listen({ port, host, exclusive: true })
+  await once(server, 'listening')
+  return server
+}
+
+function portOf(server: Server): number {
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('a TCP server has a port')
+  return address.port
+}

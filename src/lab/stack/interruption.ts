@@ -1,0 +1,21 @@
+/** A terminal and npm both pass Ctrl-C on: one press arrives twice within milliseconds. */
+const samePressMs = 500
+
+/**
+ * From now on the first SIGINT or SIGTERM aborts the returned signal, so that things can be stopped in
+ * order; a second press, later, ends this process at once and leaves the clearing up to the janitor.
+ */
+export function interruption(): AbortSignal {
+  const controller = new AbortController()
+  let firstAtMs: number | undefined
+  const interrupt = (signal: NodeJS.Signals) => {
+    firstAtMs ??= performance.now()
+    if (performance.now() - firstAtMs > samePressMs) {
+      process.removeListener(signal, interrupt)
+      process.kill(process.pid, signal)
+    }
+    controller.abort(signal)
+  }
+  process.on('SIGINT', interrupt).on('SIGTERM', interrupt)
+  return controller.signal
+}

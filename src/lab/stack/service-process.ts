@@ -1,0 +1,109 @@
+import { availableParallelism } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { LabError } from '../errors.ts'
+import { findFreePort } from './free-port.ts'
+import { type GuardedProcess, type GuardedSpawnOptions, spawnGuarded } from './janitor.ts'
+import { keepTail, lastErrorLine } from './output-tail.ts'
+
+export interface ServiceProcess {
+  readonly url: string
+  readonly adminUrl: string
+  readonly pid: number
+  /** The newest output of the service, about 200 lines. */
+  log(): string
+  stop(): Promise<void>
+}
+
+export interface ServiceOptions {
+  databaseUrl: string
+  /** Wins over everything the lab sets, and is all the service sees besides. */
+  env?: Readonly<Record<string, string>>
+}
+
+const startLimitMs = 30_000
+const readyRetryMs = 20
+/** More than the service's own SHUTDOWN_GRACE_MS, after which it stops waiting for requests itself. */
+const graceMs = 15_000
+/** What any program needs; the lab's own PG*, OTEL_* and NODE_OPTIONS would change what is measured. */
+const inherited = ['PATH', 'HOME', 'USER', 'LANG', 'TZ', 'TMPDIR']
+
+/**
+ * Starts the service in a process of its own on free ports of 127.0.0.1 and waits for `GET /readyz` to
+ * answer 200. Throws LAB_SERVICE_START with the service's own last error line when it exits or is not
+ * ready within 30 s.
+ */
+export async function startService({ databaseUrl, env = {} }: ServiceOptions): Promise<ServiceProcess> {
+  const serviceEnv = {
+    ...Object.fromEntries(inherited.map(name => [name, process.env[name]])),
+    HOST: '127.0.0.1',
+    PORT: String(await findFreePort()),
+    ADMIN_PORT: String(await findFreePort(adminPorts(env['WORKERS']))),
+    DATABASE_URL: databaseUrl,
+    ...env,
+  }
+  const service = await spawnService({ env: serviceEnv, stdio: ['ignore', 'pipe', 'pipe'] })
+  const log = keepTail(service.child.stdout, service.child.stderr)
+  const errors = keepTail(service.child.stderr)
+  const url = `http://127.0.0.1:${serviceEnv.PORT}`
+
+  const state = await waitUntilReady(url, service, AbortSignal.timeout(startLimitMs))
+  if (state !== 'ready') {
+    await service.end()
+    const complaint = lastErrorLine(errors()) ?? lastErrorLine(log()) ?? 'it said nothing'
+    const what = state === 'ended' ? 'did not start' : `was not ready within ${startLimitMs / 1000} s`
+    throw new LabError(
+      'LAB_SERVICE_START',
+      `the service ${what}: ${complaint}`,
+      'Mend the setting or the database that the message names',
+    )
+  }
+  return {
+    url,
+    adminUrl: `http://127.0.0.1:${serviceEnv.ADMIN_PORT}`,
+    pid: service.pid,
+    log,
+    stop: () => service.end(),
+  }
+}
+
+/** With several workers, the supervisor has ADMIN_PORT and worker i has ADMIN_PORT + i. */
+function adminPorts(workers: string | undefined): number {
+  const count = workers === 'auto' ? availableParallelism() : Number(workers)
+  return count > 1 ? 1 + count : 1
+}
+
+/** Starts the service as `npm start` does, in the checkout; SIGTERM makes it drain and exit. */
+export function spawnService(options: Pick<GuardedSpawnOptions, 'env' | 'stdio'>): Promise<GuardedProcess> {
+  const args = ['--import', './src/telemetry/register.ts', 'src/service/server.ts']
+  return spawnGuarded(process.execPath, args, { cwd: checkout, graceMs, ...options })
+}
+
+const checkout = fileURLToPath(new URL('../../..', import.meta.url))
+
+/** Asks `/readyz` until it answers 200, the process has ended, or `signal` says to stop asking. */
+export async function waitUntilReady(
+  url: string,
+  service: GuardedProcess,
+  signal: AbortSignal,
+): Promise<'ready' | 'ended' | 'aborted'> {
+  let ended = false
+  service.ended.then(() => {
+    ended = true
+  })
+  while (!ended && !signal.aborted) {
+    if (await answersReady(url, signal)) return 'ready'
+    await sleep(readyRetryMs)
+  }
+  return ended ? 'ended' : 'aborted'
+}
+
+async function answersReady(url: string, signal: AbortSignal): Promise<boolean> {
+  try {
+    const response = await fetch(`${url}/readyz`, { signal })
+    await response.arrayBuffer()
+    return response.ok
+  } catch {
+    return false
+  }
+}
