@@ -1,0 +1,39 @@
+import type { Options, Scenario } from 'k6/options'
+import { text } from './env.ts'
+
+/** What "good" means, for all scenarios: nearly no errors, and answers in time. */
+export interface Objective {
+  /** 99th percentile of the latency, ms. */
+  p99Ms: number
+  /** Share of requests that may fail. */
+  failedRatio: number
+}
+
+/** The thresholds of an objective, for the whole test or for the requests of one scenario. */
+export function thresholds(
+  { p99Ms, failedRatio }: Objective,
+  scenario?: string,
+): NonNullable<Options['thresholds']> {
+  const of = scenario === undefined ? '' : `{scenario:${scenario}}`
+  return {
+    [`http_req_duration${of}`]: [`p(99)<${p99Ms}`],
+    [`http_req_failed${of}`]: [`rate<${failedRatio}`],
+  }
+}
+
+/**
+ * The options of a test: its scenarios, and what all tests share.
+ * @param name names the test; its id (`testid` tag, `TESTID` to choose one) tells runs apart in Grafana.
+ */
+export function testOptions(
+  name: string,
+  options: Options & { scenarios: Record<string, Scenario> },
+): Options {
+  return {
+    tags: { testid: text('TESTID', `${name}-${new Date().toISOString().slice(0, 19)}`) },
+    // Bodies cost k6 CPU that it may share with the service; the few requests that need theirs ask for it.
+    discardResponseBodies: true,
+    summaryTrendStats: ['avg', 'min', 'med', 'p(90)', 'p(95)', 'p(99)', 'max'],
+    ...options,
+  }
+}

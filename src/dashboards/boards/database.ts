@@ -1,0 +1,137 @@
+import { metricNames } from '../../telemetry/metric-names.ts'
+import { board } from '../board.ts'
+import { postgresMetrics } from '../foreign-metrics.ts'
+import { timeSeries } from '../panel.ts'
+import { filters, mean, quantile, rate } from '../promql.ts'
+
+const { instance } = filters
+const here = 'datname="insertlab"'
+const pgRate = (counter: string, labels = here) => `sum(rate(${counter}{${labels}}[$__rate_interval]))`
+
+/** The way of a statement: through the pool, over the wire, in the server, onto the disk. */
+export const database = board({
+  name: 'database',
+  title: 'What happens between pool and disk?',
+  description:
+    'The connection pool as the service sees it, then PostgreSQL: statements, commits, WAL, checkpoints.',
+  variables: ['instance'],
+  rows: [
+    {
+      title: 'Pool and wire, as the service sees them',
+      panels: [
+        timeSeries({
+          title: 'How long is a connection held?',
+          description:
+            'Time from taking a connection to giving it back. Long uses are what makes a pool small: compare with the statement time beside it; the difference is the service holding a connection without using it.',
+          unit: 's',
+          span: 8,
+          queries: [
+            { expr: quantile(0.5, metricNames.connectionUse, instance), legend: 'p50' },
+            { expr: quantile(0.99, metricNames.connectionUse, instance), legend: 'p99' },
+          ],
+        }),
+        timeSeries({
+          title: 'How long does a statement take?',
+          description:
+            'From sending a statement to its result, mean by operation, with network and event loop. Far above the time in PostgreSQL below: the answer waited for the busy thread.',
+          unit: 's',
+          span: 8,
+          queries: [
+            {
+              expr: mean(metricNames.queryDuration, instance, ['db_operation_name']),
+              legend: '{{db_operation_name}}',
+            },
+          ],
+        }),
+        timeSeries({
+          title: 'How many statements are sent?',
+          description:
+            'Statements per second by operation, as the service counts them. Rows per statement is what batching raises: compare with the rows below.',
+          unit: 'ops',
+          span: 8,
+          queries: [
+            {
+              expr: rate(`${metricNames.queryDuration}_count`, instance, ['db_operation_name']),
+              legend: '{{db_operation_name}}',
+            },
+          ],
+        }),
+      ],
+    },
+    {
+      title: 'Statements and commits in PostgreSQL',
+      panels: [
+        timeSeries({
+          title: 'Which statements take the time?',
+          description:
+            'Execution time in PostgreSQL per second, the five most expensive statements of pg_stat_statements. A stack that nears the number of cores is a database without spare CPU, or one that waits for its disk.',
+          unit: 's',
+          span: 16,
+          stacked: true,
+          queries: [
+            {
+              expr: `topk(5, sum by (queryid) (rate(${postgresMetrics.statementSeconds}{${here}}[$__rate_interval])) * on (queryid) group_left (query) max by (queryid, query) (${postgresMetrics.statementText}))`,
+              legend: '{{query}}',
+            },
+          ],
+        }),
+        timeSeries({
+          title: 'How many rows does one commit carry?',
+          description:
+            'Rows inserted per second, and commits per second. The commit pays for the fsync, so rows per commit is the lever: one to one is the dearest way to insert.',
+          unit: 'ops',
+          span: 8,
+          queries: [
+            { expr: pgRate(postgresMetrics.rowsInserted), legend: 'rows inserted' },
+            { expr: pgRate(postgresMetrics.commits), legend: 'commits' },
+          ],
+        }),
+      ],
+    },
+    {
+      title: 'Memory and disk',
+      panels: [
+        timeSeries({
+          title: 'Do reads come from memory?',
+          description:
+            'Share of the blocks that were found in shared_buffers. Inserts into a growing table should stay near 100 %; a drop means that the working set no longer fits.',
+          unit: 'percentunit',
+          span: 8,
+          max: 1,
+          queries: [
+            {
+              expr: `${pgRate(postgresMetrics.blocksHit)} / (${pgRate(postgresMetrics.blocksHit)} + ${pgRate(postgresMetrics.blocksRead)})`,
+              legend: 'hit ratio',
+            },
+          ],
+        }),
+        timeSeries({
+          title: 'How much WAL is kept?',
+          description:
+            'Size of the write-ahead log on disk. It grows to max_wal_size under steady load and is recycled at checkpoints; unbounded growth is a replication slot or an archiver that is stuck.',
+          unit: 'bytes',
+          span: 8,
+          queries: [{ expr: postgresMetrics.walSize, legend: 'WAL on disk' }],
+        }),
+        timeSeries({
+          title: 'Do checkpoints come by time or by force?',
+          description:
+            'Checkpoints per hour, and the share of time spent writing and syncing them. Requested ones mean that WAL fills max_wal_size before checkpoint_timeout: raise max_wal_size, for each checkpoint makes the following writes dearer (full page images).',
+          unit: 'short',
+          span: 8,
+          queries: [
+            { expr: `3600 * rate(${postgresMetrics.checkpointsTimed}[15m])`, legend: 'by time, per hour' },
+            {
+              expr: `3600 * rate(${postgresMetrics.checkpointsRequested}[15m])`,
+              legend: 'requested, per hour',
+            },
+            {
+              expr: `(rate(${postgresMetrics.checkpointWriteMs}[5m]) + rate(${postgresMetrics.checkpointSyncMs}[5m])) / 1000`,
+              legend: 'share of time, 0 to 1',
+            },
+          ],
+        }),
+      ],
+    },
+  ],
+})

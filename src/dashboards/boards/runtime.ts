@@ -1,0 +1,119 @@
+import { metricNames } from '../../telemetry/metric-names.ts'
+import { board } from '../board.ts'
+import { timeSeries } from '../panel.ts'
+import { filters, rate, requestRate } from '../promql.ts'
+
+const { instance } = filters
+const worker = ['instance']
+
+/** Each worker by itself, and the machinery below the service: V8, event loop, container. */
+export const runtime = board({
+  name: 'runtime',
+  title: 'Is every worker well?',
+  description: 'Workers side by side, and what Node.js and the container do to them.',
+  variables: ['instance'],
+  rows: [
+    {
+      title: 'Worker by worker',
+      panels: [
+        timeSeries({
+          title: 'Is the load shared fairly?',
+          description:
+            'Requests per second by worker. Long-lived connections stay with the worker that accepted them, so few clients can leave a worker idle beside a full one.',
+          unit: 'reqps',
+          span: 8,
+          queries: [{ expr: requestRate(instance, worker), legend: '{{instance}}' }],
+        }),
+        timeSeries({
+          title: 'How much CPU does each worker use?',
+          description:
+            'Cores by worker, all threads. Above 1 the surplus is garbage collection and other helper threads.',
+          unit: 'cores',
+          span: 8,
+          queries: [{ expr: rate(metricNames.processCpu, instance, worker), legend: '{{instance}}' }],
+        }),
+        timeSeries({
+          title: 'How many requests are in progress?',
+          description:
+            'Requests that have arrived and are not answered, by worker. By Little’s law this is rate × latency: where it grows at a constant rate, requests pile up.',
+          unit: 'short',
+          span: 8,
+          queries: [{ expr: `${metricNames.activeRequests}{${instance}}`, legend: '{{instance}}' }],
+        }),
+      ],
+    },
+    {
+      title: 'Event loop and garbage collector',
+      panels: [
+        timeSeries({
+          title: 'How late does the event loop run?',
+          description:
+            'Delay of timers in the last five seconds by quantile, the worst worker. The median shows load, the maximum single long callbacks.',
+          unit: 's',
+          span: 8,
+          queries: [
+            {
+              expr: `max by (quantile) (${metricNames.eventLoopDelay}{${instance}})`,
+              legend: 'quantile {{quantile}}',
+            },
+          ],
+        }),
+        timeSeries({
+          title: 'How much time goes to garbage collection?',
+          description:
+            'Pauses in seconds per second by kind. minor is cheap and frequent; a growing share of major means that the heap is nearly full of live objects.',
+          unit: 'percentunit',
+          span: 8,
+          stacked: true,
+          queries: [
+            {
+              expr: rate(`${metricNames.gcDuration}_sum`, instance, ['v8js_gc_type']),
+              legend: '{{v8js_gc_type}}',
+            },
+          ],
+        }),
+        timeSeries({
+          title: 'Are traces lost?',
+          description:
+            'Spans per second that were dropped because the export queue was full or the collector away. Above zero, traces are missing and the dashboards of traces are incomplete.',
+          unit: 'ops',
+          span: 8,
+          queries: [{ expr: rate(metricNames.spansDropped, instance, worker), legend: '{{instance}}' }],
+        }),
+      ],
+    },
+    {
+      title: 'Memory and container',
+      panels: [
+        timeSeries({
+          title: 'How full is the heap?',
+          description:
+            'V8 heap in use, and its limit. A saw-tooth is healthy; a floor that rises from tooth to tooth is a leak.',
+          unit: 'bytes',
+          span: 8,
+          queries: [
+            { expr: `${metricNames.heapUsed}{${instance}}`, legend: 'used, {{instance}}' },
+            { expr: `${metricNames.heapLimit}{${instance}}`, legend: 'limit, {{instance}}' },
+          ],
+        }),
+        timeSeries({
+          title: 'How much memory does the container see?',
+          description:
+            'Resident memory by worker: heap, buffers, code. The container is killed when the sum reaches SERVICE_MEMORY.',
+          unit: 'bytes',
+          span: 8,
+          queries: [{ expr: `${metricNames.residentMemory}{${instance}}`, legend: '{{instance}}' }],
+        }),
+        timeSeries({
+          title: 'Does the CPU limit stop the service?',
+          description:
+            'Share of time in which the container wanted CPU and its quota was used up. Above a few per cent every latency measures the quota, not the service: raise SERVICE_CPUS.',
+          unit: 'percentunit',
+          span: 8,
+          emptyMeans: 'No cgroup v2 CPU controller here: not in a container, or an older engine',
+          queries: [{ expr: rate(metricNames.throttledTime, instance, worker), legend: '{{instance}}' }],
+        }),
+      ],
+    },
+  ],
+})

@@ -1,0 +1,48 @@
+import { metricNames } from '../telemetry/metric-names.ts'
+
+/**
+ * The few shapes of PromQL that the panels share. `$__rate_interval` is Grafana's: four scrapes or more, so that a
+ * rate never falls into a gap.
+ */
+const window = '[$__rate_interval]'
+
+/** The label matchers behind the dashboards' variables. `All` is `.*`, which also matches series without the label. */
+export const filters = {
+  instance: 'instance=~"$instance"',
+  route: 'instance=~"$instance",http_route=~"$route"',
+  strategy: 'instance=~"$instance",http_route=~"$route",insert_strategy=~"$strategy"',
+  testid: 'testid=~"$testid"',
+} as const
+
+type Grouping = readonly string[]
+const by = (labels: Grouping) => (labels.length > 0 ? ` by (${labels.join(', ')})` : '')
+
+/** Per second growth of a counter, summed over everything but `labels`. */
+export function rate(counter: string, filter: string, labels: Grouping = []): string {
+  return `sum${by(labels)} (rate(${counter}{${filter}}${window}))`
+}
+
+/** Mean of a histogram's observations, in the histogram's unit. */
+export function mean(histogram: string, filter: string, labels: Grouping = []): string {
+  return `${rate(`${histogram}_sum`, filter, labels)} / ${rate(`${histogram}_count`, filter, labels)}`
+}
+
+/** A quantile (0..1) of a histogram's observations, interpolated within a bucket. */
+export function quantile(q: number, histogram: string, filter: string, labels: Grouping = []): string {
+  return `histogram_quantile(${q}, ${rate(`${histogram}_bucket`, filter, ['le', ...labels])})`
+}
+
+/** Observations per bucket in each interval: what a heatmap panel draws. */
+export function buckets(histogram: string, filter: string): string {
+  return `sum by (le) (increase(${histogram}_bucket{${filter}}${window}))`
+}
+
+/** A series of zero, labelled `none`, for as long as what is counted has never happened: an empty panel says less. */
+export function orNone(expr: string, label: string): string {
+  return `${expr} or label_replace(vector(0), "${label}", "none", "", "")`
+}
+
+/** Answered requests per second. */
+export function requestRate(filter: string, labels: Grouping = []): string {
+  return rate(`${metricNames.requestDuration}_count`, filter, labels)
+}
