@@ -1,0 +1,147 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Panel } from '@grafana/grafana-foundation-sdk/dashboard'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { boards } from '../../src/dashboards/boards.ts'
+import { dataSources } from '../../src/dashboards/datasources.ts'
+import { postgresMetrics } from '../../src/dashboards/foreign-metrics.ts'
+import { type PostgresServer, startPostgres } from '../../src/lab/stack/embedded-postgres.ts'
+import { findFreePort } from '../../src/lab/stack/free-port.ts'
+import { type ServiceProcess, startService } from '../../src/lab/stack/service-process.ts'
+import { metricNames } from '../../src/telemetry/metric-names.ts'
+import { available, repository } from '../programs.ts'
+import { rules } from './known-metrics.ts'
+import { type PrometheusServer, type Series, startPrometheus } from './prometheus-server.ts'
+import { filled, metricsOf } from './promql.ts'
+
+/**
+ * The contract between code and dashboards: with the service under the load that compose.yaml starts, scraped by a
+ * real Prometheus that also takes k6's figures, every query of every panel gives data.
+ */
+interface Query {
+  name: string
+  expr: string
+  emptyIsNormal: boolean
+}
+const queries: Query[] = boards.flatMap(dashboard =>
+  ((dashboard.panels ?? []) as Panel[]).flatMap(panel =>
+    ((panel.targets ?? []) as unknown as { refId: string; expr: string; datasource: { uid: string } }[])
+      .filter(({ datasource }) => datasource.uid === dataSources.prometheus.uid)
+      .map(({ refId, expr }) => ({
+        name: `${dashboard.uid}: ${panel.title} (${refId})`,
+        expr,
+        emptyIsNormal: panel.fieldConfig?.defaults.noValue !== undefined,
+      })),
+  ),
+)
+const ofPostgres = new Set<string>(Object.values(postgresMetrics))
+const needsExporter = ({ expr }: { expr: string }) => metricsOf(expr).some(metric => ofPostgres.has(metric))
+
+/**
+ * The pinned exporter's collectors are newer than what distributions package, so that one is only tried where
+ * POSTGRES_EXPORTER names it. Its metrics' names were read from that version.
+ */
+const exporterProgram = process.env['POSTGRES_EXPORTER']
+
+const hasPrograms = [available('prometheus'), available('k6')].every(Boolean)
+
+describe.skipIf(!hasPrograms)('every panel has data', () => {
+  let postgres: PostgresServer
+  let service: ServiceProcess
+  let prometheus: PrometheusServer
+  const children: ChildProcess[] = []
+
+  const start = (program: string, args: string[], env: Record<string, string>) =>
+    children.push(spawn(program, args, { cwd: repository, env: { ...process.env, ...env }, stdio: 'ignore' }))
+
+  beforeAll(async () => {
+    postgres = await startPostgres()
+    service = await startService({ databaseUrl: postgres.url })
+    const exporter = exporterProgram === undefined ? undefined : `127.0.0.1:${await findFreePort()}`
+    if (exporterProgram !== undefined && exporter !== undefined) {
+      start(
+        exporterProgram,
+        [
+          `--web.listen-address=${exporter}`,
+          '--collector.stat_statements',
+          '--collector.stat_statements.include_query',
+          '--collector.stat_checkpointer',
+        ],
+        { DATA_SOURCE_NAME: `${postgres.url}?sslmode=disable` },
+      )
+    }
+    prometheus = await startPrometheus({ adminUrl: service.adminUrl, exporter })
+    start(
+      'k6',
+      [
+        'run',
+        '--quiet',
+        '--address',
+        '127.0.0.1:0',
+        '--summary-mode=disabled',
+        '--no-thresholds',
+        'loadtests/background.ts',
+      ],
+      {
+        BASE_URL: service.url,
+        BACKGROUND_RATE: '60',
+        DURATION: '10m',
+        K6_OUT: 'experimental-prometheus-rw',
+        K6_PROMETHEUS_RW_SERVER_URL: `${prometheus.url}/api/v1/write`,
+        K6_PROMETHEUS_RW_TREND_STATS: 'p(50),p(95),p(99),max',
+        K6_PROMETHEUS_RW_PUSH_INTERVAL: '5s',
+        K6_NO_USAGE_REPORT: 'true',
+      },
+    )
+  })
+  afterAll(async () => {
+    for (const child of children) child.kill('SIGTERM')
+    await prometheus?.stop()
+    await service?.stop()
+    await postgres?.stop()
+  })
+
+  const isNumber = ({ value: [, value] }: Series) => Number.isFinite(Number(value))
+
+  /** Asks until there is a number, for as long as a rate over a minute needs to have one. */
+  async function numbers(expr: string): Promise<Series[]> {
+    const deadline = Date.now() + 120_000
+    for (;;) {
+      const series = (await prometheus.query(filled(expr))).filter(isNumber)
+      if (series.length > 0 || Date.now() > deadline) return series
+      await sleep(1000)
+    }
+  }
+
+  const tried = (query: Query) => exporterProgram !== undefined || !needsExporter(query)
+  const expected = queries.filter(query => !query.emptyIsNormal)
+  test.each(expected.filter(tried))('$name', async ({ expr }) => {
+    expect(await numbers(expr), filled(expr)).not.toEqual([])
+  })
+  test.skip.each(expected.filter(query => !tried(query)))('$name: needs POSTGRES_EXPORTER', () => {})
+
+  const recorded = rules.flatMap(({ record }) => record ?? [])
+  test.each([...new Set(recorded)])('rule %s', async name => {
+    expect(await numbers(name)).not.toEqual([])
+  })
+
+  test('no alert fires under gentle traffic', async () => {
+    const firing = await prometheus.query('ALERTS{alertstate="firing"}')
+    expect(firing.map(({ metric }) => metric['alertname'])).toEqual([])
+  })
+
+  test('the ledger balances: requests and buckets are the CPU of the process, within 2 %', async () => {
+    // Totals, not rates: rate() extrapolates young counters, each by another amount.
+    const { attributedCpu, unattributedCpu, processCpu } = metricNames
+    const [balance] = await numbers(
+      `(sum(${attributedCpu}) + sum(${unattributedCpu})) / sum(${processCpu}{job="service"})`,
+    )
+    expect(Number(balance?.value[1])).toBeGreaterThan(0.98)
+    expect(Number(balance?.value[1])).toBeLessThan(1.02)
+  })
+
+  const counters = Object.values(metricNames).filter(name => name.endsWith('_total'))
+  test.each(counters)('%s never goes back, which Prometheus would take for a restart', async name => {
+    expect(await prometheus.query(`resets(${name}{job="service"}[10m]) > 0`)).toEqual([])
+  })
+})

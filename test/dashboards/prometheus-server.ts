@@ -1,0 +1,114 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { parse, stringify } from 'yaml'
+import { findFreePort } from '../../src/lab/stack/free-port.ts'
+import { repository } from '../programs.ts'
+
+export interface Series {
+  metric: Record<string, string>
+  value: [time: number, value: string]
+}
+
+export interface PrometheusServer {
+  readonly url: string
+  /** An instant query, now. */
+  query(expr: string): Promise<Series[]>
+  stop(): Promise<void>
+}
+
+/**
+ * A real Prometheus on loopback, with the repository's configuration, rules and flags; only the addresses are those
+ * of the test.
+ * @param targets the service's admin address, and the exporter's where one runs.
+ */
+export async function startPrometheus(targets: {
+  adminUrl: string
+  exporter: string | undefined
+}): Promise<PrometheusServer> {
+  const folder = await mkdtemp(join(tmpdir(), 'insertlab-prometheus-'))
+  const configFile = join(folder, 'prometheus.yml')
+  await writeFile(configFile, await configuration(targets))
+  const port = await findFreePort()
+  const url = `http://127.0.0.1:${port}`
+  const flags = [
+    `--config.file=${configFile}`,
+    `--storage.tsdb.path=${join(folder, 'data')}`,
+    `--web.listen-address=127.0.0.1:${port}`,
+  ]
+  const child = spawn('prometheus', [...flags, ...(await featureFlags())], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  let log = ''
+  child.stderr.on('data', chunk => {
+    log = (log + chunk).slice(-10_000)
+  })
+  const stop = async () => {
+    await end(child)
+    await rm(folder, { recursive: true })
+  }
+  try {
+    await untilReady(url, child)
+  } catch (error) {
+    await stop()
+    throw new Error(`Prometheus did not start: ${log}`, { cause: error })
+  }
+  return { url, query: expr => query(url, expr), stop }
+}
+
+/** prometheus/prometheus.yml with the addresses of this test instead of compose's. */
+async function configuration(targets: { adminUrl: string; exporter: string | undefined }): Promise<string> {
+  const config = parse(await readFile(join(repository, 'prometheus/prometheus.yml'), 'utf8'))
+  config.rule_files = [join(repository, 'prometheus/rules/*.yml')]
+  for (const job of config.scrape_configs) {
+    if (job.job_name === 'service') job.http_sd_configs[0].url = `${targets.adminUrl}/targets`
+    if (job.job_name === 'postgres')
+      job.static_configs = [{ targets: targets.exporter ? [targets.exporter] : [] }]
+  }
+  config.scrape_configs = config.scrape_configs.filter((job: { job_name: string }) =>
+    ['service', 'postgres'].includes(job.job_name),
+  )
+  return stringify(config)
+}
+
+/** What compose.yaml turns on, except paths. */
+async function featureFlags(): Promise<string[]> {
+  const compose = parse(await readFile(join(repository, 'compose.yaml'), 'utf8'), { merge: true })
+  return compose.services.prometheus.command.filter((flag: string) =>
+    /^--(web\.enable|enable-feature)/.test(flag),
+  )
+}
+
+async function untilReady(url: string, child: ChildProcess): Promise<void> {
+  const deadline = Date.now() + 60_000
+  while (Date.now() < deadline) {
+    if (child.exitCode !== null) throw new Error(`it ended with code ${child.exitCode}`)
+    const answer = await fetch(`${url}/-/ready`).catch(() => undefined)
+    if (answer?.ok) return
+    await sleep(100)
+  }
+  throw new Error('it was not ready within 60 s')
+}
+
+async function query(url: string, expr: string): Promise<Series[]> {
+  const answer = await fetch(`${url}/api/v1/query`, {
+    method: 'POST',
+    body: new URLSearchParams({ query: expr }),
+  })
+  const { status, data, error } = (await answer.json()) as {
+    status: string
+    data: { result: Series[] }
+    error?: string
+  }
+  if (status !== 'success') throw new Error(`${error}: ${expr}`)
+  return data.result
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null) return
+  const closed = new Promise(resolve => child.once('close', resolve))
+  child.kill('SIGTERM')
+  await closed
+}

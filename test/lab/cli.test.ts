@@ -1,0 +1,127 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
+import { Value } from 'typebox/value'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { Results } from '../../src/lab/results.ts'
+import { startStandIn } from './run/stand-in-bed.ts'
+
+const cli = fileURLToPath(new URL('../../src/lab/cli.ts', import.meta.url))
+let folder = ''
+let service: Awaited<ReturnType<typeof startStandIn>>
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'insertlab-cli-'))
+  service = await startStandIn()
+})
+afterAll(async () => {
+  await service.process.end()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+async function lab(...args: string[]) {
+  const run = spawn(process.execPath, [cli, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const [stdout, stderr, [status]] = await Promise.all([
+    text(run.stdout),
+    text(run.stderr),
+    once(run, 'exit'),
+  ])
+  return { status: status as number | null, stdout, stderr }
+}
+
+function resultsIn(out: string): unknown {
+  return JSON.parse(readFileSync(join(out, 'latest', 'results.json'), 'utf8'))
+}
+
+describe.concurrent('exit codes', () => {
+  test('0: help, list', async () => {
+    expect(await lab('--help')).toMatchObject({ status: 0 })
+    const { status, stdout } = await lab('list')
+    expect(status).toBe(0)
+    for (const name of ['ping', 'insert-cost', 'observability-price']) expect(stdout).toContain(`${name} (`)
+  })
+
+  test.each([
+    [['run', 'nothing-like-it'], 'ping, insert-cost'],
+    [['run'], 'experiment'],
+    [['run', 'ping', '--duration', '0'], 'seconds from 1'],
+    [['run', 'ping', '--repeats', '1.5'], 'whole number'],
+    [['run', 'ping', '--generator', 'hammer'], 'k6, autocannon'],
+    [['run', 'ping', '--url', 'nowhere'], 'URL'],
+    [['report', '/nowhere'], '/nowhere/results.json cannot be read'],
+    [['--no-such-option'], 'unknown option'],
+  ])('2: %j, and says what is wrong', async (args, message) => {
+    const { status, stderr } = await lab(...args)
+    expect(status).toBe(2)
+    expect(stderr).toContain(message)
+    expect(stderr).not.toContain('    at ')
+  })
+
+  test('2: a file that is no result', async () => {
+    const file = join(folder, 'other.json')
+    writeFileSync(file, '{"schema":1}')
+    expect(await lab('report', file)).toMatchObject({ status: 2 })
+  })
+
+  test('3: nothing answers, in one line with its remedy and no stack trace', async () => {
+    const { status, stderr } = await lab('run', 'ping', '--url', 'http://127.0.0.1:9', '--out', folder)
+    expect(status).toBe(3)
+    expect(stderr.trim().split('\n')).toHaveLength(2)
+    expect(stderr).toContain('nothing answers at http://127.0.0.1:9')
+  })
+})
+
+test('run: results that fit their schema, a report, a link to the latest, a verdict on the screen', async () => {
+  const out = join(folder, 'whole')
+  const { status, stdout } = await lab(
+    ...['run', 'ping', '--url', service.url, '--generator', 'autocannon'],
+    ...['--duration', '1', '--repeats', '1', '--out', out],
+  )
+  expect(status).toBe(0)
+  const results = resultsIn(out)
+  expect([...Value.Errors(Results, results)]).toEqual([])
+  expect(results).toMatchObject({ complete: true, experiments: [{ name: 'ping', finding: 'B1' }] })
+  expect(readlinkSync(join(out, 'latest'))).toMatch(/^\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d-ping$/)
+  expect(readdirSync(join(out, 'latest')).sort()).toEqual(['report.html', 'results.json'])
+  expect(stdout).toContain('first load: ')
+  expect(stdout).toMatch(/ping: .+\n.+\nstep +load +requests\/s/)
+  expect(stdout).toContain('report.html')
+
+  const again = await lab('report', join(out, 'latest'))
+  expect(again.status).toBe(0)
+  expect(again.stdout).toContain('report.html')
+})
+
+test('130: Ctrl-C leaves what was measured, marked incomplete', async () => {
+  const out = join(folder, 'cut')
+  const args = [
+    'run',
+    'ping',
+    '--url',
+    service.url,
+    '--generator',
+    'autocannon',
+    '--duration',
+    '1',
+    '--out',
+    out,
+  ]
+  const run = spawn(process.execPath, [cli, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+  let stdout = ''
+  run.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    stdout += chunk
+    // After the first step, in the middle of the second.
+    if (stdout.includes('%] ping:')) run.kill('SIGINT')
+  })
+  const [code] = await once(run, 'close')
+  expect(code).toBe(130)
+  expect(stdout).toContain('interrupted')
+  const results = resultsIn(out)
+  expect(Value.Check(Results, results)).toBe(true)
+  expect(results).toMatchObject({ complete: false, experiments: [{ name: 'ping' }] })
+  expect(await lab('report', join(out, 'latest'))).toMatchObject({ status: 0 })
+})

@@ -1,0 +1,42 @@
+import { describe, expect, test } from 'vitest'
+import { experiments, tour } from '../../../src/lab/experiments/all.ts'
+import { estimateS, labelOf } from '../../../src/lab/experiments/experiment.ts'
+import { figure, sample } from '../analysis/samples.ts'
+
+describe.each(experiments)('$name', experiment => {
+  test('names every step apart, and repeats often enough to show a spread', () => {
+    const labels = experiment.steps.map(labelOf)
+    expect(new Set(labels).size).toBe(labels.length)
+    expect(experiment.timing.repeats).toBeGreaterThanOrEqual(3)
+  })
+
+  test('concludes from all samples, from some and from none', () => {
+    const samples = experiment.steps.map((step, index) =>
+      sample({
+        label: labelOf(step),
+        knobs: step.knobs,
+        load: { generator: 'k6', durationS: 3, ...step.load },
+        throughputPerS: figure(1000 + index),
+      }),
+    )
+    const { answer, accused } = experiment.conclude(samples)
+    expect(experiment.steps.map(labelOf)).toContain(accused?.label)
+    // Every figure stands with its spread.
+    expect(answer).toMatch(/\d \S+ \(\d[\d.,]*–\d/)
+    expect(answer).not.toMatch(/NaN|undefined|null/)
+    for (let count = 0; count < samples.length; count++) {
+      expect(experiment.conclude(samples.slice(0, count)).answer).not.toMatch(/NaN|undefined|null/)
+    }
+  })
+
+  test('concludes where CPU could not be read', () => {
+    const blind = experiment.steps.map(step =>
+      sample({ label: labelOf(step), cpuPerRequestUs: { api: null, database: null, generator: null } }),
+    )
+    expect(experiment.conclude(blind).answer).not.toMatch(/NaN|undefined|null/)
+  })
+})
+
+test('the tour takes less than four minutes', () => {
+  expect(tour.reduce((sum, experiment) => sum + estimateS(experiment), 0)).toBeLessThan(240)
+})

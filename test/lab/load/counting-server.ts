@@ -1,0 +1,41 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+
+/** A real HTTP server that counts what it answers, by method and path. `/missing` is 404, all else 200. */
+export async function startCountingServer(): Promise<CountingServer> {
+  const seen = new Map<string, number>()
+  const bodies: string[] = []
+  const server = createServer((request, response) => {
+    const key = `${request.method} ${request.url}`
+    seen.set(key, (seen.get(key) ?? 0) + 1)
+    let body = ''
+    request.setEncoding('utf8').on('data', (chunk: string) => {
+      body += chunk
+    })
+    request.on('end', () => {
+      if (body !== '' && bodies.length < 1000) bodies.push(body)
+      response.statusCode = request.url === '/missing' ? 404 : 200
+      response.end('{"ping":"pong"}')
+    })
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('a TCP server has a port')
+  return {
+    url: `http://127.0.0.1:${address.port}`,
+    seen,
+    bodies,
+    total: () => [...seen.values()].reduce((sum, count) => sum + count, 0),
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      await once(server.close(), 'close')
+    },
+  }
+}
+
+export interface CountingServer extends AsyncDisposable {
+  readonly url: string
+  readonly seen: ReadonlyMap<string, number>
+  readonly bodies: readonly string[]
+  total(): number
+}

@@ -1,0 +1,95 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { expect, test } from 'vitest'
+import { parseCpuMax } from '../../../src/lab/probes/cgroup.ts'
+import { busyCores, parseHostCpu, stolenShare } from '../../../src/lab/probes/host-cpu.ts'
+import { sampleReportedCpu } from '../../../src/lab/probes/reported-cpu.ts'
+import { eventLoopUtilisation, valuesOf } from '../../../src/lab/probes/service-metrics.ts'
+
+test('host: busy cores and stolen share between two readings, guest time counted once', () => {
+  const before = parseHostCpu('cpu  1000 0 500 8000 100 0 0 0 400 0\ncpu0 1 2\n')
+  const after = parseHostCpu('cpu  1090 10 540 8030 110 10 10 20 480 0\ncpu0 1 2\n')
+  // 160 of 220 ticks busy, 20 stolen.
+  expect(busyCores(before, after, 2)).toBeCloseTo((160 / 220) * 2)
+  expect(stolenShare(before, after)).toBeCloseTo(20 / 220)
+  expect(busyCores(before, before, 2)).toBeNull()
+  expect(busyCores(null, after, 2)).toBeNull()
+  expect(parseHostCpu('intr 1 2 3')).toBeNull()
+})
+
+test('cgroup: quota over period, none where it is unlimited', () => {
+  expect(parseCpuMax('150000 100000\n')).toBe(1.5)
+  expect(parseCpuMax('max 100000\n')).toBeNull()
+  expect(parseCpuMax('-1 100000')).toBeNull()
+  expect(parseCpuMax(null)).toBeNull()
+})
+
+const page = `# TYPE nodejs_eventloop_time_seconds counter
+nodejs_eventloop_time_seconds_total{nodejs_eventloop_state="active"} 12.5 # {trace_id="1}"} 1 2
+nodejs_eventloop_time_seconds_total{nodejs_eventloop_state="idle"} 1e1
+nodejs_eventloop_time_seconds_total_of_another 7
+plain 3
+`
+
+test('metrics page: values of one metric and no other', () => {
+  const metric = 'nodejs_eventloop_time_seconds_total'
+  expect(valuesOf(page, metric)).toEqual([12.5, 10])
+  expect(valuesOf(page, metric, 'nodejs_eventloop_state="idle"')).toEqual([10])
+  expect(valuesOf(page, 'plain')).toEqual([3])
+  expect(valuesOf(page, 'absent')).toEqual([])
+})
+
+test('event loop: the busiest worker between two readings', () => {
+  const before = {
+    atMs: 0,
+    workers: [
+      { activeS: 1, idleS: 9 },
+      { activeS: 5, idleS: 5 },
+    ],
+  }
+  const after = {
+    atMs: 4000,
+    workers: [
+      { activeS: 2, idleS: 12 },
+      { activeS: 8.6, idleS: 5.4 },
+    ],
+  }
+  expect(eventLoopUtilisation(before, after)).toBeCloseTo(0.9)
+})
+
+test('event loop: unknown where the service refreshes its counters too seldom, or has none', () => {
+  const before = { atMs: 0, workers: [{ activeS: 1, idleS: 9 }] }
+  expect(eventLoopUtilisation(before, { ...before, atMs: 4000 })).toBeNull()
+  expect(eventLoopUtilisation({ atMs: 0, workers: [] }, { atMs: 4000, workers: [] })).toBeNull()
+})
+
+test('reported CPU: the median of what the answers say, in microseconds', async () => {
+  let asked = 0
+  const server = createServer((_, response) => {
+    asked++
+    response.end(JSON.stringify({ cpu_duration: 0.00005, cpu_duration_naive: 0.003 }))
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  const port = typeof address === 'object' && address !== null ? address.port : 0
+  const stop = sampleReportedCpu(`http://127.0.0.1:${port}/test-insert?naive=1`)
+  while (asked < 5) await once(server, 'request')
+  const { naiveUs, answered } = await stop()
+  server.closeAllConnections()
+  server.close()
+  expect(naiveUs).toBeCloseTo(3000)
+  expect(answered).toBe(asked)
+})
+
+test('reported CPU: unknown where the answers do not say', async () => {
+  const server = createServer((_, response) => response.end('{"cpu_duration":null}')).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  const port = typeof address === 'object' && address !== null ? address.port : 0
+  const stop = sampleReportedCpu(`http://127.0.0.1:${port}/`)
+  await once(server, 'request')
+  const reported = await stop()
+  server.closeAllConnections()
+  server.close()
+  expect(reported).toMatchObject({ naiveUs: null, answered: 1 })
+})

@@ -1,0 +1,183 @@
+import { parseHTML } from 'linkedom'
+import { describe, expect, it } from 'vitest'
+import { logTicks } from '../../../src/lab/report/plots/axes.ts'
+import { cpuByLayer } from '../../../src/lab/report/plots/cpu-by-layer.ts'
+import { naiveAndLedger } from '../../../src/lab/report/plots/naive-and-ledger.ts'
+import { plotsFor } from '../../../src/lab/report/plots/plots-for.ts'
+import { renderPlot } from '../../../src/lab/report/plots/report-plot.ts'
+import { distinguishing } from '../../../src/lab/report/plots/rows.ts'
+import { findSweep } from '../../../src/lab/report/plots/throughput-sweep.ts'
+import type { ExperimentResult, Sample } from '../../../src/lab/results.ts'
+import {
+  figure,
+  inconclusive,
+  insertCost,
+  observabilityPrice,
+  pingSweep,
+  rowsPerRequest,
+} from './fixtures.ts'
+
+const namesOf = (experiment: ExperimentResult) => plotsFor(experiment).map(plot => plot.name)
+
+describe('plotsFor', () => {
+  it('chooses by what the data supports', () => {
+    expect(namesOf(pingSweep)).toEqual(['throughput-sweep', 'cpu-by-process', 'latency-percentiles'])
+    expect(namesOf(insertCost)).toEqual([
+      'naive-and-ledger',
+      'cpu-by-process',
+      'throughput-by-sample',
+      'latency-percentiles',
+    ])
+    expect(namesOf(observabilityPrice)).toEqual([
+      'cpu-by-process',
+      'cpu-by-layer',
+      'cpu-by-layer',
+      'throughput-by-sample',
+      'latency-percentiles',
+    ])
+    expect(namesOf(inconclusive)).toEqual(['throughput-by-sample', 'latency-percentiles'])
+  })
+
+  it('draws nothing from no samples, and no comparison from one', () => {
+    expect(namesOf({ ...insertCost, samples: [] })).toEqual([])
+    expect(namesOf({ ...insertCost, samples: insertCost.samples.slice(0, 1) })).toEqual([
+      'naive-and-ledger',
+      'cpu-by-process',
+    ])
+  })
+})
+
+describe('findSweep', () => {
+  it('finds swept connections as one series', () => {
+    const sweep = findSweep(pingSweep.samples)
+    expect(sweep?.axis.name).toBe('connections')
+    expect(sweep?.series.map(series => series.points.map(point => point.x))).toEqual([
+      [1, 2, 4, 8, 16, 32, 64, 128],
+    ])
+  })
+
+  it('finds a swept numeric knob, with a series for each setting of what else varies', () => {
+    const sweep = findSweep(rowsPerRequest.samples)
+    expect(sweep?.axis.name).toBe('rows')
+    expect(sweep?.series.map(series => series.name)).toEqual(['prepared', 'batched'])
+  })
+
+  it('does not take two settings for a curve', () => {
+    expect(findSweep(insertCost.samples)).toBeNull()
+  })
+})
+
+describe('distinguishing', () => {
+  it('drops the parts that all labels share at either end, never a whole label', () => {
+    expect(distinguishing(['prepared, off, 64 connections', 'prepared, full, 1 %, 64 connections'])).toEqual([
+      'off',
+      'full, 1 %',
+    ])
+    expect(distinguishing(['ping, 1 connection', 'ping, 8 connections'])).toEqual([
+      '1 connection',
+      '8 connections',
+    ])
+    expect(distinguishing(['same, twice', 'same, twice'])).toEqual(['twice', 'twice'])
+    expect(distinguishing(['alone, 64 connections'])).toEqual(['alone, 64 connections'])
+  })
+})
+
+describe('titles', () => {
+  it('hold the usual reading against the ledger where the process cannot be seen from outside', () => {
+    const samples = insertCost.samples.map(sample => ({
+      ...sample,
+      cpuPerRequestUs: { ...sample.cpuPerRequestUs, api: null },
+    }))
+    expect(naiveAndLedger(samples)?.title).toMatch(/68 times: .* where the ledger says 52.6 µs/)
+  })
+
+  it('say how much of the process’s CPU the ledger explains', () => {
+    expect(naiveAndLedger(insertCost.samples)?.note).toContain('The ledger gives requests 97 % of it')
+  })
+
+  it('state the size of the error of the usual reading, and where it is largest', () => {
+    expect(naiveAndLedger(insertCost.samples)?.title).toMatch(
+      /overstates .* 65 times: .*the process used 54.2 µs .*single, 64 connections/,
+    )
+  })
+
+  it('do not claim an error where both readings agree', () => {
+    const [sample] = insertCost.samples
+    const agreeing = sample
+      ? [
+          {
+            ...sample,
+            cpuPerRequestUs: { ...sample.cpuPerRequestUs, api: figure(50, 49, 51) },
+            reportedCpuUs: { ledger: figure(50, 49, 51), naive: figure(51, 50, 52) },
+          },
+        ]
+      : []
+    expect(naiveAndLedger(agreeing)?.title).toBe('The usual reading of CPU per request is right here')
+  })
+
+  it('claim no difference where the spreads overlap', () => {
+    expect(plotsFor(inconclusive)[0]?.title).toBe(
+      'Throughput does not differ beyond its spread: 590 to 1\u202f180 req/s in every sample',
+    )
+  })
+})
+
+describe('cpuByLayer', () => {
+  const [sample] = observabilityPrice.samples
+  const plotOf = (change: Partial<Sample>) => cpuByLayer(sample ? [{ ...sample, ...change }] : [])[0]
+
+  it('says how far the profile was from the process before it was scaled', () => {
+    const profile = { agreement: figure(0.942, 0.94, 0.95), files: [] }
+    expect(plotOf({ profile })?.note).toMatch(/took 94\.2.% \(94\.0–95\.0\) of the main thread/)
+    expect(plotOf({ profile: { ...profile, agreement: null } })?.note).not.toContain('Unscaled')
+  })
+
+  it('says where the CPU of helper threads is, which no profile shows', () => {
+    expect(plotOf({})?.note).toContain('their CPU is spread over the layers')
+    const layersUs = { pg: figure(30, 29, 31), 'helper threads': figure(9, 8, 10) }
+    expect(plotOf({ layersUs })?.note).toContain('their CPU is the ledger’s word')
+  })
+})
+
+describe('renderPlot', () => {
+  const plots = [pingSweep, insertCost, observabilityPrice, inconclusive, rowsPerRequest].flatMap(
+    experiment => plotsFor(experiment),
+  )
+
+  it.each(plots.map(plot => [`${plot.name}: ${plot.title}`, plot] as const))('%s', (_, plot) => {
+    const { document } = parseHTML(renderPlot(plot).markup)
+    const drawings = [...document.querySelectorAll('svg')]
+    expect(drawings).toHaveLength(2)
+    for (const svg of drawings) {
+      expect(svg.getAttribute('role')).toBe('img')
+      expect(svg.getAttribute('aria-label')).toContain(plot.title)
+      expect(svg.outerHTML).not.toContain('NaN')
+      expect(svg.outerHTML).not.toMatch(/(?:fill|stroke)="(?:#|rgb|black|white|steelblue)/)
+      expect(svg.querySelector('[aria-label$="axis label"]')?.textContent).toMatch(
+        /\((?:µs|ms|req\/s)\)|connections|rows/,
+      )
+    }
+    expect(plot.note).toMatch(/repeats/)
+  })
+
+  it('puts a mark where its value is: bars are as long as their figures', () => {
+    const plot = plotsFor(insertCost).find(({ name }) => name === 'cpu-by-process')
+    const { document } = parseHTML(plot ? renderPlot(plot).markup : '')
+    const bars = [...(document.querySelector('svg.wide')?.querySelectorAll('[aria-label=bar] rect') ?? [])]
+    const widthOf = (fill: string, row: number) => {
+      const inRow = bars.filter(bar => bar.getAttribute('fill') === fill)[row]
+      return Number(inRow?.getAttribute('width')) + 1
+    }
+    expect(bars).toHaveLength(3 * insertCost.samples.length)
+    expect(widthOf('var(--api)', 0) / widthOf('var(--api)', 1)).toBeCloseTo(128 / 54.2, 1)
+    expect(widthOf('var(--database)', 0) / widthOf('var(--api)', 0)).toBeCloseTo(141 / 128, 1)
+  })
+})
+
+describe('logTicks', () => {
+  it('gives round ticks inside the domain, fewer where there is less room', () => {
+    expect(logTicks([18, 3_000], 600)).toEqual([20, 50, 100, 200, 500, 1_000, 2_000])
+    expect(logTicks([18, 3_000], 120)).toEqual([100, 1_000])
+    expect(logTicks([0.07, 5], 600)).toEqual([0.1, 0.2, 0.5, 1, 2, 5])
+  })
+})

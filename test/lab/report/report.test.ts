@@ -1,0 +1,258 @@
+import { parseHTML } from 'linkedom'
+import { describe, expect, it } from 'vitest'
+import {
+  type FormattedFigure,
+  formatFigure,
+  formatFigureFixed,
+  scaleFigure,
+} from '../../../src/lab/report/format.ts'
+import { renderReport } from '../../../src/lab/report/report.ts'
+import type { ExperimentResult, Figure, Results, Sample } from '../../../src/lab/results.ts'
+import { completeRun, figure, insertCost, partialRun, pingSweep } from './fixtures.ts'
+
+describe('renderReport', () => {
+  const markup = renderReport(completeRun)
+  const page = domOf(completeRun)
+
+  it('has the landmarks, language, title and headings that assistive technology steers by', () => {
+    expect(markup).toMatch(/^<!doctype html>\n<html lang="en">/)
+    expect(page.querySelectorAll('main')).toHaveLength(1)
+    expect(page.querySelectorAll('h1')).toHaveLength(1)
+    expect(page.querySelector('title')?.textContent).toContain('insert-cost, ping, observability-price')
+    for (const region of page.querySelectorAll('[aria-labelledby]'))
+      expect(page.getElementById(region.getAttribute('aria-labelledby') ?? '')).not.toBeNull()
+    for (const table of page.querySelectorAll('table')) {
+      expect(table.querySelector('caption')?.textContent).not.toBe('')
+      expect(table.querySelectorAll('tbody th[scope=row]').length).toBeGreaterThan(0)
+    }
+  })
+
+  it('says every verdict with its confidence and next step before anything else', () => {
+    const text = textOf(page.querySelector('main'))
+    const firstQuestion = text.indexOf(insertCost.question)
+    for (const { verdict } of completeRun.experiments) {
+      expect(text.indexOf(verdict.sentence)).toBeGreaterThanOrEqual(0)
+      expect(text.indexOf(verdict.sentence)).toBeLessThan(firstQuestion)
+      expect(text.indexOf(verdict.next)).toBeLessThan(firstQuestion)
+    }
+    expect(textOf(page.querySelector('.verdicts'))).toContain('medium confidence')
+  })
+
+  it('shows every figure of every sample with its spread and its repeats', () => {
+    for (const experiment of completeRun.experiments) {
+      const section = page.getElementById(experiment.name)
+      const rows = [...(section?.querySelectorAll('.figures tbody tr') ?? [])].map(textOf)
+      for (const sample of experiment.samples) {
+        const own = rows.filter(row => row.startsWith(`${sample.label} `)).join(' ')
+        for (const { median, range } of figuresOf(sample)) expect(own).toContain(` ${median} ${range} `)
+        expect(own).toMatch(new RegExp(` ${sample.throughputPerS.repeats}$`))
+      }
+    }
+  })
+
+  it('gives question, hypothesis, answer, ranked evidence, ceiling and the command that repeats it', () => {
+    const text = textOf(page.getElementById('insert-cost'))
+    const { question, hypothesis, answer, repeat, verdict } = insertCost
+    for (const part of [
+      question,
+      hypothesis,
+      answer,
+      repeat,
+      ...verdict.causes.flatMap(cause => cause.evidence),
+    ])
+      expect(text).toContain(part)
+    const ranks = verdict.causes.map(cause => text.indexOf(cause.evidence[0] ?? ''))
+    expect(ranks).toEqual(ranks.toSorted((a, b) => a - b))
+    expect(text).toMatch(/predicted 50.900.req\/s .* measured 45.000.req\/s .* 88 % of the prediction/)
+    expect(text).toContain('Confirmed not tried')
+  })
+
+  it('says what was varied and what was held constant', () => {
+    const text = textOf(page.getElementById('insert-cost')?.querySelector('.held'))
+    expect(text).toContain('Varied connections (1, 64); strategy (single, prepared, pipelined, batched)')
+    expect(text).toMatch(/Held constant autocannon, closed loop.*; poolSize 20; telemetry full; workers 1$/)
+  })
+
+  it('calls throughput a lower bound where cores were shared or the generator was the limit, and only there', () => {
+    const alone = { ...completeRun, manifest: { ...completeRun.manifest, sharedCores: false } }
+    const limited: ExperimentResult = {
+      ...pingSweep,
+      verdict: { ...pingSweep.verdict, limit: 'load-generator' },
+    }
+    expect(textOf(page.querySelector('.caveats'))).toContain(
+      'shared 2 cores: every throughput here is a lower bound',
+    )
+    expect(textOf(page.body)).toContain('Throughput (at least)')
+    expect(textOf(domOf(alone).body)).not.toContain('at least)')
+    expect(domOf(alone).querySelector('.caveats')).toBeNull()
+    expect(textOf(domOf({ ...alone, experiments: [limited] }).body)).toContain('Throughput (at least)')
+  })
+
+  it('says once that cores were shared where the run has warned of it already', () => {
+    const warning = 'Everything shares 2 cores: every throughput is a lower bound.'
+    const warned = domOf({ ...completeRun, manifest: { ...completeRun.manifest, warnings: [warning] } })
+    expect([...warned.querySelectorAll('.caveats li')].map(item => item.textContent)).toEqual([warning])
+  })
+
+  it('names what was not measured instead of showing a zero', () => {
+    const row = domOf(partialRun).querySelectorAll('#connections .figures')[1]?.querySelector('tbody tr')
+    expect(textOf(row)).toBe('pool of 20 not measured not measured 61.0 55.0–80.0 3')
+    expect(domOf(partialRun).querySelector('#connections [data-plot=cpu-by-process]')).toBeNull()
+  })
+
+  it('marks an interrupted run and shows what it had', () => {
+    const interrupted = domOf(partialRun)
+    expect(textOf(interrupted.querySelector('.incomplete'))).toContain('Incomplete run.')
+    expect(interrupted.querySelector('title')?.textContent).toContain('(incomplete)')
+    expect(textOf(interrupted.getElementById('insert-cost'))).toContain('No sample was completed')
+    expect(page.querySelector('.incomplete')).toBeNull()
+  })
+
+  it('survives a run that measured nothing', () => {
+    const nothing = domOf({ ...completeRun, complete: false, experiments: [] })
+    expect(textOf(nothing.querySelector('.summary'))).toContain('No experiment was completed.')
+  })
+
+  it('admits that a single repeat has no spread', () => {
+    const once = figure(10_000, 10_000, 10_000, 1)
+    const samples = insertCost.samples.slice(0, 1).map(sample => ({ ...sample, throughputPerS: once }))
+    const table = domOf({ ...completeRun, experiments: [{ ...insertCost, samples }] }).querySelector(
+      '.figures',
+    )
+    expect(textOf(table)).toContain('10\u202f000 one run')
+  })
+
+  it('reaches for nothing outside the page and runs nothing', () => {
+    expect(markup).not.toMatch(/https?:\/\/|\bsrc\s*=|@import|url\(|<script|<link|<iframe|\bon[a-z]+\s*=/i)
+    for (const link of page.querySelectorAll('a'))
+      expect(page.getElementById((link.getAttribute('href') ?? '').replace(/^#/, ''))).not.toBeNull()
+    expect(page.querySelector('meta[http-equiv=Content-Security-Policy]')?.getAttribute('content')).toContain(
+      "default-src 'none'",
+    )
+  })
+
+  it('stays small enough to mail', () => {
+    expect(Buffer.byteLength(markup)).toBeLessThan(500_000)
+  })
+})
+
+describe('a hostile service', () => {
+  const hostile = `"><script>alert(1)</script><img src=x onerror='alert(2)'></text></svg>\u202e\u0000&`
+
+  it('gets no element and no attribute into the page, whichever text it controls', () => {
+    const honest = domOf(completeRun)
+    const attacked = domOf(everyTextReplaced(completeRun, hostile))
+    expect(attacked.querySelectorAll('script, img, iframe, object, embed')).toHaveLength(0)
+    for (const element of attacked.querySelectorAll('*'))
+      expect([...element.attributes].filter(({ name }) => name.startsWith('on') || name === 'src')).toEqual(
+        [],
+      )
+    expect(attacked.querySelectorAll('body *').length).toBeLessThanOrEqual(
+      honest.querySelectorAll('body *').length,
+    )
+    expect(attacked.querySelector('.sentence')?.textContent).toContain('<script>alert(1)</script>')
+  })
+
+  it('cannot hide text by control characters or direction overrides', () => {
+    const markup = renderReport(everyTextReplaced(completeRun, hostile))
+    for (const character of ['\u0000', '\u202e']) expect(markup).not.toContain(character)
+  })
+
+  it('cannot break the page with a label of any length', () => {
+    const [sample] = insertCost.samples
+    const samples = sample ? [sample, { ...sample, label: 'x'.repeat(5_000) }] : []
+    const page = domOf({ ...completeRun, experiments: [{ ...insertCost, samples }] })
+    const texts = [...page.querySelectorAll('svg text')].map(text => text.textContent?.length ?? 0)
+    expect(Math.max(...texts)).toBeLessThan(100)
+    for (const title of page.querySelectorAll('.plot h4')) expect(title.textContent?.length).toBeLessThan(200)
+  })
+})
+
+/** Every string a foreign target or an environment can influence; codes of ours keep their meaning. */
+function everyTextReplaced(results: Results, text: string): Results {
+  const { manifest } = results
+  return {
+    ...results,
+    startedAt: text,
+    manifest: {
+      ...manifest,
+      insertlab: text,
+      commit: text,
+      node: text,
+      postgres: text,
+      generator: text,
+      platform: text,
+      kernel: text,
+      cpuModel: text,
+      warnings: [text],
+    },
+    experiments: results.experiments.map(experiment => ({
+      ...experiment,
+      name: text,
+      question: text,
+      hypothesis: text,
+      finding: text,
+      repeat: text,
+      answer: text,
+      samples: experiment.samples.map(sample => ({
+        ...sample,
+        label: text,
+        knobs: { [text]: text, strategy: `${text}${sample.knobs['strategy']}` },
+        ...(sample.layersUs ? { layersUs: { [text]: figure(10, 9, 11) } } : {}),
+      })),
+      verdict: {
+        ...experiment.verdict,
+        sentence: text,
+        next: text,
+        causes: experiment.verdict.causes.map(cause => ({
+          ...cause,
+          evidence: cause.evidence.map(() => text),
+        })),
+        confirmed: { holds: true, effect: text },
+      },
+    })),
+  }
+}
+
+function domOf(results: Results) {
+  return parseHTML(renderReport(results)).document
+}
+
+/** Text as a reader parts it: elements by a space, white space folded; thin spaces stay. */
+function textOf(node: Node | null | undefined): string {
+  const parts = (from: Node): string[] =>
+    from.nodeType === 3 ? [from.textContent ?? ''] : [...from.childNodes].flatMap(parts)
+  return (node ? parts(node) : [])
+    .join(' ')
+    .replace(/[ \n\t]+/g, ' ')
+    .trim()
+}
+
+/** The sliver of the DOM that these tests walk; the project's types hold no browser's. */
+interface Node {
+  nodeType: number
+  textContent: string | null
+  childNodes: Iterable<Node>
+}
+
+function figuresOf(sample: Sample): FormattedFigure[] {
+  const { latencyMs, cpuPerRequestUs, reportedCpuUs, utilisation, layersUs } = sample
+  const { apiThread, ...cores } = utilisation
+  const amounts = [
+    sample.throughputPerS,
+    ...Object.values(latencyMs),
+    ...Object.values(cpuPerRequestUs),
+    ...Object.values(reportedCpuUs ?? {}),
+    sample.errors.dropped,
+    ...Object.values(layersUs ?? {}),
+  ]
+  return [
+    ...measured(amounts).map(formatFigure),
+    ...measured(Object.values(cores)).map(value => formatFigureFixed(value, 2)),
+    ...measured([apiThread]).map(value => formatFigureFixed(scaleFigure(value, 100), 0)),
+  ]
+}
+
+function measured(figures: (Figure | null)[]): Figure[] {
+  return figures.filter(value => value !== null)
+}

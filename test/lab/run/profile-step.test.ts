@@ -1,0 +1,76 @@
+import { Value } from 'typebox/value'
+import { expect, test } from 'vitest'
+import { CpuProfile } from '../../../src/lab/analysis/call-tree.ts'
+import { closed, type Experiment } from '../../../src/lab/experiments/experiment.ts'
+import { autocannonGenerator } from '../../../src/lab/load/autocannon.ts'
+import { watchSpeed } from '../../../src/lab/probes/cpu-speed.ts'
+import type { Sample } from '../../../src/lab/results.ts'
+import { profileStep } from '../../../src/lab/run/profile-step.ts'
+import { runExperiments } from '../../../src/lab/run/run-experiments.ts'
+import { dedicated } from '../analysis/samples.ts'
+import { standInBed } from './stand-in-bed.ts'
+
+const step = {
+  variant: 'insert',
+  knobs: {},
+  load: closed(4),
+  requests: [{ path: '/test-insert' }],
+  profile: true,
+}
+const timing = { breakInS: 0, warmupS: 0.2, durationS: 1, repeats: 1 }
+
+test('a profiled step tells its CPU by layer, keeps the raw profile and names it', async () => {
+  await using bed = standInBed({ BURN_US: '1000' })
+  const kept = new Map<string, string>()
+  let sample: Sample | undefined
+  const experiment: Experiment = {
+    ...{ name: 'trial', question: '', hypothesis: '', finding: null, varies: '', holds: '' },
+    ...{ timing, steps: [step] },
+    conclude: () => ({ answer: '', accused: null }),
+  }
+  await runExperiments([{ experiment, steps: [step], timing, repeat: '' }], {
+    bed,
+    generatorFor: () => autocannonGenerator,
+    signal: new AbortController().signal,
+    circumstances: () => dedicated,
+    speed: watchSpeed(),
+    keep: (name, content) => kept.set(name, content),
+    onTrouble: () => {},
+    onResults: ([result]) => {
+      sample = result?.samples[0]
+    },
+    progress: {
+      ...{ begin: () => {}, live: () => {}, done: () => {}, say: () => {} },
+      [Symbol.dispose]: () => {},
+    },
+  })
+
+  expect([...kept.keys()]).toEqual(['trial-insert-4-connections-1.cpuprofile'])
+  expect(sample?.profile?.files).toEqual([...kept.keys()])
+  expect(Value.Check(CpuProfile, JSON.parse([...kept.values()][0] ?? ''))).toBe(true)
+
+  const layersUs = sample?.layersUs ?? {}
+  const sum = Object.values(layersUs).reduce((total, { median }) => total + median, 0)
+  const apiUs = sample?.cpuPerRequestUs.api?.median ?? 0
+  expect(sum).toBeCloseTo(apiUs)
+  // Most of the stand-in's CPU is a loop in its own file.
+  const [[dearest] = []] = Object.entries(layersUs).toSorted(([, a], [, b]) => b.median - a.median)
+  expect(dearest).toBe('other code')
+  expect(layersUs['node core']?.median).toBeGreaterThan(0)
+  if (process.platform === 'linux') {
+    // What it saw in functions is the thread's CPU, but for little native work and a sampler's noise.
+    expect(sample?.profile?.agreement?.median).toBeGreaterThan(0.6)
+    expect(sample?.profile?.agreement?.median).toBeLessThan(1.3)
+  }
+})
+
+test('a target that gives no profile is measured without one', async () => {
+  await using bed = standInBed()
+  const target = await bed.prepare(step)
+  const plan = { baseUrl: target.url, requests: step.requests, shape: step.load, ...timing }
+  const { signal } = new AbortController()
+  expect(await profileStep({ ...target, adminUrl: null }, autocannonGenerator, plan, signal)).toBeNull()
+  expect(
+    await profileStep({ ...target, adminUrl: 'http://127.0.0.1:9' }, autocannonGenerator, plan, signal),
+  ).toBeNull()
+})

@@ -1,0 +1,115 @@
+import { expect, test } from 'vitest'
+import { closed, type Experiment } from '../../../src/lab/experiments/experiment.ts'
+import { autocannonGenerator } from '../../../src/lab/load/autocannon.ts'
+import { watchSpeed } from '../../../src/lab/probes/cpu-speed.ts'
+import type { ExperimentResult } from '../../../src/lab/results.ts'
+import { type Planned, type RunContext, runExperiments } from '../../../src/lab/run/run-experiments.ts'
+import { dedicated } from '../analysis/samples.ts'
+import { type StandInBed, standInBed } from './stand-in-bed.ts'
+
+const experiment: Experiment = {
+  name: 'trial',
+  question: 'Does the runner run?',
+  hypothesis: 'It does.',
+  finding: null,
+  varies: 'connections',
+  holds: 'everything else',
+  timing: { breakInS: 0, warmupS: 0.2, durationS: 1, repeats: 2 },
+  steps: [1, 4].map(connections => ({
+    variant: 'insert',
+    knobs: {},
+    load: closed(connections),
+    requests: [{ path: '/test-insert' }],
+    reportedCpu: '/test-insert?naive=1',
+  })),
+  conclude: samples => ({ answer: `${samples.length} samples`, accused: samples.at(-1) ?? null }),
+}
+
+const plan: Planned = {
+  ...{ experiment, steps: experiment.steps, timing: experiment.timing },
+  repeat: 'again',
+}
+
+function context(bed: StandInBed, change: Partial<RunContext> = {}) {
+  const saved: (readonly ExperimentResult[])[] = []
+  const lines: string[] = []
+  const live: number[] = []
+  const logs: string[] = []
+  const run: RunContext = {
+    bed,
+    generatorFor: () => autocannonGenerator,
+    signal: new AbortController().signal,
+    circumstances: () => dedicated,
+    speed: watchSpeed(),
+    keep: () => {},
+    onTrouble: (_, log) => logs.push(log),
+    onResults: results => saved.push(results),
+    progress: {
+      begin: () => {},
+      live: rate => live.push(rate),
+      done: line => lines.push(line),
+      say: line => lines.push(line),
+      [Symbol.dispose]: () => {},
+    },
+    ...change,
+  }
+  return { run, saved, lines, live, logs }
+}
+
+test('measures every step in every repeat, on a new process each, and saves after each step', async () => {
+  await using bed = standInBed({ BURN_US: '200' })
+  const { run, saved, lines, live, logs } = context(bed)
+  await runExperiments([plan], run)
+
+  expect(bed.started()).toBe(2)
+  expect(bed.prepared).toHaveLength(4)
+  expect(new Set(bed.prepared.slice(0, 2))).toEqual(new Set(experiment.steps))
+  expect(saved).toHaveLength(4)
+  expect(saved[0]?.[0]?.samples).toHaveLength(1)
+  expect(live.some(rate => rate > 0)).toBe(true)
+  expect(lines.at(-1)).toMatch(/^trial: insert, \d connections? \(2 of 2\): [\d,]+ requests\/s, p50/)
+
+  expect(logs).toEqual([])
+
+  const [result] = saved.at(-1) ?? []
+  expect(result?.answer).toBe('2 samples')
+  for (const sample of result?.samples ?? []) {
+    expect(sample.throughputPerS.repeats).toBe(2)
+    expect(sample.throughputPerS.median).toBeGreaterThan(0)
+    expect(sample.errors.ratio.median).toBe(0)
+    // The stand-in burns 200 us a request and needs a little for HTTP; it has no database.
+    expect(sample.cpuPerRequestUs.api?.median).toBeGreaterThan(190)
+    expect(sample.cpuPerRequestUs.database).toBeNull()
+    expect(sample.cpuPerRequestUs.generator?.median).toBeGreaterThan(0)
+    expect(sample.utilisation.apiThread?.median).toBeGreaterThan(0)
+    expect(sample.reportedCpuUs?.ledger?.median).toBeCloseTo(200)
+    expect(sample.reportedCpuUs?.naive?.median).toBeCloseTo(2000)
+  }
+})
+
+test('stops in the middle when it is interrupted, having saved what was measured', async () => {
+  await using bed = standInBed()
+  const interrupt = new AbortController()
+  const { run, saved } = context(bed, { signal: interrupt.signal })
+  const onResults: RunContext['onResults'] = results => {
+    saved.push(results)
+    interrupt.abort(new Error('enough'))
+  }
+  await expect(runExperiments([plan], { ...run, onResults })).rejects.toThrow('enough')
+  expect(saved).toHaveLength(1)
+  expect(saved[0]?.[0]?.samples).toHaveLength(1)
+})
+
+test('keeps what the service printed where requests failed', async () => {
+  await using bed = standInBed()
+  const { run, saved, logs } = context(bed)
+  const steps = experiment.steps
+    .slice(0, 1)
+    .map(step => ({ ...step, requests: [{ path: '/no-such-route' }] }))
+  await runExperiments([{ ...plan, steps, timing: { ...plan.timing, repeats: 1 } }], run)
+  expect(logs).toEqual(['what the stand-in printed'])
+  expect(saved.at(-1)?.[0]).toMatchObject({
+    samples: [{ errors: { ratio: { median: 1 } }, throughputPerS: { median: 0 } }],
+    verdict: { limit: 'inconclusive' },
+  })
+})

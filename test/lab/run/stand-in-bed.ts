@@ -1,0 +1,60 @@
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import type { Step } from '../../../src/lab/experiments/experiment.ts'
+import type { TestBed } from '../../../src/lab/run/test-bed.ts'
+import { type GuardedProcess, spawnGuarded } from '../../../src/lab/stack/janitor.ts'
+
+/** A test bed whose service is the stand-in, in a process of its own, with no database below it. */
+export interface StandInBed extends TestBed {
+  /** Steps in the order they were prepared. */
+  readonly prepared: readonly Step[]
+  /** Processes started so far. */
+  started(): number
+}
+
+export function standInBed(env: Readonly<Record<string, string>> = {}): StandInBed {
+  const prepared: Step[] = []
+  let started = 0
+  let running: { process: GuardedProcess; url: string } | null = null
+  const retire = async () => {
+    await running?.process.end()
+    running = null
+  }
+  return {
+    prepared,
+    started: () => started,
+    retire,
+    postgresVersion: () => null,
+    async prepare(step) {
+      prepared.push(step)
+      if (running === null) {
+        started++
+        running = await startStandIn(env)
+      }
+      const { url, process } = running
+      return {
+        url,
+        adminUrl: url,
+        apiPid: process.pid,
+        isNew: false,
+        databasePid: null,
+        log: () => 'what the stand-in printed',
+      }
+    },
+    [Symbol.asyncDispose]: retire,
+  }
+}
+
+export async function startStandIn(
+  env: Readonly<Record<string, string>> = {},
+): Promise<{ process: GuardedProcess; url: string }> {
+  const file = fileURLToPath(new URL('../stand-in.ts', import.meta.url))
+  const process_ = await spawnGuarded(process.execPath, [file], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  if (process_.child.stdout === null) throw new Error('no output to read')
+  const [port] = (await once(createInterface({ input: process_.child.stdout }), 'line')) as [string]
+  return { process: process_, url: `http://127.0.0.1:${port}` }
+}

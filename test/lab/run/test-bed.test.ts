@@ -1,0 +1,87 @@
+import { readFileSync } from 'node:fs'
+import { Client } from 'pg'
+import { afterEach, expect, inject, test, vi } from 'vitest'
+import { closed, type Step } from '../../../src/lab/experiments/experiment.ts'
+import { ownTestBed } from '../../../src/lab/run/test-bed.ts'
+
+const step: Step = {
+  variant: 'insert',
+  knobs: {},
+  load: closed(1),
+  requests: [{ path: '/test-insert' }],
+  service: { INSERT_STRATEGY: 'prepared' },
+}
+
+afterEach(() => {
+  vi.unstubAllEnvs()
+})
+
+async function onServer<T>(use: (client: Client) => Promise<T>): Promise<T> {
+  const client = new Client({ connectionString: inject('postgres').url })
+  await client.connect()
+  try {
+    return await use(client)
+  } finally {
+    await client.end()
+  }
+}
+
+function labDatabases(): Promise<string[]> {
+  return onServer(async client => {
+    const { rows } = await client.query<{ datname: string }>(
+      "SELECT datname FROM pg_database WHERE datname LIKE 'insertlab\\_%\\_%'",
+    )
+    return rows.map(({ datname }) => datname).filter(name => name.includes(`_${process.pid}_`))
+  })
+}
+
+async function insertedId(url: string): Promise<number> {
+  const answer = (await (await fetch(`${url}/test-insert`)).json()) as { id: number }
+  return answer.id
+}
+
+test('keeps the service while its environment stays the same, and empties the tables for every step', async () => {
+  vi.stubEnv('DATABASE_URL', inject('postgres').url)
+  {
+    await using bed = ownTestBed()
+    const first = await bed.prepare(step)
+    expect(bed.postgresVersion()).toMatch(/^\d+\.\d+/)
+    expect(await labDatabases()).toHaveLength(1)
+    expect(await insertedId(first.url)).toBe(1)
+    expect(await insertedId(first.url)).toBe(2)
+
+    const again = await bed.prepare({ ...step, seed: ["INSERT INTO simple_text (text) VALUES ('seed')"] })
+    expect(again.apiPid).toBe(first.apiPid)
+    expect(await insertedId(again.url)).toBe(2)
+
+    const other = await bed.prepare({ ...step, service: { INSERT_STRATEGY: 'single' } })
+    expect(other.apiPid).not.toBe(first.apiPid)
+
+    await bed.retire()
+    const fresh = await bed.prepare({ ...step, service: { INSERT_STRATEGY: 'single' } })
+    expect(fresh.apiPid).not.toBe(other.apiPid)
+  }
+  expect(await labDatabases()).toEqual([])
+})
+
+test.runIf(process.platform === 'linux')(
+  'tells the service of a span sink where a step asks for one',
+  async () => {
+    vi.stubEnv('DATABASE_URL', inject('postgres').url)
+    await using bed = ownTestBed()
+    const endpointOf = (pid: number | null) =>
+      /OTEL_EXPORTER_OTLP_ENDPOINT=([^\0]+)/.exec(readFileSync(`/proc/${pid}/environ`, 'utf8'))?.[1]
+
+    const without = await bed.prepare(step)
+    expect(endpointOf(without.apiPid)).toBeUndefined()
+    const { apiPid } = await bed.prepare({ ...step, spanSink: true })
+    const answer = await fetch(`${endpointOf(apiPid)}/v1/traces`, { method: 'POST', body: 'spans' })
+    expect(answer.status).toBe(200)
+  },
+)
+
+test('a database server that cannot be reached is an unfit environment', async () => {
+  vi.stubEnv('DATABASE_URL', 'postgresql://nobody@127.0.0.1:9/none')
+  await using bed = ownTestBed()
+  await expect(bed.prepare(step)).rejects.toMatchObject({ code: 'LAB_TARGET', exitCode: 3 })
+})

@@ -1,0 +1,151 @@
+import { availableParallelism } from 'node:os'
+import { describe, expect, it } from 'vitest'
+import { readConfig } from '../../src/service/config.ts'
+
+describe('readConfig', () => {
+  it('has the documented defaults', () => {
+    expect(readConfig({})).toEqual({
+      databaseUrl: undefined,
+      host: '127.0.0.1',
+      port: 8000,
+      adminHost: '127.0.0.1',
+      adminPort: 9464,
+      workers: 1,
+      accessLog: 'off',
+      connectionMode: 'pool',
+      poolSize: 20,
+      pipelineConnections: 8,
+      insertStrategy: 'batched',
+      synchronousCommit: 'on',
+      queueLimit: 10_000,
+      requestDeadlineMs: 10_000,
+      shutdownGraceMs: 10_000,
+      telemetry: 'full',
+      logLevel: 'info',
+      sampler: 'parentbased_traceidratio',
+      samplerRatio: 0.01,
+    })
+  })
+
+  it('takes every value that it documents', () => {
+    expect(
+      readConfig({
+        DATABASE_URL: 'postgresql://user:pass@db:5433/texts',
+        HOST: '0.0.0.0',
+        PORT: '0',
+        ADMIN_HOST: '::1',
+        ADMIN_PORT: '65535',
+        WORKERS: '999',
+        ACCESS_LOG: 'sync',
+        CONNECTION_MODE: 'per-request',
+        POOL_SIZE: '1',
+        PIPELINE_CONNECTIONS: '2',
+        INSERT_STRATEGY: 'copy',
+        SYNCHRONOUS_COMMIT: 'off',
+        QUEUE_LIMIT: '1',
+        REQUEST_DEADLINE_MS: '100',
+        SHUTDOWN_GRACE_MS: '0',
+        TELEMETRY: 'ledger',
+        LOG_LEVEL: 'silent',
+        OTEL_TRACES_SAMPLER: 'always_on',
+        OTEL_TRACES_SAMPLER_ARG: '1',
+      }),
+    ).toEqual({
+      databaseUrl: 'postgresql://user:pass@db:5433/texts',
+      host: '0.0.0.0',
+      port: 0,
+      adminHost: '::1',
+      adminPort: 65_535,
+      workers: 999,
+      accessLog: 'sync',
+      connectionMode: 'per-request',
+      poolSize: 1,
+      pipelineConnections: 2,
+      insertStrategy: 'copy',
+      synchronousCommit: 'off',
+      queueLimit: 1,
+      requestDeadlineMs: 100,
+      shutdownGraceMs: 0,
+      telemetry: 'ledger',
+      logLevel: 'silent',
+      sampler: 'always_on',
+      samplerRatio: 1,
+    })
+  })
+
+  it('starts a worker a core on WORKERS=auto', () => {
+    expect(readConfig({ WORKERS: 'auto' }).workers).toBe(availableParallelism())
+  })
+
+  it.each(['', ' ', '\t'])('counts a variable that is set to "%s" as not set', nothing => {
+    const names = [
+      'DATABASE_URL',
+      'PORT',
+      'WORKERS',
+      'ACCESS_LOG',
+      'INSERT_STRATEGY',
+      'OTEL_TRACES_SAMPLER_ARG',
+    ]
+    expect(readConfig(Object.fromEntries(names.map(name => [name, nothing])))).toEqual(readConfig({}))
+  })
+
+  it.each([
+    ['PORT', 'abc', 'a whole number from 0 to 65535'],
+    ['PORT', '-1', 'a whole number from 0 to 65535'],
+    ['PORT', '65536', 'a whole number from 0 to 65535'],
+    ['PORT', '80.5', 'a whole number from 0 to 65535'],
+    ['ADMIN_PORT', 'nine', 'a whole number from 0 to 65535'],
+    ['WORKERS', '0', 'auto or a whole number from 1 to 999'],
+    ['WORKERS', '-1', 'auto or a whole number from 1 to 999'],
+    ['WORKERS', '1000', 'auto or a whole number from 1 to 999'],
+    ['WORKERS', 'max', 'auto or a whole number from 1 to 999'],
+    ['ACCESS_LOG', 'yes', 'one of off, on, sync'],
+    ['CONNECTION_MODE', 'none', 'one of pool, per-request'],
+    ['POOL_SIZE', '0', 'a whole number from 1 to 10000'],
+    ['POOL_SIZE', '1e9', 'a whole number from 1 to 10000'],
+    ['PIPELINE_CONNECTIONS', '0', 'a whole number from 1 to 100'],
+    ['INSERT_STRATEGY', 'fast', 'one of batched, single, prepared, pipelined, copy'],
+    ['INSERT_STRATEGY', 'BATCHED', 'one of batched, single, prepared, pipelined, copy'],
+    ['SYNCHRONOUS_COMMIT', 'maybe', 'one of on, off, local, remote_write, remote_apply'],
+    ['QUEUE_LIMIT', '0', 'a whole number from 1 to 10000000'],
+    ['REQUEST_DEADLINE_MS', '99', 'a whole number from 100 to 600000'],
+    ['SHUTDOWN_GRACE_MS', '600001', 'a whole number from 0 to 600000'],
+    ['TELEMETRY', 'on', 'one of off, ledger, metrics, full'],
+    [
+      'OTEL_TRACES_SAMPLER',
+      'sometimes',
+      'one of always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off, parentbased_traceidratio',
+    ],
+    ['OTEL_TRACES_SAMPLER_ARG', '1.1', 'a share from 0 to 1'],
+    ['OTEL_TRACES_SAMPLER_ARG', '-0.1', 'a share from 0 to 1'],
+    ['LOG_LEVEL', 'loud', 'one of fatal, error, warn, info, debug, trace, silent'],
+  ])('refuses %s=%s in one line that names it and what it takes', (name, value, remedy) => {
+    expect(() => readConfig({ [name]: value })).toThrow(
+      expect.objectContaining({
+        name: 'StartError',
+        message: `${name} cannot be "${value}". Set ${name} to ${remedy}.`,
+      }),
+    )
+  })
+
+  it.each(['mysql://app:hunter2@db/texts', 'app:hunter2@db/texts'])(
+    'refuses DATABASE_URL=%s without repeating the password',
+    url => {
+      expect(() => readConfig({ DATABASE_URL: url })).toThrow(
+        expect.objectContaining({
+          name: 'StartError',
+          message: expect.stringMatching(/^DATABASE_URL [^\n]*Set DATABASE_URL to a URL such as [^\n]*$/),
+        }),
+      )
+      expect(() => readConfig({ DATABASE_URL: url })).not.toThrow(/hunter2/)
+    },
+  )
+
+  it('names the first wrong variable where several are wrong', () => {
+    expect(() => readConfig({ PORT: 'a', POOL_SIZE: 'b' })).toThrow(/^PORT cannot be "a"\. [^\n]*$/)
+  })
+
+  it('keeps a value that spans lines on one line', () => {
+    expect(() => readConfig({ PORT: '80\n90' })).toThrow(/^[^\n]*$/)
+  })
+})

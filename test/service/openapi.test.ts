@@ -1,0 +1,136 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { problems } from '../../src/service/errors.ts'
+import { openApp, type RunningApp } from '../helpers/app.ts'
+import { expectJson } from '../helpers/http.ts'
+
+interface Operation {
+  summary?: string
+  tags?: string[]
+  parameters?: { name: string; in: string; required?: boolean; schema: object }[]
+  requestBody?: { content: Record<string, { schema: object }> }
+  responses: Record<string, { description: string; content?: Record<string, { schema: object }> }>
+}
+interface Document {
+  openapi: string
+  info: { title: string; version: string }
+  paths: Record<string, Record<string, Operation>>
+}
+
+let app: RunningApp
+let document: Document
+let operations: { name: string; path: string; method: string; operation: Operation }[]
+
+beforeAll(async () => {
+  app = await openApp()
+  document = (await expectJson(await fetch(`${app.url}/openapi.json`), 200)) as unknown as Document
+  operations = Object.entries(document.paths).flatMap(([path, item]) =>
+    Object.entries(item).map(([method, operation]) => ({
+      name: `${method.toUpperCase()} ${path}`,
+      path,
+      method,
+      operation,
+    })),
+  )
+})
+afterAll(() => app.close())
+
+describe('/openapi.json', () => {
+  it('is OpenAPI 3.1 and names every route of the contract, and no other', () => {
+    expect(document.openapi).toMatch(/^3\.1\.\d$/)
+    expect(document.info).toMatchObject({ title: expect.any(String), version: expect.any(String) })
+    expect(operations.map(({ name }) => name).sort()).toEqual([
+      'DELETE /tasks/{id}',
+      'GET /livez',
+      'GET /ping/',
+      'GET /readyz',
+      'GET /tasks/',
+      'GET /tasks/{id}',
+      'GET /test-insert',
+      'POST /tasks/',
+      'POST /texts',
+      'POST /texts/bulk',
+      'PUT /tasks/{id}',
+    ])
+  })
+
+  it('has what the specification asks of every operation', () => {
+    for (const { path, operation } of operations) {
+      expect(operation.summary).toEqual(expect.any(String))
+      expect(operation.tags).toEqual([expect.any(String)])
+      const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name)
+      const parameters = operation.parameters ?? []
+      expect(parameters.filter(each => each.in === 'path').map(({ name }) => name)).toEqual(inPath)
+      for (const parameter of parameters) {
+        expect(['path', 'query']).toContain(parameter.in)
+        expect(parameter.schema).toEqual(expect.any(Object))
+        if (parameter.in === 'path') expect(parameter.required).toBe(true)
+      }
+      const statuses = Object.keys(operation.responses)
+      expect(statuses.some(status => /^2\d\d$/.test(status))).toBe(true)
+      for (const [status, response] of Object.entries(operation.responses)) {
+        expect(status).toMatch(/^[2-5]\d\d$/)
+        expect(response.description).toEqual(expect.any(String))
+      }
+    }
+  })
+
+  it('says what each body must be', () => {
+    const bodies = operations.filter(({ operation }) => operation.requestBody)
+    expect(bodies.map(({ name }) => name).sort()).toEqual([
+      'POST /tasks/',
+      'POST /texts',
+      'POST /texts/bulk',
+      'PUT /tasks/{id}',
+    ])
+    for (const { name, operation } of bodies) {
+      expect(Object.keys(operation.requestBody?.content ?? {})).toEqual([
+        name === 'POST /texts/bulk' ? 'application/x-ndjson' : 'application/json',
+      ])
+    }
+  })
+
+  it('tells errors as problems, with the codes that there are', () => {
+    for (const { operation } of operations) {
+      for (const [status, response] of Object.entries(operation.responses)) {
+        if (!/^[45]/.test(status)) continue
+        expect(Object.keys(response.content ?? {})).toEqual(['application/problem+json'])
+        const codes = [...response.description.matchAll(/`(\w+)`/g)].map(([, code]) => code)
+        expect(codes.length).toBeGreaterThan(0)
+        for (const code of codes) {
+          expect(problems).toHaveProperty(String(code))
+          expect(problems[code as keyof typeof problems].status).toBe(Number(status))
+        }
+      }
+    }
+  })
+
+  it.each([
+    ['GET', '/test-insert', 503],
+    ['POST', '/texts', 400],
+    ['POST', '/texts', 413],
+    ['POST', '/texts', 415],
+    ['POST', '/texts/bulk', 400],
+    ['GET', '/tasks/{id}', 404],
+    ['GET', '/readyz', 503],
+  ])('%s %s documents %i', (method, path, status) => {
+    expect(document.paths[path]?.[method.toLowerCase()]?.responses).toHaveProperty(String(status))
+  })
+
+  it('is readable at /docs', async () => {
+    const answer = await fetch(`${app.url}/docs/`)
+    expect(answer.status).toBe(200)
+    expect(answer.headers.get('content-type')).toMatch(/^text\/html/)
+    expect(await answer.text()).toContain('swagger-ui')
+  })
+})
+
+describe('the codes of errors', () => {
+  it('are the status, the title and the code of RFC 9457, each told apart by its code', () => {
+    for (const [code, { status, title }] of Object.entries(problems)) {
+      expect(code).toMatch(/^[a-z]+(_[a-z]+)*$/)
+      expect(status).toBeGreaterThanOrEqual(400)
+      expect(title).toMatch(/^[A-Z].*[^.]$/)
+    }
+    expect(new Set(Object.values(problems).map(({ title }) => title)).size).toBe(Object.keys(problems).length)
+  })
+})

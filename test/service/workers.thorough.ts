@@ -1,0 +1,213 @@
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { findFreePort } from '../../src/lab/stack/free-port.ts'
+import { Clients, get } from '../helpers/clients.ts'
+import { createDatabase } from '../helpers/database.ts'
+import { RawClient } from '../helpers/http.ts'
+import { expectGone, listProcesses, processTree } from '../helpers/processes.ts'
+import { type ServiceUnderTest, spawn, start } from '../helpers/service.ts'
+
+let database: Awaited<ReturnType<typeof createDatabase>>
+let sql: pg.Client
+
+beforeAll(async () => {
+  database = await createDatabase()
+  sql = new pg.Client({ connectionString: database.url })
+  await sql.connect()
+})
+afterAll(async () => {
+  await sql.end()
+  await database.drop()
+})
+
+const workersOf = async ({ service }: ServiceUnderTest) =>
+  (await listProcesses()).filter(each => each.parentPid === service.pid).map(({ pid }) => pid)
+
+async function text(url: string): Promise<string> {
+  return (await fetch(url, { headers: { connection: 'close' } })).text()
+}
+
+/** Requests that each worker has answered, by its own count. */
+async function answeredBy(started: ServiceUnderTest, workers: number): Promise<number[]> {
+  return Promise.all(
+    Array.from({ length: workers }, async (_, i) => {
+      const metrics = await text(`http://127.0.0.1:${started.adminPort + 1 + i}/metrics`)
+      const counts = metrics.matchAll(
+        /^http_server_request_duration_seconds_count\{.*\/test-insert.*\} (\d+)/gm,
+      )
+      return [...counts].reduce((sum, [, count]) => sum + Number(count), 0)
+    }),
+  )
+}
+
+function load(url: string, clients: number, path = '/test-insert'): Clients {
+  const running = new Clients(clients, agent => get(agent, url + path))
+  onTestFinished(() => running.stop())
+  return running
+}
+
+const answered = (clients: Clients) => clients.answers['200'] ?? 0
+
+describe('several workers', () => {
+  it('all serve, and the supervisor tells Prometheus where each can be scraped', async () => {
+    const started = await start(database.url, { WORKERS: '3' })
+    const clients = load(started.url, 30)
+    await expect.poll(() => answered(clients), { timeout: 20_000 }).toBeGreaterThan(1000)
+    await clients.stop()
+    expect(clients.otherThan(200)).toBe(0)
+
+    const targets = JSON.parse(await text(`http://127.0.0.1:${started.adminPort}/targets`))
+    expect(targets).toEqual(
+      [1, 2, 3].map(i => ({
+        targets: [`127.0.0.1:${started.adminPort + i}`],
+        labels: { worker: String(i) },
+      })),
+    )
+    const counts = await answeredBy(started, 3)
+    expect(counts.reduce((sum, count) => sum + count, 0)).toBe(answered(clients))
+    // The connections are dealt out in turn.
+    for (const count of counts) expect(count).toBeGreaterThan(answered(clients) / 10)
+    expect(await workersOf(started)).toHaveLength(3)
+  })
+
+  it('a killed one is started again, and nothing fails but what was on its connections', async () => {
+    const started = await start(database.url, { WORKERS: '3' })
+    const clients = load(started.url, 30)
+    await expect.poll(() => answered(clients), { timeout: 20_000 }).toBeGreaterThan(300)
+    const [killed = 0, ...others] = await workersOf(started)
+    process.kill(killed, 'SIGKILL')
+    await expect
+      .poll(async () => (await workersOf(started)).filter(pid => pid !== killed).length, { timeout: 20_000 })
+      .toBe(3)
+    await expect.poll(() => answeredBy(started, 3).catch(() => []), { timeout: 20_000 }).toHaveLength(3)
+
+    const failed = clients.otherThan(200)
+    expect(failed).toBeGreaterThan(0)
+    // Each client had one request under way, and a third of the clients were on this worker.
+    expect(failed).toBeLessThanOrEqual(20)
+    const before = answered(clients)
+    await expect.poll(() => answered(clients), { timeout: 20_000 }).toBeGreaterThan(before + 1000)
+    expect(clients.otherThan(200)).toBe(failed)
+    expect(await workersOf(started)).toEqual(expect.arrayContaining(others))
+    expect(started.log()).toContain('a worker crashed')
+  })
+
+  it('are all replaced on SIGHUP without losing a request', async () => {
+    const started = await start(database.url, { WORKERS: '2' })
+    const clients = load(started.url, 30)
+    await expect.poll(() => answered(clients), { timeout: 20_000 }).toBeGreaterThan(300)
+    const before = await workersOf(started)
+    process.kill(started.service.pid, 'SIGHUP')
+    await expect
+      .poll(() => started.log(), { timeout: 60_000, interval: 200 })
+      .toContain('the rolling restart has ended')
+    const after = await workersOf(started)
+    expect(after).toHaveLength(2)
+    expect(after.filter(pid => before.includes(pid))).toEqual([])
+
+    const answeredByThen = answered(clients)
+    await expect.poll(() => answered(clients), { timeout: 20_000 }).toBeGreaterThan(answeredByThen + 1000)
+    await clients.stop()
+    expect(clients.answers).toEqual({ 200: answered(clients) })
+    for (const count of await answeredBy(started, 2)) expect(count).toBeGreaterThan(0)
+  })
+
+  it('are replaced once although SIGHUP comes three times', async () => {
+    const started = await start(database.url, { WORKERS: '2' })
+    for (let i = 0; i < 3; i++) process.kill(started.service.pid, 'SIGHUP')
+    await expect
+      .poll(() => started.log(), { timeout: 60_000, interval: 200 })
+      .toContain('the rolling restart has ended')
+    await sleep(500)
+    expect(await workersOf(started)).toHaveLength(2)
+    expect(started.log().match(/all workers are replaced, one by one/g)).toHaveLength(1)
+  })
+
+  it.each([
+    ['the supervisor alone', 1],
+    // As Ctrl-C in a terminal does.
+    ['the whole process group', -1],
+  ])('SIGTERM to %s: all that is in flight is answered, exit code 0, nothing is left', async (_, sign) => {
+    const started = await start(database.url, { WORKERS: '2' })
+    const pids = await processTree(started.service.pid)
+    expect(pids).toHaveLength(3)
+    const lock = new pg.Client({ connectionString: database.url })
+    await lock.connect()
+    onTestFinished(() => lock.end())
+    await lock.query('BEGIN; LOCK TABLE simple_text IN ACCESS EXCLUSIVE MODE')
+    const answers = Array.from({ length: 10 }, () => fetch(`${started.url}/test-insert`))
+    const waiting = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`
+    await expect.poll(async () => (await sql.query(waiting)).rowCount, { timeout: 10_000 }).toBe(2)
+
+    process.kill(sign * started.service.pid, 'SIGTERM')
+    const refused = () =>
+      RawClient.connect(started.url).then(
+        client => client.destroy(),
+        () => 'refused',
+      )
+    await expect.poll(refused, { timeout: 10_000 }).toBe('refused')
+    await lock.query('COMMIT')
+    for (const answer of answers) expect((await answer).status).toBe(200)
+    expect(await started.service.ended).toEqual({ code: 0, signal: null })
+    await expectGone(pids)
+  })
+
+  it('end with their supervisor, even if it is killed', async () => {
+    const started = await start(database.url, { WORKERS: '2' })
+    const pids = await processTree(started.service.pid)
+    process.kill(started.service.pid, 'SIGKILL')
+    await expectGone(pids)
+  })
+})
+
+describe('max_connections', () => {
+  it('is not reached by many workers with large pools, not even during a rolling restart', async () => {
+    const { rows } = await sql.query(`SELECT current_setting('max_connections')::int AS max`)
+    const started = await start(database.url, { WORKERS: '6', POOL_SIZE: '20' })
+    const strategies = ['single', 'pipelined', 'prepared', 'copy', 'batched']
+    let asked = 0
+    const clients = new Clients(60, agent =>
+      get(agent, `${started.url}/test-insert?strategy=${strategies[asked++ % strategies.length]}`),
+    )
+    onTestFinished(() => clients.stop())
+    const counts: number[] = []
+    let isRestarting = false
+    while (!started.log().includes('the rolling restart has ended')) {
+      const { rowCount } = await sql.query(
+        `SELECT FROM pg_stat_activity WHERE application_name = 'insertlab' AND datname = current_database()`,
+      )
+      counts.push(rowCount ?? 0)
+      if (!isRestarting && answered(clients) > 3000) {
+        isRestarting = true
+        process.kill(started.service.pid, 'SIGHUP')
+      }
+      await sleep(100)
+    }
+    await clients.stop()
+    expect(clients.answers).toEqual({ 200: answered(clients) })
+    expect(Math.max(...counts)).toBeLessThanOrEqual(rows[0].max - 10)
+    // The pools were used, so that there was something to divide.
+    expect(Math.max(...counts)).toBeGreaterThan(6 * 6)
+  })
+})
+
+describe('a crash at start', () => {
+  it('of one worker ends all of them, with exit code 1 and its own line', async () => {
+    const adminPort = await findFreePort(4)
+    const taken = createServer().listen(adminPort + 2, '127.0.0.1')
+    onTestFinished(() => void taken.close())
+    await once(taken, 'listening')
+    const started = await spawn(database.url, { WORKERS: '3', ADMIN_PORT: String(adminPort) })
+    const pids = await processTree(started.service.pid)
+    expect(await started.service.ended).toEqual({ code: 1, signal: null })
+    expect(started.errors()).toMatch(
+      new RegExp(
+        `^insertlab: cannot listen on port ${adminPort + 2}: .*EADDRINUSE.* Set ADMIN_PORT to a free port\\.\\n$`,
+      ),
+    )
+    await expectGone(pids)
+  })
+})

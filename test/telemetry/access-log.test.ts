@@ -1,0 +1,150 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { findFreePort } from '../../src/lab/stack/free-port.ts'
+import { startOtlpReceiver } from '../fixtures/otlp-receiver.ts'
+import { createDatabase } from '../helpers/database.ts'
+import { repository } from '../programs.ts'
+import { send, sendAll } from './requests.ts'
+import { traceOf } from './traced-service.ts'
+
+let database: Awaited<ReturnType<typeof createDatabase>>
+beforeAll(async () => {
+  database = await createDatabase()
+})
+afterAll(() => database.drop())
+
+interface Logging extends AsyncDisposable {
+  url: string
+  /** What has been written to standard output so far. */
+  output(): string
+  /** SIGTERM; resolves with all that it ever wrote. */
+  end(): Promise<string>
+}
+
+/** The lab keeps only the newest output of a service; here every byte counts. */
+async function startLogging(env: Record<string, string>): Promise<Logging> {
+  const port = await findFreePort()
+  const child = spawn(
+    process.execPath,
+    ['--import', './src/telemetry/register.ts', 'src/service/server.ts'],
+    {
+      cwd: repository,
+      env: { DATABASE_URL: database.url, PORT: String(port), ADMIN_PORT: '0', ...env },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  )
+  const closed = once(child, 'close')
+  const chunks: Buffer[] = []
+  child.stdout.on('data', chunk => chunks.push(chunk))
+  const output = () => Buffer.concat(chunks).toString()
+  const end = async () => {
+    child.kill('SIGTERM')
+    await closed
+    return output()
+  }
+  await expect.poll(output, { timeout: 20_000 }).toContain('"the service listens"')
+  return {
+    url: `http://127.0.0.1:${port}`,
+    output,
+    end,
+    [Symbol.asyncDispose]: async () => void (await end()),
+  }
+}
+
+interface Line {
+  event: string
+  time: number
+  method: string
+  url: string
+  status: number
+  durationMs: number
+  cpuUs: number | null
+  traceId?: string
+}
+
+/** Every line of the output is JSON; those of requests have the event `request`. */
+function requestLines(output: string): Line[] {
+  expect(output.endsWith('\n')).toBe(true)
+  const lines = output.slice(0, -1).split('\n')
+  return lines.map(line => JSON.parse(line) as Line).filter(line => line.event === 'request')
+}
+
+const urls = (count: number) => Array.from({ length: count }, (_, i) => `/ping/?n=${i}`)
+
+describe.each(['on', 'sync'])('ACCESS_LOG=%s', mode => {
+  it('writes a JSON line for every request, and loses none at SIGTERM', async () => {
+    await using service = await startLogging({ ACCESS_LOG: mode })
+    const paths = urls(1_000)
+    await sendAll(paths, 32, (agent, path) => send(agent, service.url + path))
+    const lines = requestLines(await service.end())
+    expect(lines.map(({ url }) => url).sort()).toEqual([...paths].sort())
+    for (const line of lines) {
+      expect(line).toMatchObject({ method: 'GET', status: 200 })
+      expect(line.durationMs).toBeGreaterThan(0)
+      expect(line.cpuUs).toBeGreaterThan(0)
+      expect(Math.abs(line.time - Date.now())).toBeLessThan(120_000)
+      expect(line).not.toHaveProperty('traceId')
+    }
+  })
+
+  it('answers what it has taken, and writes that too, when the signal comes in the middle', async () => {
+    await using service = await startLogging({ ACCESS_LOG: mode })
+    const answered: string[] = []
+    let ending: Promise<string> | undefined
+    await sendAll(urls(4_000), 32, async (agent, path) => {
+      try {
+        const { status } = await send(agent, service.url + path)
+        if (status === 200) answered.push(path)
+      } catch {
+        // Refused, because the service no longer listens.
+      }
+      if (answered.length >= 500) ending ??= service.end()
+    })
+    const logged = requestLines((await ending) ?? '')
+      .filter(({ status }) => status === 200)
+      .map(({ url }) => url)
+    expect(answered.length).toBeGreaterThanOrEqual(500)
+    expect(logged.sort()).toEqual(answered.sort())
+  })
+})
+
+it('writes what it has buffered soon, also where no more comes', async () => {
+  await using service = await startLogging({ ACCESS_LOG: 'on' })
+  await sendAll(urls(20), 1, (agent, path) => send(agent, service.url + path))
+  await expect.poll(() => requestLines(service.output()).length, { timeout: 10_000 }).toBe(20)
+})
+
+it('names the trace of a sampled request', async () => {
+  await using receiver = await startOtlpReceiver()
+  await using service = await startLogging({
+    ACCESS_LOG: 'on',
+    OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
+    OTEL_TRACES_SAMPLER_ARG: '0.5',
+  })
+  const traces = await sendAll(urls(60), 4, async (agent, path) => {
+    const { headers } = await send(agent, service.url + path)
+    return { url: path, traceId: traceOf(headers['traceparent'])?.traceId }
+  })
+  const lines = requestLines(await service.end())
+  const logged = new Map(lines.map(({ url, traceId }) => [url, traceId]))
+  for (const { url, traceId } of traces) expect(logged.get(url)).toBe(traceId)
+  const sampled = traces.flatMap(({ traceId }) => traceId ?? [])
+  expect(sampled.length).toBeGreaterThan(0)
+  expect(sampled.length).toBeLessThan(60)
+  expect(receiver.spans().map(span => span.traceId)).toEqual(expect.arrayContaining(sampled))
+})
+
+it('works without any telemetry, and then has no CPU figure', async () => {
+  await using service = await startLogging({ ACCESS_LOG: 'on', TELEMETRY: 'off' })
+  await sendAll(urls(10), 2, (agent, path) => send(agent, service.url + path))
+  const lines = requestLines(await service.end())
+  expect(lines).toHaveLength(10)
+  expect(lines.every(({ cpuUs }) => cpuUs === null)).toBe(true)
+})
+
+it('is off unless asked for', async () => {
+  await using service = await startLogging({})
+  await sendAll(urls(10), 2, (agent, path) => send(agent, service.url + path))
+  expect(requestLines(await service.end())).toEqual([])
+})

@@ -1,0 +1,342 @@
+import { pbkdf2 } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { buckets, CpuAccount, CpuLedger, SharedCpuAccount } from '../../src/telemetry/cpu-ledger.ts'
+import { burnCpuUs, threadCpuUs } from '../fixtures/burn.ts'
+
+/**
+ * Real CPU, burned by the CPU clock, and figures compared with what was burned. Bounds from below are tight,
+ * because whatever the machine does, what was burned was used; bounds from above leave room for what the
+ * test itself uses. `totals()` ends a tick, so a figure is final after it.
+ */
+const slackMs = 3
+
+let ledger: CpuLedger
+beforeEach(() => {
+  ledger = new CpuLedger()
+})
+afterEach(() => ledger.stop())
+
+function burn(ms: number): void {
+  burnCpuUs(ms * 1000)
+}
+
+/** The thread does not run and the event loop does not sleep: to the ledger, a preemption. */
+function stall(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
+}
+
+function expectMs(actualMs: number, burnedMs: number): void {
+  expect(actualMs).toBeGreaterThan(burnedMs * 0.97)
+  expect(actualMs).toBeLessThan(burnedMs + slackMs)
+}
+
+/** An account that keeps what it was told at the end. */
+class Told extends CpuAccount {
+  readonly figuresMs: number[] = []
+
+  override settled(): void {
+    this.figuresMs.push(this.settledMs)
+  }
+}
+
+describe('slices', () => {
+  it('go to the account that was entered, however often it changes', () => {
+    const [a, b] = [new CpuAccount(), new CpuAccount()]
+    ledger.enter(a)
+    burn(10)
+    ledger.enter(b)
+    burn(5)
+    ledger.enter(a)
+    burn(10)
+    ledger.enter(undefined)
+    ledger.totals()
+    expectMs(a.settledMs, 20)
+    expectMs(b.settledMs, 5)
+  })
+
+  it('say whose turn it was, so that a nested run can give it back', () => {
+    const [a, b] = [new CpuAccount(), new CpuAccount()]
+    expect(ledger.enter(a)).toBeUndefined()
+    expect(ledger.enter(b)).toBe(a)
+    burn(5)
+    expect(ledger.enter(a)).toBe(b)
+    expect(ledger.current).toBe(a)
+    burn(5)
+    expect(ledger.enter(a)).toBe(a)
+    burn(5)
+    ledger.enter(undefined)
+    ledger.totals()
+    expectMs(a.settledMs, 10)
+    expectMs(b.settledMs, 5)
+  })
+
+  it('are in the reading of a running account before the tick has ended', () => {
+    const account = new CpuAccount()
+    ledger.enter(account)
+    burn(5)
+    expect(ledger.readMs(account)).toBeGreaterThan(4.85)
+    ledger.enter(undefined)
+    expect(ledger.readMs(account)).toBeGreaterThan(4.85)
+    burn(5)
+    const readMs = ledger.readMs(account)
+    stall(5)
+    expect(ledger.readMs(account)).toBe(readMs)
+  })
+
+  it('end with the callback, where nobody closed them', async () => {
+    const account = new CpuAccount()
+    ledger.enter(account)
+    burn(5)
+    await sleep(20)
+    expect(ledger.current).toBeUndefined()
+    burn(5)
+    ledger.totals()
+    expectMs(account.settledMs, 5)
+  })
+
+  it('of a scrape are in its bucket, up to the moment it asks for the totals', () => {
+    const { telemetry } = ledger.bucket
+    ledger.enter(telemetry)
+    ledger.totals()
+    const beforeMs = telemetry.settledMs
+    burn(10)
+    ledger.totals()
+    expectMs(telemetry.settledMs - beforeMs, 10)
+    expect(ledger.current).toBe(telemetry)
+  })
+})
+
+describe('gaps', () => {
+  it('go to what they turn out to have been', () => {
+    const { http, pg_protocol: protocol } = ledger.bucket
+    const account = new CpuAccount()
+    burn(5)
+    ledger.enter(account, http)
+    ledger.enter(undefined)
+    burn(6)
+    ledger.enter(account, protocol)
+    ledger.enter(undefined)
+    burn(7)
+    ledger.enter(account, account)
+    ledger.enter(undefined)
+    ledger.totals()
+    expectMs(http.settledMs, 5)
+    expectMs(protocol.settledMs, 6)
+    expectMs(account.settledMs, 7)
+  })
+
+  it('do not hold the time the event loop slept', async () => {
+    const { http } = ledger.bucket
+    await sleep(100)
+    burn(5)
+    ledger.enter(new CpuAccount(), http)
+    ledger.totals()
+    expectMs(http.settledMs, 5)
+  })
+})
+
+describe('time in which the thread did not run', () => {
+  it('is taken off the slice that it interrupted, and off no other', () => {
+    const accounts = [new CpuAccount(), new CpuAccount(), new CpuAccount()]
+    for (const [index, account] of accounts.entries()) {
+      ledger.enter(account)
+      burn(5)
+      if (index === 1) stall(50)
+    }
+    ledger.enter(undefined)
+    ledger.totals()
+    for (const account of accounts) expectMs(account.settledMs, 5)
+  })
+
+  it('is taken off an account that was left open while the event loop slept', async () => {
+    const { http } = ledger.bucket
+    const [left, next, last] = [new CpuAccount(), new CpuAccount(), new CpuAccount()]
+    await new Promise<void>(resolve => {
+      setTimeout(() => {
+        ledger.enter(left)
+        burn(5)
+        // Timers run before the loop polls: the account stays open until the hash is ready.
+        hashFor(() => {
+          ledger.enter(next)
+          burn(5)
+          ledger.enter(undefined)
+          burn(5)
+          ledger.enter(last, http)
+          ledger.enter(undefined)
+          resolve()
+        })
+      }, 5)
+    })
+    ledger.totals()
+    expectMs(left.settledMs, 5)
+    expectMs(next.settledMs, 5)
+    expectMs(http.settledMs, 5)
+  })
+})
+
+/** Long enough that the event loop has to sleep; the callback runs in its poll phase. */
+function hashFor(callback: () => void): void {
+  pbkdf2('password', 'salt', 50_000, 64, 'sha512', callback)
+}
+
+describe('an account that is closed', () => {
+  it('is told its final figure once, at the end of the tick', () => {
+    const account = new Told()
+    ledger.enter(account)
+    burn(5)
+    ledger.close(account)
+    ledger.close(account)
+    expect(ledger.current).toBeUndefined()
+    ledger.totals()
+    ledger.totals()
+    expect(account.figuresMs).toEqual([account.settledMs])
+    expectMs(account.settledMs, 5)
+  })
+
+  it('is charged nothing more: what still runs for it goes to `rest`', () => {
+    const account = new Told()
+    ledger.enter(account)
+    burn(5)
+    ledger.close(account)
+    ledger.totals()
+    const restMs = ledger.bucket.rest.settledMs
+
+    ledger.enter(account)
+    burn(5)
+    ledger.enter(undefined)
+    ledger.totals()
+    expect(account.figuresMs).toEqual([account.settledMs])
+    expectMs(ledger.bucket.rest.settledMs - restMs, 5)
+  })
+})
+
+describe('a batch', () => {
+  it('is divided among its members by weight, all of it and once', () => {
+    const batch = new SharedCpuAccount()
+    const [one, three] = [new Told(), new Told()]
+    batch.add(one, 1)
+    batch.add(three, 3)
+    ledger.enter(one)
+    burn(5)
+    ledger.enter(batch)
+    burn(8)
+    ledger.close(batch)
+    ledger.close(one)
+    ledger.close(three)
+    ledger.totals()
+    ledger.totals()
+    expectMs(batch.settledMs, 8)
+    expect(three.figuresMs[0]).toBeCloseTo(batch.settledMs * 0.75, 9)
+    expectMs((one.figuresMs[0] ?? 0) - batch.settledMs * 0.25, 5)
+    expect([one.figuresMs.length, three.figuresMs.length]).toEqual([1, 1])
+  })
+
+  it('that ends in an earlier tick than its members is in their figures', () => {
+    const batch = new SharedCpuAccount()
+    const member = new Told()
+    batch.add(member, 1)
+    ledger.enter(batch)
+    burn(5)
+    ledger.close(batch)
+    ledger.totals()
+    ledger.close(member)
+    ledger.totals()
+    expect(member.figuresMs).toEqual([batch.settledMs])
+  })
+
+  it('leaves the share of a member whose client has gone to `rest`', () => {
+    const batch = new SharedCpuAccount()
+    const [gone, there] = [new Told(), new Told()]
+    batch.add(gone, 1)
+    batch.add(there, 1)
+    ledger.close(gone)
+    ledger.totals()
+    const restMs = ledger.bucket.rest.settledMs
+    ledger.enter(batch)
+    burn(10)
+    ledger.close(batch)
+    ledger.close(there)
+    ledger.totals()
+    expect(gone.figuresMs).toEqual([0])
+    expect(there.figuresMs).toEqual([batch.settledMs / 2])
+    expectMs(ledger.bucket.rest.settledMs - restMs, 5)
+  })
+})
+
+describe('the totals', () => {
+  it('put what other threads used into `helper_threads`', async () => {
+    const before = ledger.totals()
+    const startUs = otherThreadsUs()
+    await new Promise<void>(resolve => hashFor(resolve))
+    const after = ledger.totals()
+    const usedMs = (otherThreadsUs() - startUs) / 1000
+    expect(usedMs).toBeGreaterThan(10)
+    const helpersMs = after.unattributedMs.helper_threads - before.unattributedMs.helper_threads
+    expect(Math.abs(helpersMs - usedMs)).toBeLessThan(slackMs)
+  })
+
+  it('leave nothing out and count nothing twice', async () => {
+    const requests = Array.from({ length: 20 }, () => new Told())
+    for (const [index, request] of requests.entries()) {
+      const batch = new SharedCpuAccount()
+      const other = requests[(index + 1) % requests.length] ?? request
+      batch.add(request, 2)
+      batch.add(other, 1)
+      ledger.enter(request, ledger.bucket.http)
+      burn(0.3)
+      ledger.enter(batch)
+      burn(0.3)
+      if (index % 3 === 0) stall(2)
+      ledger.close(batch)
+      if (index % 5 === 0) await sleep(2)
+      if (index > 0) ledger.close(request)
+    }
+    for (const request of requests) ledger.close(request)
+    const { processMs, attributedMs, unattributedMs } = ledger.totals()
+    const toldMs = requests.reduce((sum, { figuresMs }) => sum + (figuresMs[0] ?? Number.NaN), 0)
+    const bucketsMs = buckets.reduce((sum, name) => sum + unattributedMs[name], 0)
+    expect(requests.every(({ figuresMs }) => figuresMs.length === 1)).toBe(true)
+    expect(toldMs).toBeGreaterThan(20 * 0.6 * 0.97)
+    expect(toldMs).toBeCloseTo(attributedMs, 6)
+    expect(toldMs + bucketsMs).toBeCloseTo(processMs, 6)
+  })
+
+  it('never fall, not even by a rounding error: to Prometheus that is a restart', () => {
+    const figures = () => {
+      const { unattributedMs, ...totals } = ledger.totals()
+      return Object.entries({ ...totals, ...unattributedMs })
+    }
+    let before = new Map(figures())
+    for (let i = 0; i < 3_000; i++) {
+      ledger.enter(i % 3 === 0 ? new CpuAccount() : undefined, ledger.bucket.http)
+      burn((i % 7) / 100)
+      ledger.enter(undefined)
+      const after = new Map(figures())
+      const fallen = [...after].filter(([name, ms]) => ms < (before.get(name) ?? 0))
+      expect(fallen).toEqual([])
+      before = after
+    }
+  })
+
+  it('begin with what the process had used before', () => {
+    const { processMs, unattributedMs } = new CpuLedger().totals()
+    expect(unattributedMs.startup).toBeGreaterThan(0.9 * processMs - slackMs)
+  })
+
+  it('tell apart what the slices were before they were held against the CPU clock', () => {
+    const before = ledger.totals()
+    ledger.enter(new CpuAccount())
+    burn(5)
+    stall(50)
+    ledger.enter(undefined)
+    const after = ledger.totals()
+    expect(after.unscaledMs - before.unscaledMs).toBeGreaterThan(50)
+    expect(after.processMs - before.processMs).toBeLessThan(5 + slackMs)
+  })
+})
+
+function otherThreadsUs(): number {
+  const { user, system } = process.cpuUsage()
+  return user + system - threadCpuUs()
+}

@@ -1,0 +1,132 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { autocannonGenerator } from '../../src/lab/load/autocannon.ts'
+import type { RequestTemplate } from '../../src/lab/load/templates.ts'
+import { spawnGuarded } from '../../src/lab/stack/janitor.ts'
+import { metricNames } from '../../src/telemetry/metric-names.ts'
+import type { BurningService } from '../fixtures/start-burning-service.ts'
+import { type Family, scrape, sumOf } from './openmetrics.ts'
+
+/** What the ledger says of one window under load: the difference of two scrapes. */
+export interface CpuWindow {
+  /** Mean CPU of one request by route, us. */
+  readonly meanUs: Readonly<Record<string, number>>
+  readonly counts: Readonly<Record<string, number>>
+  readonly requests: number
+  readonly requestsPerS: number
+  /** CPU of the process over requests, us, without what is known to be no request's: helper threads, scrapes. */
+  readonly processUs: number
+  /** (histogram sums + buckets) / process CPU; 1 is all of it. */
+  readonly accounted: number
+  /** Slices before they are scaled / process CPU: what the ledger saw by itself. */
+  readonly unscaled: number
+  /** CPU by bucket as a share of the process's. */
+  readonly buckets: Readonly<Record<string, number>>
+}
+
+/** Sends load from another process and calls `onWindow` twice; the second time it still sends. */
+export type Load = (url: string, onWindow: () => Promise<void>) => Promise<void>
+
+/** Opens and closes a window during the load. */
+export async function measureCpu(service: { url: string; adminUrl: string }, load: Load): Promise<CpuWindow> {
+  const readings: { page: Map<string, Family>; atMs: number }[] = []
+  await load(service.url, async () => {
+    readings.push({ page: await scrape(service.adminUrl), atMs: performance.now() })
+  })
+  const [before, after] = readings
+  if (before === undefined || after === undefined) throw new Error('the load did not open and close a window')
+  const grown = (name: string, labels = {}) =>
+    sumOf(after.page, name, labels) - sumOf(before.page, name, labels)
+
+  const { requestCpu, processCpu, unattributedCpu, unscaledCpu } = metricNames
+  const ofRoutes = (suffix: string) => {
+    const routes = valuesOf(after.page, requestCpu, 'http_route')
+    return Object.fromEntries(
+      routes.map(http_route => [http_route, grown(requestCpu + suffix, { http_route })]),
+    )
+  }
+  const [counts, sumsS] = [ofRoutes('_count'), ofRoutes('_sum')]
+  const requests = grown(`${requestCpu}_count`)
+  const processS = grown(processCpu)
+  const bucketNames = valuesOf(after.page, unattributedCpu.replace(/_total$/, ''), 'bucket')
+  const bucketsS = Object.fromEntries(bucketNames.map(bucket => [bucket, grown(unattributedCpu, { bucket })]))
+  const { helper_threads: helpersS = 0, telemetry: telemetryS = 0 } = bucketsS
+  return {
+    meanUs: Object.fromEntries(
+      Object.entries(counts).map(([route, count]) => [route, (1e6 * (sumsS[route] ?? 0)) / count]),
+    ),
+    counts,
+    requests,
+    requestsPerS: (requests * 1000) / (after.atMs - before.atMs),
+    processUs: (1e6 * (processS - helpersS - telemetryS)) / requests,
+    accounted: (grown(`${requestCpu}_sum`) + grown(unattributedCpu)) / processS,
+    unscaled: grown(unscaledCpu) / processS,
+    buckets: Object.fromEntries(
+      Object.entries(bucketsS).map(([name, seconds]) => [name, seconds / processS]),
+    ),
+  }
+}
+
+export interface ClockedWindow extends CpuWindow {
+  /** What the CPU clock says a request of each route took, us, as far as `burning-service.ts` reads it. */
+  readonly clockUs: Readonly<Record<string, number>>
+}
+
+/** The same on the burning service, with what its own clock says meanwhile. */
+export async function measureClocked(service: BurningService, load: Load): Promise<ClockedWindow> {
+  const readClock = async () => {
+    const response = await fetch(`${service.url}/clock`)
+    return (await response.json()) as Record<string, { count: number; us: number }>
+  }
+  await readClock()
+  const window = await measureCpu(service, load)
+  const clock = Object.entries(await readClock())
+  return {
+    ...window,
+    clockUs: Object.fromEntries(clock.map(([route, { count, us }]) => [route, us / count])),
+  }
+}
+
+function valuesOf(page: Map<string, Family>, family: string, label: string): string[] {
+  return [...new Set(page.get(family)?.samples.map(({ labels }) => labels[label] ?? ''))]
+}
+
+const warmupS = 0.3
+
+/** `connections` clients that send the next request as soon as they have the answer. */
+export function closedLoop(
+  requests: readonly RequestTemplate[],
+  connections: number,
+  durationS: number,
+): Load {
+  return async (baseUrl, onWindow) => {
+    const edges: Promise<void>[] = []
+    await autocannonGenerator.run(
+      { baseUrl, requests, shape: { mode: 'closed', connections }, warmupS, durationS },
+      { signal: new AbortController().signal, onLive() {}, onWindow: () => edges.push(onWindow()) },
+    )
+    await Promise.all(edges)
+  }
+}
+
+/** `clients` that think for `thinkMs` on average before each request. */
+export function thinkingClients(
+  paths: readonly string[],
+  { clients, thinkMs, durationS }: { clients: number; thinkMs: number; durationS: number },
+): Load {
+  return async (baseUrl, onWindow) => {
+    const { hostname: host, port } = new URL(baseUrl)
+    const plan = JSON.stringify({ host, port: Number(port), paths, clients, thinkMs })
+    const { end } = await spawnGuarded(process.execPath, [thinkingClientsScript, plan], {
+      stdio: ['ignore', 'inherit', 'inherit'],
+    })
+    await pause(warmupS * 1000 + processStartMs)
+    await onWindow()
+    await pause(durationS * 1000)
+    await onWindow()
+    await end()
+  }
+}
+
+const processStartMs = 200
+const thinkingClientsScript = fileURLToPath(new URL('../fixtures/thinking-clients.ts', import.meta.url))

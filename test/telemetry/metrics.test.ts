@@ -1,0 +1,395 @@
+import { existsSync } from 'node:fs'
+import { Agent, request } from 'node:http'
+import { Client } from 'pg'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { startService } from '../../src/lab/stack/service-process.ts'
+import { buckets } from '../../src/telemetry/cpu-ledger.ts'
+import { metricNames } from '../../src/telemetry/metric-names.ts'
+import { createDatabase } from '../helpers/database.ts'
+import { type Family, samplesOf, scrape, sumOf } from './openmetrics.ts'
+import { send, sendAll } from './requests.ts'
+import { startTraced, type TracedService, traceOf } from './traced-service.ts'
+
+/** The labels of each metric, `le` of histograms left out. */
+const labelsOf: Readonly<Record<keyof typeof metricNames, readonly string[]>> = {
+  requestDuration: ['error_type', 'http_request_method', 'http_response_status_code', 'http_route'],
+  requestCpu: ['http_request_method', 'http_route', 'insert_strategy'],
+  activeRequests: [],
+  requestsRejected: ['reason'],
+  processCpu: [],
+  attributedCpu: [],
+  unattributedCpu: ['bucket'],
+  unscaledCpu: [],
+  insertRows: ['insert_strategy'],
+  insertBatchRows: ['db_collection_name'],
+  insertQueueDepth: [],
+  queryDuration: ['db_operation_name', 'error_type'],
+  connectionCount: ['db_client_connection_state'],
+  connectionMax: [],
+  connectionPending: [],
+  connectionWait: [],
+  connectionUse: [],
+  connectionTimeouts: [],
+  eventLoopUtilization: [],
+  eventLoopTime: ['nodejs_eventloop_state'],
+  eventLoopDelay: ['quantile'],
+  gcDuration: ['v8js_gc_type'],
+  heapUsed: [],
+  heapLimit: [],
+  residentMemory: [],
+  throttledTime: [],
+  throttledPeriods: [],
+  spansDropped: [],
+}
+/** Only where there is a cgroup with a CPU controller. */
+const ofCgroups: readonly string[] = [metricNames.throttledTime, metricNames.throttledPeriods]
+
+let database: Awaited<ReturnType<typeof createDatabase>>
+beforeAll(async () => {
+  database = await createDatabase()
+})
+afterAll(() => database.drop())
+
+describe('under load', () => {
+  const poolSize = 4
+  const queueLimit = 40
+  const agent = new Agent({ keepAlive: true })
+  let traced: TracedService
+  let url: string
+  let adminUrl: string
+  beforeAll(async () => {
+    traced = await startTraced(database.url, 1, {
+      POOL_SIZE: String(poolSize),
+      QUEUE_LIMIT: String(queueLimit),
+    })
+    ;({ url, adminUrl } = traced.service)
+  })
+  afterAll(async () => {
+    agent.destroy()
+    await traced[Symbol.asyncDispose]()
+  })
+
+  /** What a scrape shows more than an earlier one did. */
+  const since = async (before: Map<string, Family>) => {
+    const after = await scrape(adminUrl)
+    return (name: string, labels = {}) => sumOf(after, name, labels) - sumOf(before, name, labels)
+  }
+
+  it('every name is exported, with its labels, as OpenMetrics', async () => {
+    const paths = ['/ping/', '/tasks/', '/test-insert?strategy=prepared', '/test-insert?strategy=batched']
+    await sendAll(
+      Array.from({ length: 400 }, (_, i) => paths[i % paths.length]),
+      16,
+      (each, path) => send(each, url + path),
+    )
+    const refused = await send(agent, `${url}/test-insert?strategy=batched&rows=${queueLimit + 1}`)
+    expect(refused.status).toBe(503)
+
+    const response = await fetch(`${adminUrl}/metrics`)
+    expect(response.headers.get('content-type')).toMatch(/^application\/openmetrics-text; version=1\.0\.0/)
+    const page = await scrape(adminUrl)
+    const hasCgroup = existsSync('/sys/fs/cgroup/cpu.stat')
+    for (const [key, labels] of Object.entries(labelsOf)) {
+      const name = metricNames[key as keyof typeof metricNames]
+      if (ofCgroups.includes(name) && !hasCgroup) continue
+      const samples = [name, `${name}_bucket`, `${name}_sum`, `${name}_count`].flatMap(each =>
+        samplesOf(page, each),
+      )
+      expect(samples.length, name).toBeGreaterThan(0)
+      for (const sample of samples) {
+        const names = Object.keys(sample.labels).filter(label => label !== 'le')
+        expect(names.sort(), name).toEqual(labels)
+      }
+    }
+    const known = new Set(Object.values(metricNames).map(name => name.replace(/_total$/, '')))
+    expect([...page.keys()].filter(name => !known.has(name))).toEqual([])
+    expect(sumOf(page, metricNames.requestsRejected, { reason: 'batch_queue' })).toBe(1)
+    expect(samplesOf(page, metricNames.unattributedCpu).map(({ labels }) => labels['bucket'])).toEqual([
+      ...buckets,
+    ])
+  })
+
+  it('sampled requests leave exemplars that lead to their traces', async () => {
+    const traces = await sendAll(
+      Array.from({ length: 50 }, () => '/test-insert?strategy=prepared'),
+      8,
+      async (each, path) => traceOf((await send(each, url + path)).headers['traceparent'])?.traceId,
+    )
+    // Their CPU figures are final at the end of the tick, which a scrape brings about.
+    await scrape(adminUrl)
+    const page = await scrape(adminUrl)
+    await expect
+      .poll(() => traced.receiver.spans().map(span => span.traceId), { timeout: 10_000 })
+      .toEqual(expect.arrayContaining(traces))
+    for (const metric of [metricNames.requestDuration, metricNames.requestCpu]) {
+      const buckets = samplesOf(page, `${metric}_bucket`, { http_route: '/test-insert' })
+      const exemplars = buckets.flatMap(({ exemplar }) => exemplar ?? [])
+      expect(exemplars.length).toBeGreaterThan(0)
+      const received = new Set(traced.receiver.spans().map(span => span.traceId))
+      for (const { labels, timestampS } of exemplars) {
+        expect(Object.keys(labels)).toEqual(['trace_id'])
+        expect(received).toContain(labels['trace_id'])
+        expect(Math.abs((timestampS ?? 0) - Date.now() / 1000)).toBeLessThan(120)
+      }
+      expect(exemplars.some(({ labels }) => traces.includes(labels['trace_id']))).toBe(true)
+    }
+  })
+
+  it('every request is counted once, with its time, its CPU and each connection it took', async () => {
+    const before = await scrape(adminUrl)
+    const requests = 300
+    await sendAll(
+      Array.from({ length: requests }, () => '/test-insert?rows=3&strategy=prepared'),
+      32,
+      (each, path) => send(each, url + path),
+    )
+    const grown = await since(before)
+    const labels = { http_route: '/test-insert' }
+    expect(grown(`${metricNames.requestDuration}_count`, labels)).toBe(requests)
+    expect(grown(`${metricNames.requestCpu}_count`, { ...labels, insert_strategy: 'prepared' })).toBe(
+      requests,
+    )
+    expect(grown(`${metricNames.connectionWait}_count`)).toBe(requests)
+    expect(grown(`${metricNames.connectionUse}_count`)).toBe(requests)
+    expect(grown(`${metricNames.queryDuration}_count`, { db_operation_name: 'INSERT' })).toBe(3 * requests)
+    expect(grown(`${metricNames.queryDuration}_count`, { db_operation_name: 'COMMIT' })).toBe(requests)
+    expect(grown(metricNames.insertRows, { insert_strategy: 'prepared' })).toBe(3 * requests)
+    // 32 clients share 4 connections: whatever the machine does, most of the time is waiting.
+    expect(grown(`${metricNames.connectionWait}_sum`)).toBeGreaterThan(
+      grown(`${metricNames.connectionUse}_sum`),
+    )
+    const page = await scrape(adminUrl)
+    expect(sumOf(page, metricNames.connectionMax)).toBe(poolSize)
+    expect(sumOf(page, metricNames.connectionCount, { db_client_connection_state: 'used' })).toBe(0)
+    expect(sumOf(page, metricNames.connectionCount, { db_client_connection_state: 'idle' })).toBe(poolSize)
+    expect(sumOf(page, metricNames.activeRequests)).toBe(0)
+  })
+
+  it('batches are counted with their rows', async () => {
+    const before = await scrape(adminUrl)
+    await sendAll(
+      Array.from({ length: 200 }, () => '/test-insert?rows=2&strategy=batched'),
+      16,
+      (each, path) => send(each, url + path),
+    )
+    const grown = await since(before)
+    expect(grown(`${metricNames.insertBatchRows}_sum`, { db_collection_name: 'simple_text' })).toBe(400)
+    const batches = grown(`${metricNames.insertBatchRows}_count`)
+    expect(batches).toBeLessThan(200)
+    expect(grown(`${metricNames.queryDuration}_count`, { db_operation_name: 'MERGE' })).toBe(batches)
+  })
+
+  it('the route label is the pattern, and empty where none matched', async () => {
+    const before = await scrape(adminUrl)
+    await send(agent, `${url}/tasks/4711?a=b`)
+    await send(agent, `${url}/tasks/4712`)
+    await send(agent, `${url}/ping`)
+    await send(agent, `${url}/no/such/route`)
+    const grown = await since(before)
+    const counted = (labels: object) => grown(`${metricNames.requestDuration}_count`, labels)
+    expect(counted({ http_route: '/tasks/:id', http_response_status_code: '404', error_type: '' })).toBe(2)
+    expect(counted({ http_route: '/ping/' })).toBe(1)
+    expect(counted({ http_route: '', http_response_status_code: '404' })).toBe(1)
+    expect(grown(`${metricNames.requestCpu}_count`, { http_route: '' })).toBe(1)
+    expect(counted({})).toBe(4)
+  })
+
+  it('an error of ours carries its status as error_type', async () => {
+    const before = await scrape(adminUrl)
+    await send(agent, `${url}/test-insert?strategy=batched&rows=${queueLimit + 1}`)
+    await send(agent, `${url}/test-insert?rows=nonsense`)
+    const grown = await since(before)
+    const counted = (labels: object) => grown(`${metricNames.requestDuration}_count`, labels)
+    expect(counted({ http_response_status_code: '503', error_type: '503' })).toBe(1)
+    expect(counted({ http_response_status_code: '400', error_type: '' })).toBe(1)
+  })
+
+  it.each(['prepared', 'batched', 'pipelined'])(
+    'a client that leaves before its %s insert is answered is counted once, as such',
+    async strategy => {
+      const before = await scrape(adminUrl)
+      const table = new Client({ connectionString: database.url })
+      await table.connect()
+      await table.query('BEGIN; LOCK TABLE simple_text IN ACCESS EXCLUSIVE MODE')
+      const leaving = Array.from({ length: 3 }, () => {
+        const sent = request(`${url}/test-insert?strategy=${strategy}`)
+        sent.on('error', () => {})
+        sent.end()
+        return sent
+      })
+      const active = async () => sumOf(await scrape(adminUrl), metricNames.activeRequests)
+      await expect.poll(active).toBe(leaving.length)
+      for (const sent of leaving) sent.destroy()
+      await expect.poll(active).toBe(0)
+      await table.query('COMMIT')
+      await table.end()
+      // Once this one is answered, the lane and the connections are done with those before it.
+      expect((await send(agent, `${url}/test-insert?strategy=${strategy}`)).status).toBe(200)
+
+      const grown = await since(before)
+      const labels = { http_route: '/test-insert' }
+      expect(
+        grown(`${metricNames.requestDuration}_count`, {
+          ...labels,
+          http_response_status_code: '',
+          error_type: 'client_disconnected',
+        }),
+      ).toBe(leaving.length)
+      expect(grown(`${metricNames.requestDuration}_count`, labels)).toBe(leaving.length + 1)
+      expect(grown(`${metricNames.requestCpu}_count`, labels)).toBe(leaving.length + 1)
+    },
+  )
+
+  it('the CPU of all requests is the CPU that was charged to requests', async () => {
+    // The first ends the tick in which the last request closed; in the second its figure is there.
+    await scrape(adminUrl)
+    const page = await scrape(adminUrl)
+    const attributedS = sumOf(page, metricNames.attributedCpu)
+    expect(attributedS).toBeGreaterThan(0.01)
+    expect(sumOf(page, `${metricNames.requestCpu}_sum`)).toBeCloseTo(attributedS, 9)
+    const processS = sumOf(page, metricNames.processCpu)
+    expect(attributedS + sumOf(page, metricNames.unattributedCpu)).toBeCloseTo(processS, 9)
+  })
+})
+
+describe('the admin port', () => {
+  let service: Awaited<ReturnType<typeof startService>>
+  const agent = new Agent()
+  beforeAll(async () => {
+    service = await startService({ databaseUrl: database.url, env: { WORKERS: '2' } })
+  })
+  afterAll(() => service.stop())
+
+  it('answers /targets under the name by which it was asked', async () => {
+    const { port } = new URL(service.adminUrl)
+    const targets = async (host: string) => {
+      const { status, body } = await send(agent, `${service.adminUrl}/targets`, { headers: { host } })
+      expect(status).toBe(200)
+      return JSON.parse(body) as { targets: string[]; labels: Record<string, string> }[]
+    }
+    const [first, second] = [Number(port) + 1, Number(port) + 2]
+    expect(await targets(`service.example:${port}`)).toEqual([
+      { targets: [`service.example:${first}`], labels: { worker: '1' } },
+      { targets: [`service.example:${second}`], labels: { worker: '2' } },
+    ])
+    expect((await targets('service.example')).flatMap(group => group.targets)).toEqual([
+      `service.example:${first}`,
+      `service.example:${second}`,
+    ])
+    expect((await targets(`[::1]:${port}`))[0]?.targets).toEqual([`[::1]:${first}`])
+  })
+
+  it('of every worker can be scraped by itself', async () => {
+    const groups = (await (await fetch(`${service.adminUrl}/targets`)).json()) as { targets: string[] }[]
+    const scrapeAll = () => Promise.all(groups.map(({ targets }) => scrape(`http://${targets[0]}`)))
+    // The service is ready when its first worker is; the other may still be starting.
+    const pages = await vi.waitFor(scrapeAll, { timeout: 10_000, interval: 100 })
+    const cpu = pages.map(page => sumOf(page, metricNames.processCpu))
+    expect(new Set(cpu).size).toBe(2)
+  })
+})
+
+describe('a CPU profile', () => {
+  let service: Awaited<ReturnType<typeof startService>>
+  beforeAll(async () => {
+    service = await startService({ databaseUrl: database.url })
+  })
+  afterAll(() => service.stop())
+  const ask = (query: string, init?: RequestInit) =>
+    fetch(`${service.adminUrl}/debug/cpu-profile${query}`, init)
+
+  it('is one that the tools load', async () => {
+    const answer = ask('?seconds=0.5')
+    for (let i = 0; i < 50; i++) await (await fetch(`${service.url}/test-insert`)).text()
+    const response = await answer
+    expect(response.status).toBe(200)
+    const profile = (await response.json()) as {
+      nodes: { id: number; callFrame: { functionName: string; url: string }; children?: number[] }[]
+      startTime: number
+      endTime: number
+      samples: number[]
+      timeDeltas: number[]
+    }
+    const ids = new Set(profile.nodes.map(({ id }) => id))
+    expect(profile.endTime - profile.startTime).toBeGreaterThan(450_000)
+    expect(profile.samples.length).toBe(profile.timeDeltas.length)
+    expect(profile.samples.length).toBeGreaterThan(100)
+    expect(profile.samples.every(id => ids.has(id))).toBe(true)
+    expect(profile.nodes.flatMap(({ children = [] }) => children).every(id => ids.has(id))).toBe(true)
+    expect(profile.nodes.some(({ callFrame }) => callFrame.url.includes('/src/service/'))).toBe(true)
+  })
+
+  it('is taken one at a time', async () => {
+    const first = ask('?seconds=1')
+    await expect.poll(async () => (await ask('?seconds=0.01')).status).toBe(409)
+    expect((await first).status).toBe(200)
+    expect((await ask('?seconds=0.01')).status).toBe(200)
+  })
+
+  it.each(['0', '-1', '61', 'Infinity', 'NaN', 'five', ''])('of "%s" seconds is refused', async seconds => {
+    expect((await ask(`?seconds=${seconds}`)).status).toBe(400)
+  })
+
+  it('is not taken by other methods, and nothing else is there', async () => {
+    expect((await ask('?seconds=0.01', { method: 'POST' })).status).toBe(405)
+    expect((await fetch(`${service.adminUrl}/debug`)).status).toBe(404)
+    expect((await fetch(`${service.url}/metrics`)).status).toBe(404)
+    expect((await fetch(`${service.url}/debug/cpu-profile?seconds=0.01`)).status).toBe(404)
+  })
+})
+
+describe('a lower level', () => {
+  /** Some requests, then what an answer and the metrics page hold. */
+  const observe = async (level: string) => {
+    await using traced = await startTraced(database.url, 1, { TELEMETRY: level })
+    const agent = new Agent({ keepAlive: true })
+    const { headers, body } = await send(agent, `${traced.service.url}/test-insert?strategy=prepared`)
+    await send(agent, `${traced.service.url}/test-insert?strategy=batched`)
+    agent.destroy()
+    const page = await scrape(traced.service.adminUrl)
+    return {
+      traceparent: headers['traceparent'],
+      cpuDuration: (JSON.parse(body) as { cpu_duration: unknown }).cpu_duration,
+      families: [...page.keys()].sort(),
+      attributedS: sumOf(page, metricNames.attributedCpu),
+      requests: sumOf(page, `${metricNames.requestDuration}_count`),
+      spans: (await traced.finish()).length,
+    }
+  }
+  const totals = [
+    metricNames.processCpu,
+    metricNames.attributedCpu,
+    metricNames.unattributedCpu,
+    metricNames.unscaledCpu,
+  ]
+    .map(name => name.replace(/_total$/, ''))
+    .sort()
+
+  it('off: no figure for a request, no metric of requests, no span', async () => {
+    const off = await observe('off')
+    expect(off).toEqual({
+      traceparent: undefined,
+      cpuDuration: null,
+      families: totals,
+      attributedS: 0,
+      requests: 0,
+      spans: 0,
+    })
+  })
+
+  it('ledger: a request’s CPU and the totals, no metric of requests, no span', async () => {
+    const { cpuDuration, attributedS, ...rest } = await observe('ledger')
+    expect(cpuDuration).toBeGreaterThan(0)
+    expect(attributedS).toBeGreaterThan(Number(cpuDuration))
+    expect(rest).toEqual({ traceparent: undefined, families: totals, requests: 0, spans: 0 })
+  })
+
+  it('metrics: all but spans', async () => {
+    const { cpuDuration, attributedS, requests, families, ...rest } = await observe('metrics')
+    expect(cpuDuration).toBeGreaterThan(0)
+    expect(attributedS).toBeGreaterThan(0)
+    expect(requests).toBeGreaterThanOrEqual(2)
+    expect(families).toContain(metricNames.requestCpu)
+    expect(rest).toEqual({ traceparent: undefined, spans: 0 })
+  })
+})
