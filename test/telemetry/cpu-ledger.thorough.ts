@@ -6,6 +6,7 @@ import {
   type ClockedWindow,
   type CpuWindow,
   closedLoop,
+  idleAtBothEnds,
   type Load,
   measureClocked,
   measureCpu,
@@ -208,7 +209,8 @@ describe('conservation', () => {
     const rows: { load: string; window: CpuWindow }[] = []
     for (const connections of [1, 16, 64, 256]) {
       for (const [name, requests] of Object.entries(mixes)) {
-        const window = await measureCpu(service, closedLoop(requests, connections, 2))
+        const load = idleAtBothEnds(service.adminUrl, closedLoop(requests, connections, 2))
+        const window = await measureCpu(service, load)
         rows.push({ load: `${name}, ${connections}`, window })
       }
     }

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { expect } from 'vitest'
 import { autocannonGenerator } from '../../src/lab/load/autocannon.ts'
 import type { RequestTemplate } from '../../src/lab/load/templates.ts'
 import { spawnGuarded } from '../../src/lab/stack/janitor.ts'
@@ -84,6 +85,22 @@ export async function measureClocked(service: BurningService, load: Load): Promi
   return {
     ...window,
     clockUs: Object.fromEntries(clock.map(([route, { count, us }]) => [route, us / count])),
+  }
+}
+
+/**
+ * The same load in a window that opens before it and closes when its last request has ended. A request enters the
+ * histogram when it ends, so a window cut out of a running load has at both edges the CPU of those on their way:
+ * 256 of them on a slow machine are a tenth of two seconds' requests.
+ */
+export function idleAtBothEnds(adminUrl: string, load: Load): Load {
+  return async (url, onWindow) => {
+    await onWindow()
+    await load(url, async () => {})
+    await expect
+      .poll(async () => sumOf(await scrape(adminUrl), metricNames.activeRequests), { timeout: 30_000 })
+      .toBe(0)
+    await onWindow()
   }
 }
 
