@@ -19,3 +19,9 @@ export function range({ low, high, repeats }: Figure): string {
 export function percent(share: number): string {
   return `${Math.round(share * 100)} %`
 }
+
+/** A change as a percentage, finer where it is small: `+3.2 %`, `−14 %`. */
+export function signedPercent(share: number): string {
+  const size = Math.abs(share) < 0.1 ? `${number(Math.abs(share) * 100)} %` : percent(Math.abs(share))
+  return `${share < 0 ? '−' : '+'}${size}`
+}

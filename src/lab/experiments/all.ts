@@ -3,6 +3,7 @@ import { insertCost } from './insert-cost.ts'
 import { observabilityPrice } from './observability-price.ts'
 import { ping } from './ping.ts'
 import { rowsPerRequest } from './rows-per-request.ts'
+import { scraping } from './scraping.ts'
 import { strategiesCompared } from './strategies.ts'
 import { tenThousand } from './ten-thousand.ts'
 
@@ -14,6 +15,7 @@ export const experiments: readonly Experiment[] = [
   rowsPerRequest,
   tenThousand,
   observabilityPrice,
+  scraping,
 ]
 
 /** What a bare `npm run lab` runs: the most telling ones, in under four minutes. */

@@ -47,6 +47,8 @@ export interface Step {
   readonly ceiling?: boolean
   /** A path whose answers carry `cpu_duration`; asked gently beside the load. */
   readonly reportedCpu?: string
+  /** All workers are scraped this often while the load runs, as Prometheus would. */
+  readonly scrapeEveryS?: number
   /** After each measurement the same load is sent once more, shortly, and profiled. One worker only. */
   readonly profile?: boolean
 }

@@ -1,5 +1,5 @@
 import { ratio } from '../analysis/figures.ts'
-import { number, percent, spread } from '../analysis/wording.ts'
+import { signedPercent, spread } from '../analysis/wording.ts'
 import type { Sample } from '../results.ts'
 import { byThroughput, type Conclusion, closed, type Experiment, find, type Step } from './experiment.ts'
 
@@ -71,15 +71,11 @@ function priceOf(strategy: string, samples: readonly Sample[]): string[] {
     const cost = costOf(name)
     if (cost === null || name === 'off') return []
     const { median, low, high } = ratio(cost, bare)
-    return [`${name} ${signed(median - 1)} (${signed(low - 1)} to ${signed(high - 1)})`]
+    return [`${name} ${signedPercent(median - 1)} (${signedPercent(low - 1)} to ${signedPercent(high - 1)})`]
   })
   return more.length === 0
     ? []
     : [
         `A ${strategy} insert costs the API ${spread(bare, 'us')} unobserved; on top of it: ${more.join(', ')}.`,
       ]
-}
-
-function signed(share: number): string {
-  return `${share < 0 ? '' : '+'}${Math.abs(share) < 0.1 ? `${number(share * 100)} %` : percent(share)}`
 }

@@ -19,6 +19,7 @@ import { type Observation, observe } from './observe.ts'
 import { profileStep } from './profile-step.ts'
 import type { Progress } from './progress.ts'
 import { type Profiled, requestsServed, sampleOf } from './sample.ts'
+import { startScraping } from './scraping.ts'
 import { shuffledInGroups } from './shuffle.ts'
 import type { Target, TestBed } from './test-bed.ts'
 
@@ -95,6 +96,7 @@ async function runStep(
     warmupS: timing.warmupS,
     durationS: timing.durationS,
   }
+  using _ = await scrapingOf(target, step)
   const observation = await observe(target, generator, plan, {
     signal,
     cores: availableParallelism(),
@@ -108,6 +110,10 @@ async function runStep(
   const file = `${experiment.name}-${labelOf(step).replaceAll(/[^\w.]+/g, '-')}-${repeat}.cpuprofile`
   keep(file, profile.file)
   return { ...observation, profile: { ...profile.layers, file } }
+}
+
+function scrapingOf({ adminUrl }: Target, { scrapeEveryS }: Step): Promise<Disposable> | undefined {
+  return adminUrl === null || scrapeEveryS === undefined ? undefined : startScraping(adminUrl, scrapeEveryS)
 }
 
 const breakInConnections = 64
