@@ -28,7 +28,8 @@ function share(exec: string, part: number): Scenario {
     rate: Math.max(1, Math.round(ratePerS * part * 60)),
     timeUnit: '1m',
     duration: duration('DURATION', '24h'),
-    preAllocatedVUs: 3,
+    // All from the start: making a user takes time, and while it is made the iteration that needed it is dropped.
+    preAllocatedVUs: 10,
     maxVUs: 10,
   }
 }
