@@ -12,6 +12,9 @@ export const Figure = Type.Object({
   low: Type.Number(),
   high: Type.Number(),
   repeats: Type.Integer({ minimum: 1 }),
+  /** Every repeat, in the order in which they were run: figures of one sample pair up by it. A figure that was
+   *  computed from others has none. */
+  values: Type.Optional(Type.Array(Type.Number())),
 })
 export type Figure = Static<typeof Figure>
 
@@ -38,7 +41,7 @@ export const Sample = Type.Object({
   knobs: Knobs,
   load: Load,
   throughputPerS: Figure,
-  latencyMs: Type.Object({ p50: Figure, p90: Figure, p99: Figure, max: Figure }),
+  latencyMs: Type.Object({ p50: Figure, p90: Figure, p99: Figure, max: Figure, mean: Type.Optional(Figure) }),
   /** From outside: CPU of each process tree over answered requests. */
   cpuPerRequestUs: Type.Object({ api: MaybeFigure, database: MaybeFigure, generator: MaybeFigure }),
   /** From inside: what the service's ledger charged one request (final figures, all requests of the window),
@@ -69,6 +72,12 @@ export const Sample = Type.Object({
       files: Type.Array(Type.String()),
     }),
   ),
+  /** Mean rows that shared an insert statement, by the service's own count. */
+  rowsPerBatch: Type.Optional(MaybeFigure),
+  /** Whether every repeat held its rate from beginning to end; null: too short to tell. */
+  steady: Type.Optional(Type.Union([Type.Boolean(), Type.Null()])),
+  /** What speaks against the sample itself, each with its figures. */
+  doubts: Type.Optional(Type.Array(Type.String())),
 })
 export type Sample = Static<typeof Sample>
 
@@ -106,6 +115,57 @@ export const Verdict = Type.Object({
 })
 export type Verdict = Static<typeof Verdict>
 
+/** What a fit says of one of its parameters, with the 95 % bootstrap interval over the repeats. */
+export const Estimate = Type.Object({ value: Type.Number(), low: Type.Number(), high: Type.Number() })
+export type Estimate = Static<typeof Estimate>
+
+/** Universal Scalability Law, X(n) = λn / (1 + σ(n − 1) + κn(n − 1)); see `analysis/usl.ts`. */
+export const UslFit = Type.Object({
+  model: Type.Literal('usl'),
+  lambdaPerS: Estimate,
+  sigma: Estimate,
+  kappa: Estimate,
+  /** Where throughput is highest; null where it only ever rises. `measured` is false where that is beyond the
+   *  largest concurrency of the sweep, so that nothing but the law says so. */
+  peak: Type.Union([
+    Type.Object({ connections: Estimate, throughputPerS: Estimate, measured: Type.Boolean() }),
+    Type.Null(),
+  ]),
+  /** The largest relative error of the fit at a measured point. */
+  worstError: Type.Number(),
+})
+export type UslFit = Static<typeof UslFit>
+
+/** What a row costs in a batch of n, D(n) = a + b/n; see `analysis/batch-demand.ts`. */
+export const BatchDemandFit = Type.Object({
+  model: Type.Literal('batch-demand'),
+  /** Whose CPU. */
+  resource: Type.Union([Type.Literal('api'), Type.Literal('database')]),
+  /** a, us: what a row costs however many share its batch. */
+  perRowUs: Estimate,
+  /** b, us: what a batch costs however many rows it carries. */
+  perBatchUs: Estimate,
+  /** 1/a, rows/s on one core: what no batch size gets past. null where a is zero. */
+  ceilingPerCorePerS: Type.Union([Estimate, Type.Null()]),
+  worstError: Type.Number(),
+})
+export type BatchDemandFit = Static<typeof BatchDemandFit>
+
+/** How one variant behaved over a closed sweep of at least six concurrencies. */
+export const Scaling = Type.Object({
+  variant: Type.String(),
+  connections: Type.Array(Type.Integer({ minimum: 1 })),
+  fits: Type.Array(Type.Union([UslFit, BatchDemandFit])),
+  /** Where two methods agree that more clients only wait: between `low` and `high` connections. */
+  knee: Type.Union([
+    Type.Object({ connections: Type.Number(), low: Type.Number(), high: Type.Number() }),
+    Type.Null(),
+  ]),
+  /** Why there is no fit or no knee, and what to mind about those that there are. */
+  notes: Type.Array(Type.String()),
+})
+export type Scaling = Static<typeof Scaling>
+
 export const ExperimentResult = Type.Object({
   name: Type.String(),
   question: Type.String(),
@@ -118,6 +178,7 @@ export const ExperimentResult = Type.Object({
   answer: Type.String(),
   samples: Type.Array(Sample),
   verdict: Verdict,
+  scaling: Type.Optional(Type.Array(Scaling)),
 })
 export type ExperimentResult = Static<typeof ExperimentResult>
 

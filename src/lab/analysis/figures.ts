@@ -12,7 +12,13 @@ export function median(values: readonly number[]): number | null {
 export function figureOf(repeats: readonly number[]): Figure | null {
   const middle = median(repeats)
   if (middle === null) return null
-  return { median: middle, low: Math.min(...repeats), high: Math.max(...repeats), repeats: repeats.length }
+  return {
+    median: middle,
+    low: Math.min(...repeats),
+    high: Math.max(...repeats),
+    repeats: repeats.length,
+    values: [...repeats],
+  }
 }
 
 /** The figure of repeats that may lack a reading. A figure of fewer repeats than were run would pretend. */

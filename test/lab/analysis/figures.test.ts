@@ -11,7 +11,7 @@ test('a median of an even count is the mean of the middle two', () => {
 })
 
 test('a figure keeps the spread of its repeats', () => {
-  expect(figureOf([30, 10, 20])).toEqual({ median: 20, low: 10, high: 30, repeats: 3 })
+  expect(figureOf([30, 10, 20])).toEqual({ median: 20, low: 10, high: 30, repeats: 3, values: [30, 10, 20] })
   expect(figureOf([])).toBeNull()
 })
 

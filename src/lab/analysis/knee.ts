@@ -1,0 +1,95 @@
+import { number } from './wording.ts'
+
+/** Where more clients stop bringing more throughput and start to bring waiting. */
+export interface Knee {
+  /** Concurrent clients: the geometric middle of what the two methods say, `low` and `high`. */
+  readonly n: number
+  readonly low: number
+  readonly high: number
+}
+
+export interface SweepPoint {
+  /** Concurrent clients. */
+  readonly n: number
+  readonly throughputPerS: number
+  /** A typical latency, ms. */
+  readonly latencyMs: number
+}
+
+/**
+ * Kneedle can only name a concurrency that was measured, which in a sweep of doublings is off by up to one
+ * step; asymptotes cut the corner that a real curve rounds.
+ */
+const agreement = 3
+/** Latency that has not doubled has not left its light-load level. */
+const clearlyHigher = 2
+const fewestPoints = 5
+
+/**
+ * The knee, where two methods that read different data agree to within a factor of three: Kneedle on
+ * throughput, and the crossing of the asymptotes of latency. A curve has a place of sharpest bend always; a
+ * resource that fills leaves both.
+ *
+ * @param sweep in ascending order of n
+ */
+export function kneeOf(sweep: readonly SweepPoint[]): { knee: Knee } | { knee: null; why: string } {
+  if (sweep.length < fewestPoints) {
+    return { knee: null, why: `a knee needs ${fewestPoints} concurrencies, there are ${sweep.length}` }
+  }
+  const byThroughput = kneedle(sweep.map(({ n, throughputPerS }) => ({ x: n, y: throughputPerS })))
+  const byLatency = asymptoteCrossing(sweep)
+  if (byThroughput === null) return { knee: null, why: 'throughput bends nowhere in what was measured' }
+  if (byLatency === null) {
+    return { knee: null, why: 'latency did not leave its light-load level in what was measured' }
+  }
+  const [low, high] = byThroughput < byLatency ? [byThroughput, byLatency] : [byLatency, byThroughput]
+  if (high > agreement * low) {
+    return {
+      knee: null,
+      why: `throughput bends at ${number(byThroughput)} clients, latency at ${number(byLatency)}: the two do not agree`,
+    }
+  }
+  return { knee: { n: Math.sqrt(low * high), low, high } }
+}
+
+/**
+ * Kneedle (Satopää, Albrecht, Irwin & Raghavan, Finding a "Kneedle" in a Haystack, 2011) for a concave,
+ * rising curve: both axes scaled to 0 … 1, the knee is where the curve stands highest above the diagonal,
+ * provided that it comes down from there by `sensitivity` mean steps of x. The paper smooths first; medians
+ * of repeats are smooth already.
+ *
+ * @param curve in ascending order of x
+ * @returns the knee's x, or null where there is none
+ */
+export function kneedle(curve: readonly { x: number; y: number }[], sensitivity = 1): number | null {
+  const scaledX = scaled(curve.map(({ x }) => x))
+  const scaledY = scaled(curve.map(({ y }) => y))
+  const above = scaledX.map((x, i) => (scaledY[i] ?? 0) - x)
+  const highest = Math.max(...above)
+  const end = above.at(-1) ?? 0
+  const fallsBack = highest - end > sensitivity / (curve.length - 1)
+  return fallsBack ? (curve[above.indexOf(highest)]?.x ?? null) : null
+}
+
+/**
+ * N* of asymptotic bounds (Denning & Buzen 1978; Lazowska et al., Quantitative System Performance, 1984,
+ * section 5.2), from latencies alone. Few clients meet nobody: R = D. Many queue at the full resource, where
+ * without think time R can be no less than N·Dmax. The lines cross at N* = D/Dmax; the steepest line that stays
+ * below every latency measured gives Dmax, the latency of the fewest clients D.
+ *
+ * @returns null where latency has not clearly left its level
+ */
+export function asymptoteCrossing(sweep: readonly Pick<SweepPoint, 'n' | 'latencyMs'>[]): number | null {
+  const [lightest] = sweep
+  const heaviest = sweep.at(-1)
+  if (lightest === undefined || heaviest === undefined) return null
+  if (heaviest.latencyMs < clearlyHigher * lightest.latencyMs) return null
+  const largestDemandMs = Math.min(...sweep.map(({ n, latencyMs }) => latencyMs / n))
+  return lightest.latencyMs / largestDemandMs
+}
+
+function scaled(values: readonly number[]): number[] {
+  const low = Math.min(...values)
+  const range = Math.max(...values) - low
+  return values.map(value => (range === 0 ? 0 : (value - low) / range))
+}

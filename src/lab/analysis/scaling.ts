@@ -1,0 +1,195 @@
+import type { BatchDemandFit, Estimate, Figure, Sample, Scaling, UslFit } from '../results.ts'
+import {
+  type BatchDemand,
+  type BatchPoint,
+  demandAt,
+  fitBatchDemand,
+  ultimateCeiling,
+} from './batch-demand.ts'
+import { bootstrap, percentileInterval } from './bootstrap.ts'
+import { median } from './figures.ts'
+import { kneeOf } from './knee.ts'
+import { fewestConcurrencies, fitUsl, peakOf, throughputAt, type Usl } from './usl.ts'
+import { number } from './wording.ts'
+
+/** Fits are drawn anew this often; each takes some tens of microseconds. */
+const resamples = 400
+
+/**
+ * How every variant that was swept over at least six concurrencies in a closed loop scales: the law that fits
+ * it, with intervals, and its knee. A variant whose rows share batches gets D(n) = a + b/n, because its demand
+ * falls as the load grows, which the Universal Scalability Law cannot say.
+ */
+export function scalingOf(samples: readonly Sample[]): Scaling[] {
+  const sweeps = Object.entries(Object.groupBy(samples.filter(isClosed), variantOf))
+  return sweeps.flatMap(([variant, swept = []]) => {
+    const sweep = swept.toSorted((a, b) => connectionsOf(a) - connectionsOf(b))
+    const connections = [...new Set(sweep.map(connectionsOf))]
+    return connections.length < fewestConcurrencies ? [] : [scalingOfSweep(variant, connections, sweep)]
+  })
+}
+
+function scalingOfSweep(variant: string, connections: number[], sweep: readonly Sample[]): Scaling {
+  const batched = sweep.some(({ rowsPerBatch }) => rowsPerBatch !== undefined && rowsPerBatch !== null)
+  const { fits, notes } = batched ? batchFits(sweep) : uslFit(sweep, Math.max(...connections))
+  const bend = kneeOf(
+    sweep.map(sample => ({
+      n: connectionsOf(sample),
+      throughputPerS: sample.throughputPerS.median,
+      latencyMs: sample.latencyMs.p50.median,
+    })),
+  )
+  return {
+    variant,
+    connections,
+    fits,
+    knee: bend.knee && { connections: bend.knee.n, low: bend.knee.low, high: bend.knee.high },
+    notes: bend.knee === null ? [...notes, `no knee: ${bend.why}`] : notes,
+  }
+}
+
+interface Fits {
+  readonly fits: Scaling['fits']
+  readonly notes: string[]
+}
+
+/** Beyond it the law describes something else than what was measured. */
+const errorWorthSaying = 0.15
+
+function uslFit(sweep: readonly Sample[], largest: number): Fits {
+  const ns = sweep.map(connectionsOf)
+  const fitTo = (rates: readonly (number | null)[]) =>
+    fitUsl(ns.map((n, i) => ({ n, throughputPerS: rates[i] ?? 0 })))
+  const fitted = fitTo(sweep.map(({ throughputPerS }) => throughputPerS.median))
+  if (fitted === null) return { fits: [], notes: ['no fit: some step answered nothing'] }
+  const drawn = bootstrap(
+    sweep.map(({ throughputPerS }) => repeatsOf(throughputPerS)),
+    groups => fitTo(groups.map(median)),
+    { resamples },
+  )
+  const estimate = (of: (usl: Usl) => number) => estimated(of(fitted), drawn.map(of))
+  const peak = peakOf(fitted)
+  const worstError = Math.max(
+    ...sweep.map(({ throughputPerS }, i) =>
+      Math.abs(throughputAt(fitted, ns[i] ?? 1) / throughputPerS.median - 1),
+    ),
+  )
+  const fit: UslFit = {
+    model: 'usl',
+    lambdaPerS: estimate(({ lambdaPerS }) => lambdaPerS),
+    sigma: estimate(({ sigma }) => sigma),
+    kappa: estimate(({ kappa }) => kappa),
+    peak: peak && {
+      connections: estimated(
+        peak.n,
+        drawn.flatMap(usl => peakOf(usl)?.n ?? []),
+      ),
+      throughputPerS: estimated(
+        peak.throughputPerS,
+        drawn.flatMap(usl => peakOf(usl)?.throughputPerS ?? []),
+      ),
+      measured: peak.n <= largest,
+    },
+    worstError,
+  }
+  return {
+    fits: [fit],
+    notes: [
+      peak !== null &&
+        peak.n > largest &&
+        `the peak at ${number(peak.n)} connections is extrapolated: nothing beyond ${number(largest)} was measured`,
+      ...misfit(worstError),
+    ].filter(note => note !== false),
+  }
+}
+
+function batchFits(sweep: readonly Sample[]): Fits {
+  const fits = (['api', 'database'] as const).map(resource => batchFit(sweep, resource))
+  const found = fits.filter(fit => fit !== null)
+  if (found.length === 0) {
+    return {
+      fits: [],
+      notes: ['no fit: batches of at least three sizes, the largest twice the smallest, are needed'],
+    }
+  }
+  return { fits: found, notes: misfit(Math.max(...found.map(({ worstError }) => worstError))) }
+}
+
+/** Each request inserts one row here, so the CPU of a request is the CPU of a row. */
+function batchFit(sweep: readonly Sample[], resource: BatchDemandFit['resource']): BatchDemandFit | null {
+  const groups = sweep.map(({ rowsPerBatch, cpuPerRequestUs }) =>
+    pointsOf(rowsPerBatch ?? null, cpuPerRequestUs[resource]),
+  )
+  const middles = groups.map(middleOf).filter(point => point !== null)
+  const fitted = middles.length < groups.length ? null : fitBatchDemand(middles)
+  if (fitted === null) return null
+  const drawn = bootstrap(
+    groups,
+    resampled => fitBatchDemand(resampled.flatMap(group => middleOf(group) ?? [])),
+    {
+      resamples,
+    },
+  )
+  const estimate = (of: (demand: BatchDemand) => number) => estimated(of(fitted), drawn.map(of))
+  const ceiling = ultimateCeiling(fitted, 1)
+  return {
+    model: 'batch-demand',
+    resource,
+    perRowUs: estimate(({ perRowUs }) => perRowUs),
+    perBatchUs: estimate(({ perBatchUs }) => perBatchUs),
+    ceilingPerCorePerS:
+      ceiling === null
+        ? null
+        : estimated(
+            ceiling,
+            drawn.flatMap(demand => ultimateCeiling(demand, 1) ?? []),
+          ),
+    worstError: Math.max(
+      ...middles.map(({ rowsPerBatch, demandUs }) => Math.abs(demandAt(fitted, rowsPerBatch) / demandUs - 1)),
+    ),
+  }
+}
+
+/** The repeats of a step, each with its own batch size. */
+function pointsOf(rows: Figure | null, demand: Figure | null): BatchPoint[] {
+  if (rows === null || demand === null) return []
+  const demands = repeatsOf(demand)
+  return repeatsOf(rows).flatMap((rowsPerBatch, repeat) => {
+    const demandUs = demands[repeat]
+    return demandUs === undefined ? [] : [{ rowsPerBatch, demandUs }]
+  })
+}
+
+function middleOf(points: readonly BatchPoint[]): BatchPoint | null {
+  const rowsPerBatch = median(points.map(point => point.rowsPerBatch))
+  const demandUs = median(points.map(point => point.demandUs))
+  return rowsPerBatch === null || demandUs === null ? null : { rowsPerBatch, demandUs }
+}
+
+function misfit(worstError: number): string[] {
+  if (worstError <= errorWorthSaying) return []
+  return [`the fit misses a measured point by ${number(worstError * 100)} %: read it with care`]
+}
+
+function estimated(value: number, drawn: readonly number[]): Estimate {
+  const { low, high } = percentileInterval(drawn) ?? { low: value, high: value }
+  return { value, low: Math.min(value, low), high: Math.max(value, high) }
+}
+
+/** Older results kept the median only. */
+function repeatsOf({ values, median }: Figure): readonly number[] {
+  return values ?? [median]
+}
+
+function isClosed({ load }: Sample): boolean {
+  return load.mode === 'closed' && load.connections !== undefined
+}
+
+function connectionsOf({ load }: Sample): number {
+  return load.connections ?? 1
+}
+
+/** A sample's label without its load: `prepared` of `prepared, 64 connections`. */
+function variantOf({ label }: Sample): string {
+  return label.replace(/, \d+ connections?$/, '')
+}

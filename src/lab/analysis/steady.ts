@@ -1,0 +1,87 @@
+import { median } from './figures.ts'
+
+/** Whether a quantity was level while it was measured. */
+export interface Steadiness {
+  readonly steady: boolean
+  /** Two-sided p of the Mann-Kendall test: how likely a series without a trend looks like this. */
+  readonly p: number
+  /** Change from the first to the last value along the Theil-Sen line, as a share of the median. */
+  readonly drift: number
+}
+
+/** Below it no order of the values is rare enough to say anything. */
+export const fewestRates = 5
+const significant = 0.05
+/** A trend smaller than this changes no conclusion, however certain it is. */
+const driftTolerated = 0.05
+
+/**
+ * Tests the rates of equal successive parts of one measurement for a trend: the service still warming up, a
+ * table growing under an insert, a machine slowing down. Mann-Kendall (Mann 1945, Kendall 1975) asks only
+ * for the order of the values, so one stalled part upsets it no more than any other; the size of the trend is
+ * Theil-Sen's slope (Sen 1968). Unsteady is what is both certain and large.
+ *
+ * @returns null of fewer than five rates, or where their median is zero
+ */
+export function steadinessOf(rates: readonly number[]): Steadiness | null {
+  const middle = median(rates)
+  const slope = theilSenSlope(rates)
+  if (rates.length < fewestRates || middle === null || middle === 0 || slope === null) return null
+  const { p } = mannKendall(rates)
+  const drift = (slope * (rates.length - 1)) / middle
+  return { steady: p > significant || Math.abs(drift) <= driftTolerated, p, drift }
+}
+
+/**
+ * S: pairs that rise less pairs that fall. z: S over its standard deviation, corrected for ties and for
+ * continuity (Gilbert, Statistical Methods for Environmental Pollution Monitoring, 1987, section 16.4). p is
+ * exact without ties (every order of the values equally likely), and from z with them.
+ */
+export function mannKendall(series: readonly number[]): { s: number; z: number; p: number } {
+  const count = series.length
+  const s = pairsOf(series).reduce((sum, [earlier, later]) => sum + Math.sign(later - earlier), 0)
+  const ties = Object.values(Object.groupBy(series, String)).map(group => group?.length ?? 0)
+  const spread = (size: number) => size * (size - 1) * (2 * size + 5)
+  const variance = (spread(count) - ties.reduce((sum, size) => sum + spread(size), 0)) / 18
+  const z = variance === 0 ? 0 : (Math.sign(s) * Math.max(0, Math.abs(s) - 1)) / Math.sqrt(variance)
+  const tied = ties.some(size => size > 1)
+  return { s, z, p: tied ? 2 * upperNormalTail(Math.abs(z)) : exactP(count, Math.abs(s)) }
+}
+
+/** The median of the slopes of all pairs, by position; null of fewer than two values. */
+export function theilSenSlope(series: readonly number[]): number | null {
+  return median(
+    series.flatMap((earlier, i) => series.slice(i + 1).map((later, j) => (later - earlier) / (j + 1))),
+  )
+}
+
+function pairsOf(series: readonly number[]): [number, number][] {
+  return series.flatMap((earlier, i) =>
+    series.slice(i + 1).map((later): [number, number] => [earlier, later]),
+  )
+}
+
+/**
+ * P(|S| >= s) over all orders of `count` different values. S = pairs − 2·inversions, and the inversions of a
+ * random order are a sum of independent ones: the i-th value is smaller than 0 … i − 1 of those before it.
+ */
+function exactP(count: number, s: number): number {
+  let inversions = [1]
+  for (let i = 2; i <= count; i++) {
+    const before = inversions
+    inversions = Array.from({ length: before.length + i - 1 }, (_, k) => {
+      const from = Math.max(0, k - i + 1)
+      return before.slice(from, k + 1).reduce((sum, p) => sum + p, 0) / i
+    })
+  }
+  const pairs = (count * (count - 1)) / 2
+  return inversions.reduce((sum, p, k) => (Math.abs(pairs - 2 * k) >= s ? sum + p : sum), 0)
+}
+
+/** P(Z >= z) of the standard normal; within 7.5e-8 (Abramowitz & Stegun 1964, 26.2.17). */
+function upperNormalTail(z: number): number {
+  const t = 1 / (1 + 0.2316419 * z)
+  const coefficients = [0.31938153, -0.356563782, 1.781477937, -1.821255978, 1.330274429]
+  const polynomial = coefficients.reduceRight((sum, coefficient) => (sum + coefficient) * t, 0)
+  return (Math.exp((-z * z) / 2) / Math.sqrt(2 * Math.PI)) * polynomial
+}

@@ -1,0 +1,85 @@
+import { expect, test } from 'vitest'
+import { figureOf } from '../../../src/lab/analysis/figures.ts'
+import { scalingOf } from '../../../src/lab/analysis/scaling.ts'
+import type { Figure, Sample } from '../../../src/lab/results.ts'
+import { sample } from './samples.ts'
+
+const doubling = [1, 2, 4, 8, 16, 32, 64]
+
+/** Three repeats, two per cent to either side. */
+function around(value: number): Figure {
+  const figure = figureOf([value * 0.98, value, value * 1.02])
+  if (figure === null) throw new Error('no repeats')
+  return figure
+}
+
+function swept(variant: string, connections: number, perS: number, change: Partial<Sample> = {}): Sample {
+  const latency = around((connections / perS) * 1000)
+  return sample({
+    label: `${variant}, ${connections} ${connections === 1 ? 'connection' : 'connections'}`,
+    load: { generator: 'autocannon', mode: 'closed', connections, durationS: 3 },
+    throughputPerS: around(perS),
+    latencyMs: { p50: latency, p90: latency, p99: latency, max: latency },
+    ...change,
+  })
+}
+
+const usl = (n: number) => (2_000 * n) / (1 + 0.05 * (n - 1) + 0.002 * n * (n - 1))
+
+test('a sweep of one statement a request: the law that made it, its peak, its knee', () => {
+  const [scaling, ...others] = scalingOf(doubling.map(n => swept('prepared', n, usl(n))))
+  expect(others).toEqual([])
+  expect(scaling).toMatchObject({ variant: 'prepared', connections: doubling, notes: [] })
+  const [fit] = scaling?.fits ?? []
+  if (fit?.model !== 'usl') throw new Error('no fit')
+  for (const [estimate, truth] of [
+    [fit.lambdaPerS, 2_000],
+    [fit.sigma, 0.05],
+    [fit.kappa, 0.002],
+    [fit.peak?.connections, Math.sqrt(0.95 / 0.002)],
+  ] as const) {
+    expect(estimate?.value).toBeCloseTo(truth, 3)
+    expect(estimate?.low).toBeLessThan(truth)
+    expect(estimate?.high).toBeGreaterThan(truth)
+  }
+  expect(fit.peak?.measured).toBe(true)
+  expect(scaling?.knee).not.toBeNull()
+})
+
+test('a peak beyond the sweep is called extrapolated', () => {
+  const low = [1, 2, 3, 4, 6, 8]
+  const [scaling] = scalingOf(low.map(n => swept('prepared', n, usl(n))))
+  expect(scaling?.fits).toMatchObject([{ peak: { measured: false } }])
+  expect(scaling?.notes[0]).toContain('extrapolated: nothing beyond 8 was measured')
+})
+
+test('rows that share batches: what a row and a batch cost, and no law that knows only clients', () => {
+  const [scaling] = scalingOf(
+    doubling.map(n => {
+      const rows = Math.max(1, n / 2)
+      const cpuPerRequestUs = {
+        api: around(18 + 90 / rows),
+        database: around(5 + 60 / rows),
+        generator: null,
+      }
+      return swept('batched', n, usl(n), { cpuPerRequestUs, rowsPerBatch: around(rows) })
+    }),
+  )
+  expect(scaling?.fits).toMatchObject([
+    { model: 'batch-demand', resource: 'api', perRowUs: { value: expect.closeTo(18, 1) } },
+    { model: 'batch-demand', resource: 'database', perBatchUs: { value: expect.closeTo(60, 1) } },
+  ])
+})
+
+test('a point that the law misses is told of', () => {
+  const [scaling] = scalingOf(doubling.map(n => swept('prepared', n, n === 8 ? usl(n) / 2 : usl(n))))
+  expect(scaling?.notes.join()).toContain('the fit misses a measured point by')
+})
+
+test('too few concurrencies, or an open loop, is no sweep', () => {
+  expect(scalingOf([1, 8, 64].map(n => swept('ping', n, usl(n))))).toEqual([])
+  const open = doubling.map(n =>
+    swept('ping', n, usl(n), { load: { generator: 'k6', mode: 'open', ratePerS: n, durationS: 3 } }),
+  )
+  expect(scalingOf(open)).toEqual([])
+})
