@@ -10,13 +10,16 @@ export const repository = fileURLToPath(new URL('..', import.meta.url))
  * needs it and says so; CI fails, for there `.ci/run` must have installed it.
  */
 export function available(program: string): boolean {
-  const found = (process.env['PATH'] ?? '')
-    .split(delimiter)
-    .some(folder => isExecutable(join(folder, program)))
-  if (found) return true
+  if (pathOf(program) !== null) return true
   if (process.env['CI']) throw new Error(`${program} is not on the PATH, and in CI it must be`)
   console.warn(`skipped: ${program} is not on the PATH`)
   return false
+}
+
+/** Where a program is on the PATH, or null. */
+export function pathOf(program: string): string | null {
+  const folders = (process.env['PATH'] ?? '').split(delimiter)
+  return folders.map(folder => join(folder, program)).find(isExecutable) ?? null
 }
 
 function isExecutable(path: string): boolean {

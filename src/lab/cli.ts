@@ -14,6 +14,7 @@ interface RunFlags {
   out: string
   url?: string
   generator?: LoadGenerator['name']
+  live: boolean
 }
 
 /** The command line: arguments in, exit code out; everything else is done elsewhere. */
@@ -68,6 +69,7 @@ function withRunOptions(command: Command): Command {
     .option('--out <dir>', 'folder for results', 'results')
     .option('--url <url>', 'measure a service that runs already, sending load only', httpUrl)
     .addOption(new Option('--generator <name>', 'send all load with this one').choices(['k6', 'autocannon']))
+    .option('--no-live', 'serve no page that follows the run')
 }
 
 function run(name: string, chosen: readonly Experiment[], flags: RunFlags): Promise<number> {
@@ -80,6 +82,7 @@ function run(name: string, chosen: readonly Experiment[], flags: RunFlags): Prom
     },
     generator: flags.generator,
     url: flags.url,
+    live: flags.live,
     signal: interruption(),
   })
 }

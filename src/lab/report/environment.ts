@@ -14,6 +14,16 @@ export function caveats({ warnings, sharedCores, cores }: Manifest): string[] {
   ]
 }
 
+/** The caveats as the page shows them; null where there are none. */
+export function caveatList(manifest: Manifest): Html | null {
+  const statements = caveats(manifest)
+  if (statements.length === 0) return null
+  return html`<aside class="caveats" aria-label="How to read these figures">
+    <h2>How to read these figures</h2>
+    <ul>${statements.map(statement => html`<li>${statement}</li>`)}</ul>
+  </aside>`
+}
+
 /** What ran where: the manifest as a table. */
 export function environmentSection(manifest: Manifest): Html {
   const rows: [string, string][] = [

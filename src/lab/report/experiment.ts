@@ -1,5 +1,5 @@
 import type { CpuProfile } from '../analysis/call-tree.ts'
-import type { ExperimentResult, Sample } from '../results.ts'
+import type { ExperimentResult, Manifest, Sample } from '../results.ts'
 import { formatSetting } from './format.ts'
 import { type Html, html } from './html.ts'
 import { plotsFor } from './plots/plots-for.ts'
@@ -10,15 +10,15 @@ import { verdictDetails } from './verdict.ts'
 
 /**
  * One experiment, from its question to the command that repeats it.
- * @param isLowerBound something other than the service may have held throughput down
  * @param profiles the raw profiles that samples name
  */
 export function experimentSection(
   experiment: ExperimentResult,
-  isLowerBound: boolean,
+  manifest: Manifest,
   profiles: ReadonlyMap<string, CpuProfile>,
 ): Html {
   const { name, question, hypothesis, finding, answer, samples, verdict, repeat } = experiment
+  const isLowerBound = mayDoMore(experiment, manifest)
   return html`<section class="experiment" id="${name}" aria-labelledby="${name}-title">
     <header>
       <p class="source">${name}${finding === null ? null : html` · reproduces finding ${finding}`}</p>
@@ -36,6 +36,11 @@ export function experimentSection(
     <pre><code>${repeat}</code></pre>
   </section>
   `
+}
+
+/** The service may do more than was seen: the host was shared, or something outside the service gave way first. */
+function mayDoMore({ verdict }: ExperimentResult, { sharedCores }: Manifest): boolean {
+  return sharedCores || verdict.limit === 'load-generator' || verdict.limit === 'environment'
 }
 
 function figuresOf(samples: readonly Sample[], isLowerBound: boolean): Html {

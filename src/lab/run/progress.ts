@@ -1,8 +1,8 @@
 import cliProgress from 'cli-progress'
 import { number } from '../analysis/wording.ts'
 
-/** Shows what the lab is doing. Every call is cheap and none of them throws. */
-export interface Progress extends Disposable {
+/** Follows what the lab is doing. Every call is cheap and none of them throws. */
+export interface Watcher {
   /** A step begins; it will take about so many seconds. */
   begin(what: string, expectedS: number): void
   /** Requests answered a second right now. */
@@ -11,6 +11,33 @@ export interface Progress extends Disposable {
   done(outcome: string): void
   /** A line to keep, such as the name of the next experiment. */
   say(line: string): void
+}
+
+/** A watcher that holds the terminal. */
+export interface Progress extends Watcher, Disposable {}
+
+/** The same progress, followed by another watcher too. */
+export function followedBy(progress: Progress, other: Watcher | null): Progress {
+  if (other === null) return progress
+  return {
+    begin(what, expectedS) {
+      progress.begin(what, expectedS)
+      other.begin(what, expectedS)
+    },
+    live(ratePerS) {
+      progress.live(ratePerS)
+      other.live(ratePerS)
+    },
+    done(outcome) {
+      progress.done(outcome)
+      other.done(outcome)
+    },
+    say(line) {
+      progress.say(line)
+      other.say(line)
+    },
+    [Symbol.dispose]: () => progress[Symbol.dispose](),
+  }
 }
 
 const refreshMs = 250

@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Circumstances } from '../analysis/verdict.ts'
 import { exitCodes } from '../errors.ts'
 import { type Experiment, estimateS, type Timing } from '../experiments/experiment.ts'
+import { openLivePage } from '../live/live-page.ts'
 import { generatorChoice } from '../load/choose.ts'
 import type { LoadGenerator } from '../load/generator.ts'
 import { watchSpeed } from '../probes/cpu-speed.ts'
@@ -11,7 +12,7 @@ import { busyCores, readHostCpu, stolenShare } from '../probes/host-cpu.ts'
 import { type ExperimentResult, type Results, schemaVersion } from '../results.ts'
 import { foreignTestBed, stepsForForeignTarget } from './foreign-target.ts'
 import { describeRun, readCommit } from './manifest.ts'
-import { createProgress } from './progress.ts'
+import { createProgress, followedBy } from './progress.ts'
 import { createResultsFolder } from './results-folder.ts'
 import { type Planned, runExperiments } from './run-experiments.ts'
 import { summaryOf } from './summary.ts'
@@ -26,6 +27,8 @@ export interface RunOptions {
   readonly generator?: LoadGenerator['name'] | undefined
   /** A service that someone else runs; without it the lab starts its own. */
   readonly url?: string | undefined
+  /** Serve a page on loopback that follows the run. */
+  readonly live: boolean
   readonly signal: AbortSignal
 }
 
@@ -41,6 +44,9 @@ export async function runLab(experiments: readonly Experiment[], options: RunOpt
   const bed = url === undefined ? ownTestBed() : await foreignTestBed(url)
 
   const startedAt = new Date()
+  const planned = { experiments, totalS: plans.reduce((sum, plan) => sum + estimateS(plan), 0) }
+  await using live = options.live ? await openLivePage(planned, startedAt) : null
+  if (live !== null) console.log(`live: ${live.url}`)
   const hostBefore = readHostCpu()
   const speed = watchSpeed()
   const commit = readCommit()
@@ -69,17 +75,20 @@ export async function runLab(experiments: readonly Experiment[], options: RunOpt
     const final = results(complete)
     folder.save(final)
     folder.report(final)
+    live?.end(final, folder.reportFile)
   }
   try {
     await using _ = bed
-    using progress = createProgress(plans.reduce((sum, plan) => sum + estimateS(plan), 0))
+    using progress = followedBy(createProgress(planned.totalS), live)
     await runExperiments(plans, {
       ...{ bed, generatorFor: choose, progress, signal, circumstances, speed },
       onTrouble: (what, log) => folder.keepLog(what, log),
       keep: folder.keep,
       onResults(experimentsSoFar) {
         measured = experimentsSoFar
-        folder.save(results(false))
+        const soFar = results(false)
+        folder.save(soFar)
+        live?.show(soFar)
       },
     })
   } catch (error) {

@@ -1,0 +1,53 @@
+import { readFileSync } from 'node:fs'
+import { type Html, html, trusted } from './html.ts'
+
+export const stylesheet = readFileSync(new URL('report.css', import.meta.url), 'utf8')
+
+export interface Document {
+  readonly title: string
+  /** What the page may do beside showing itself, as directives of a Content-Security-Policy. */
+  readonly allows?: string
+  readonly styles: string
+  readonly head?: Html
+  readonly body: Html
+}
+
+/**
+ * A whole page, self-contained, in light and dark. Its policy forbids whatever `allows` does not name: what a
+ * hostile service smuggled past the escaping would still be inert.
+ */
+export function htmlDocument({ title, allows, styles, head, body }: Document): Html {
+  const policy = [
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'",
+    ...(allows === undefined ? [] : [allows]),
+  ]
+  return html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta http-equiv="Content-Security-Policy" content="${policy.join('; ')}">
+<title id="title">${title}</title>
+<style>
+${trusted(styles)}</style>
+${head ?? null}</head>
+<body>
+${body}
+</body>
+</html>
+`
+}
+
+/** Works without script: the stylesheet reads the chosen radio button through `:has()`. */
+export function masthead(beside: Html): Html {
+  return html`<header class="masthead">
+  <p class="brand">insertlab ${beside}</p>
+  <fieldset class="theme">
+    <legend>Theme</legend>
+    <label><input type="radio" name="theme" value="system" checked>system</label>
+    <label><input type="radio" name="theme" value="light">light</label>
+    <label><input type="radio" name="theme" value="dark">dark</label>
+  </fieldset>
+</header>`
+}
