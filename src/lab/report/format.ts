@@ -6,7 +6,7 @@ const thinSpace = '\u202f'
 export const notMeasured = 'not measured'
 
 /**
- * A number with `significant` digits and thin-space thousands: 11243 → `11 200` with 3 digits. Digits are
+ * A number with `significant` digits and thousands grouped: 11243 → `11,200` with 3 digits. Digits are
  * dropped by rounding, never by switching to an exponent.
  */
 export function formatNumber(value: number, significant = 3): string {
@@ -100,7 +100,7 @@ function stepOf(figure: Figure): number {
   return magnitude(figure.median === 0 ? figure.high : figure.median) - 2
 }
 
-/** Exponent of the first significant digit: 0 for 1 to 9.99, 3 for 1 000 to 9 999. */
+/** Exponent of the first significant digit: 0 for 1 to 9.99, 3 for 1,000 to 9,999. */
 function magnitude(value: number): number {
   return value === 0 ? 0 : Math.floor(Math.log10(Math.abs(value)))
 }
@@ -113,11 +113,11 @@ function atStep(value: number, step: number): string {
   return grouped(rounded, decimals, decimals)
 }
 
-/** The one place that writes digits: thin spaces between thousands, a point before decimals. */
+/** The one place that writes digits, as the terminal writes them: `12,345.6`. */
 function grouped(value: number, fewestDecimals: number, mostDecimals: number): string {
   const format = new Intl.NumberFormat('en', {
     minimumFractionDigits: fewestDecimals,
     maximumFractionDigits: mostDecimals,
   })
-  return format.format(value).replaceAll(',', thinSpace)
+  return format.format(value)
 }

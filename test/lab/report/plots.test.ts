@@ -117,7 +117,7 @@ describe('titles', () => {
 
   it('claim no difference where the spreads overlap', () => {
     expect(plotsFor(inconclusive)[0]?.title).toBe(
-      'Throughput does not differ beyond its spread: 590 to 1\u202f180 req/s in every sample',
+      'Throughput does not differ beyond its spread: 590 to 1,180 req/s in every sample',
     )
   })
 })

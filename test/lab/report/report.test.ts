@@ -119,7 +119,7 @@ describe('renderReport', () => {
     const table = domOf({ ...completeRun, experiments: [{ ...insertCost, samples }] }).querySelector(
       '.figures',
     )
-    expect(textOf(table)).toContain('10\u202f000 one run')
+    expect(textOf(table)).toContain('10,000 one run')
   })
 
   it('reaches for nothing outside the page and runs nothing', () => {
