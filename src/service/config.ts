@@ -31,6 +31,7 @@ const Environment = Type.Object({
   CONNECTION_MODE: oneOf(['pool', 'per-request'], 'pool'),
   POOL_SIZE: wholeNumber(1, 10_000, 20),
   PIPELINE_CONNECTIONS: wholeNumber(1, 100, 8),
+  BATCH_LANES: wholeNumber(1, 100, 1),
   INSERT_STRATEGY: oneOf(insertStrategyNames, 'batched'),
   SYNCHRONOUS_COMMIT: oneOf(['on', 'off', 'local', 'remote_write', 'remote_apply'], 'on'),
   QUEUE_LIMIT: wholeNumber(1, 10_000_000, 10_000),
@@ -62,6 +63,8 @@ export interface Config {
   readonly poolSize: number
   /** Connections of the strategy `pipelined`, beside the pool. */
   readonly pipelineConnections: number
+  /** Batches of one table on their way at the same time, each on a connection of the pool. */
+  readonly batchLanes: number
   readonly insertStrategy: (typeof insertStrategyNames)[number]
   readonly synchronousCommit: Static<typeof Environment>['SYNCHRONOUS_COMMIT']
   /** Requests that may wait for a connection, and rows for a batch, before more are refused. */
@@ -92,6 +95,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     connectionMode: env.CONNECTION_MODE,
     poolSize: env.POOL_SIZE,
     pipelineConnections: env.PIPELINE_CONNECTIONS,
+    batchLanes: env.BATCH_LANES,
     insertStrategy: env.INSERT_STRATEGY,
     synchronousCommit: env.SYNCHRONOUS_COMMIT,
     queueLimit: env.QUEUE_LIMIT,

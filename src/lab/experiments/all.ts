@@ -1,3 +1,6 @@
+import { accept } from './accept.ts'
+import { batchLanes } from './batch-lanes.ts'
+import { batchStatement } from './batch-statement.ts'
 import type { Experiment } from './experiment.ts'
 import { insertCost } from './insert-cost.ts'
 import { observabilityPrice } from './observability-price.ts'
@@ -16,6 +19,9 @@ export const experiments: readonly Experiment[] = [
   tenThousand,
   observabilityPrice,
   scraping,
+  batchStatement,
+  batchLanes,
+  accept,
 ]
 
 /** What a bare `npm run lab` runs: the most telling ones, in under four minutes. */

@@ -20,8 +20,6 @@ const maxBatchChars = 8 * 1024 * 1024
 const queueLimitChars = 8 * maxBatchChars
 /** What PostgreSQL gets beyond its own `statement_timeout` to say so, before its connection is cut. */
 const hangMarginMs = 1_000
-/** Texts and tasks have one lane each; a second made batches smaller and rows dearer (see README.md here). */
-const lanes = 1
 
 /** Everything that reads and writes PostgreSQL, for one process. */
 export class Store {
@@ -53,7 +51,7 @@ export class Store {
         maxBatchRows,
         maxBatchChars,
         queueLimitChars,
-        lanes,
+        lanes: config.batchLanes,
       })
     const newTexts = group('simple_text', batchedInsert)
     const newTasks = group('tasks', taskInsert)
