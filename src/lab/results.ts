@@ -30,10 +30,81 @@ export const Load = Type.Object({
    *  answers do; paced: a closed loop held to a rate, so late answers delay later requests. */
   mode: Type.Union([Type.Literal('closed'), Type.Literal('open'), Type.Literal('paced')]),
   connections: Type.Optional(Type.Integer({ minimum: 1 })),
+  /** Of an open loop: requests that may be on their way at once; past it an arrival is dropped. */
+  maxConnections: Type.Optional(Type.Integer({ minimum: 1 })),
   ratePerS: Type.Optional(Type.Number({ exclusiveMinimum: 0 })),
   durationS: Type.Number({ exclusiveMinimum: 0 }),
 })
 export type Load = Static<typeof Load>
+
+/**
+ * Where the requests were. By Little's law the time that requests spend somewhere, over the length of the
+ * window, is how many of them are there at any moment.
+ */
+export const Whereabouts = Type.Object({
+  /** Arrived at the service and not answered. */
+  service: MaybeFigure,
+  /** Of those: waiting for a database connection. */
+  poolQueue: MaybeFigure,
+  /** Of those: with a statement on its way. A statement that carries a batch counts every request in it. */
+  database: MaybeFigure,
+  /** Of those: waiting for the next batch. */
+  batchQueue: MaybeFigure,
+})
+
+/** The service's own pool of database connections, all workers together. */
+export const Pool = Type.Object({
+  max: MaybeFigure,
+  /** Lent to a request or batch, on average. */
+  used: MaybeFigure,
+  /** Mean wait for a connection and mean time it was kept, ms. */
+  waitMs: MaybeFigure,
+  useMs: MaybeFigure,
+  /** Requests that gave up waiting, in the window. */
+  timeouts: MaybeFigure,
+})
+
+/** What PostgreSQL's own statistics say of the window. */
+export const Postgres = Type.Object({
+  /**
+   * Sessions of this database at any moment, by what they did, sampled from pg_stat_activity: `cpu` (active
+   * and waiting for nothing that PostgreSQL knows), a wait event (`Lock:transactionid`, `IO:WalSync`) of an
+   * active one, `idle`, `idle in transaction`.
+   */
+  sessions: Type.Record(Type.String(), Figure),
+  /** Client sessions of the whole server at their most, and how many it takes. */
+  peakSessions: MaybeFigure,
+  maxConnections: MaybeFigure,
+  /** Sessions that waited for a lock, by what the session at the head of their queue did. */
+  blockers: Type.Record(Type.String(), Figure),
+  /** The statements that took most time, from pg_stat_statements. */
+  statements: Type.Array(
+    Type.Object({ text: Type.String(), callsPerRequest: Figure, executionUsPerRequest: Figure }),
+  ),
+  walBytesPerRequest: MaybeFigure,
+  /** Writing and flushing WAL: flushes a second, the mean one in ms, and the share of the window it took. */
+  walFlush: Type.Object({ perS: MaybeFigure, ms: MaybeFigure, share: MaybeFigure }),
+  /** Checkpoints that ended in the window. */
+  checkpoints: MaybeFigure,
+  /** Cores that reading all this took, part of `utilisation.database`. */
+  probeCores: MaybeFigure,
+})
+
+export type Postgres = Static<typeof Postgres>
+
+/** Memory and garbage collection of the service; with several workers the worst of them. */
+export const Runtime = Type.Object({
+  residentMiB: MaybeFigure,
+  heapShare: MaybeFigure,
+  /** Share of the window in which the garbage collector stopped the thread. */
+  gcShare: MaybeFigure,
+})
+
+/** Shares of the window, 0..1, in which at least one process waited for it (Linux's PSI, `some`). */
+export const Pressure = Type.Object({ cpu: MaybeFigure, io: MaybeFigure, memory: MaybeFigure })
+
+/** Shares of the window, 0..1, in which the quota of the process's own cgroup kept it from running. */
+export const Throttled = Type.Object({ api: MaybeFigure, database: MaybeFigure, generator: MaybeFigure })
 
 export const Sample = Type.Object({
   /** Names the row in tables and the mark in plots, for example `prepared, 64 connections`. */
@@ -51,12 +122,28 @@ export const Sample = Type.Object({
   utilisation: Type.Object({
     api: MaybeFigure,
     apiThread: MaybeFigure,
+    /** Of the main thread that wanted a core most, seen from outside: share of the window in which it had one,
+     *  and in which it stood in line for one. A thread that is busy and neither is blocked by something else. */
+    apiThreadRan: Type.Optional(MaybeFigure),
+    apiThreadQueued: Type.Optional(MaybeFigure),
     database: MaybeFigure,
     generator: MaybeFigure,
     host: MaybeFigure,
   }),
   /** Share of requests not answered 2xx, 0..1, and requests the generator could not send at all. */
   errors: Type.Object({ ratio: Figure, dropped: Figure }),
+  /** Share of requests by how they failed: the status, or `no answer`. */
+  failures: Type.Optional(Type.Record(Type.String(), Figure)),
+  /** Share of requests that the service refused at once, by the limit that refused them. */
+  refusals: Type.Optional(Type.Record(Type.String(), Figure)),
+  /** Share of the window in which the generator's process did not get to run although it wanted to. */
+  generatorStalled: Type.Optional(MaybeFigure),
+  whereabouts: Type.Optional(Whereabouts),
+  pool: Type.Optional(Pool),
+  postgres: Type.Optional(Postgres),
+  runtime: Type.Optional(Runtime),
+  pressure: Type.Optional(Pressure),
+  throttled: Type.Optional(Throttled),
   /** The whole ledger, us a request: `request`, what requests were charged, and by name each bucket of what
    *  belongs to none. In every repeat the sum is the process's CPU over the requests finished. */
   ledgerUs: Type.Optional(Type.Record(Type.String(), Figure)),

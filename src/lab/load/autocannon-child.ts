@@ -11,6 +11,7 @@
 import { createHistogram } from 'node:perf_hooks'
 import autocannon from 'autocannon'
 import type { ChildPlan, FromChild, ToChild } from './autocannon-messages.ts'
+import { watchStalls } from './stalls.ts'
 import { filled, varies } from './templates.ts'
 
 const hourUs = 3_600_000_000
@@ -18,11 +19,13 @@ const livePeriodMs = 500
 const graceS = 30
 
 const latencyUs = createHistogram({ lowest: 1, highest: hourUs, figures: 3 })
+const stallsMs = watchStalls()
 let windowOpen = false
 let succeeded = 0
-let failed = 0
+const failures: Record<string, number> = {}
 let answeredEver = 0
 let openedAtMs = 0
+let stallsAtOpeningMs = 0
 
 process.on('disconnect', () => process.exit())
 process.on('message', (message: ToChild) => {
@@ -30,6 +33,11 @@ process.on('message', (message: ToChild) => {
   if (message.type === 'open') openWindow()
   if (message.type === 'close') closeWindow()
 })
+tell({ type: 'ready' })
+
+function countFailure(how: string): void {
+  failures[how] = (failures[how] ?? 0) + 1
+}
 
 function start(plan: ChildPlan): void {
   const instance = autocannon(
@@ -47,11 +55,11 @@ function start(plan: ChildPlan): void {
     answeredEver++
     if (!windowOpen) return
     if (status >= 200 && status <= 299) succeeded++
-    else failed++
+    else countFailure(String(status))
     latencyUs.record(Math.max(1, Math.round(latencyMs * 1000)))
   })
   instance.on('reqError', () => {
-    if (windowOpen) failed++
+    if (windowOpen) countFailure('no answer')
   })
   let before = 0
   setInterval(() => {
@@ -63,6 +71,7 @@ function start(plan: ChildPlan): void {
 function openWindow(): void {
   windowOpen = true
   openedAtMs = performance.now()
+  stallsAtOpeningMs = stallsMs()
 }
 
 function closeWindow(): void {
@@ -73,9 +82,11 @@ function closeWindow(): void {
     type: 'result',
     result: {
       succeeded,
-      failed,
+      failed: Object.values(failures).reduce((sum, count) => sum + count, 0),
+      failures,
       dropped: 0,
       durationS,
+      stalled: (stallsMs() - stallsAtOpeningMs) / (durationS * 1000),
       latencyMs: {
         p50: ms(50),
         p90: ms(90),

@@ -3,7 +3,10 @@ import type { RequestTemplate } from './templates.ts'
 
 /** What the lab and its autocannon process say to each other. */
 export type ToChild = { type: 'start'; plan: ChildPlan } | { type: 'open' } | { type: 'close' }
-export type FromChild = { type: 'live'; ratePerS: number } | { type: 'result'; result: LoadResult }
+export type FromChild =
+  | { type: 'ready' }
+  | { type: 'live'; ratePerS: number }
+  | { type: 'result'; result: LoadResult }
 
 export interface ChildPlan {
   readonly baseUrl: string

@@ -35,13 +35,16 @@ async function runAutocannon(plan: LoadPlan, hooks: LoadHooks): Promise<LoadResu
   const output = keepTail(child.stdout, child.stderr)
 
   const tell = (message: ToChild) => child.connected && child.send(message)
-  const result = new Promise<LoadResult>(resolve => {
-    child.on('message', (message: FromChild) => {
-      if (message.type === 'live') hooks.onLive(message.ratePerS)
-      else resolve(message.result)
-    })
+  const ready = Promise.withResolvers<void>()
+  const result = Promise.withResolvers<LoadResult>()
+  child.on('message', (message: FromChild) => {
+    if (message.type === 'ready') ready.resolve()
+    else if (message.type === 'live') hooks.onLive(message.ratePerS)
+    else result.resolve(message.result)
   })
   const conduct = async () => {
+    // On a busy machine loading autocannon alone may take longer than the warm-up.
+    await ready.promise
     tell({ type: 'start', plan: childPlan(plan) })
     await pause(plan.warmupS * 1000, undefined, { signal })
     tell({ type: 'open' })
@@ -49,7 +52,7 @@ async function runAutocannon(plan: LoadPlan, hooks: LoadHooks): Promise<LoadResu
     await pause(plan.durationS * 1000, undefined, { signal })
     tell({ type: 'close' })
     hooks.onWindow('closes', pid)
-    return result
+    return result.promise
   }
   const failure = async () => {
     await ended

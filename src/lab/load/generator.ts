@@ -43,9 +43,16 @@ export interface LoadResult {
   readonly succeeded: number
   /** Other answers, and requests that got none. */
   readonly failed: number
+  /** Of those, how many by how: the status, or `no answer`. */
+  readonly failures: Readonly<Record<string, number>>
   /** Arrivals that were due and could not be sent; always 0 in a closed loop. */
   readonly dropped: number
   readonly durationS: number
+  /**
+   * Share of the window in which the generator was due to run, used no CPU and did not run: stopped,
+   * throttled, or without a core. null where it does not say.
+   */
+  readonly stalled: number | null
   readonly latencyMs: {
     readonly p50: number
     readonly p90: number

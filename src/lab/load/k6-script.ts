@@ -12,7 +12,7 @@
 import { sleep } from 'k6'
 import execution from 'k6/execution'
 import http from 'k6/http'
-import { filled } from './templates.ts'
+import { failureStatuses, filled } from './templates.ts'
 
 interface Plan {
   baseUrl: string
@@ -37,6 +37,7 @@ export const options = {
     'http_req_failed{phase:measure}': [],
     'http_req_duration{phase:measure}': [],
     'dropped_iterations{phase:measure}': [],
+    ...Object.fromEntries(failureStatuses.map(status => [`http_reqs{phase:measure,status:${status}}`, []])),
   },
 }
 

@@ -7,7 +7,7 @@ import { LabError } from '../errors.ts'
 import { findFreePort } from '../stack/free-port.ts'
 import { spawnGuarded } from '../stack/janitor.ts'
 import type { LoadGenerator, LoadHooks, LoadPlan, LoadResult } from './generator.ts'
-import { weightedOrder } from './templates.ts'
+import { failureStatuses, weightedOrder } from './templates.ts'
 
 const scriptFile = fileURLToPath(new URL('k6-script.ts', import.meta.url))
 const livePeriodMs = 500
@@ -73,8 +73,10 @@ export function readSummary(summary: string, durationS: number): LoadResult {
     // A rate metric counts in `passes` how often its condition, here "failed", was true.
     succeeded: value('http_req_failed', 'fails'),
     failed: value('http_req_failed', 'passes'),
+    failures: failuresIn(metrics),
     dropped: value('dropped_iterations', 'count'),
     durationS,
+    stalled: null,
     latencyMs: {
       p50: value('http_req_duration', 'med'),
       p90: value('http_req_duration', 'p(90)'),
@@ -82,6 +84,16 @@ export function readSummary(summary: string, durationS: number): LoadResult {
       max: value('http_req_duration', 'max'),
     },
   }
+}
+
+/** k6 says status 0 where there was no answer. */
+function failuresIn(metrics: K6Summary['metrics']): Record<string, number> {
+  return Object.fromEntries(
+    failureStatuses.flatMap(status => {
+      const count = metrics[`http_reqs{phase:measure,status:${status}}`]?.values['count'] ?? 0
+      return count === 0 ? [] : [[status === 0 ? 'no answer' : String(status), count]]
+    }),
+  )
 }
 
 interface K6Summary {

@@ -16,6 +16,9 @@ export interface RequestTemplate {
   readonly weight?: number
 }
 
+/** The failures that are told apart; 0 is a request without an answer. */
+export const failureStatuses = [0, 400, 404, 408, 429, 500, 502, 503, 504]
+
 /** Whether each request of this kind is different. */
 export function varies({ path, body = '' }: RequestTemplate): boolean {
   return placeholder.test(path) || placeholder.test(body)

@@ -1,27 +1,44 @@
-import { readSchedule, readTree } from './proc.ts'
+import { readSchedule, readTree, type Schedule } from './proc.ts'
 
-/** Run time and waiting time of the main thread of each process of a tree, in us since it began, by pid. */
-export type MainThreads = ReadonlyMap<number, number>
+/** How the main thread of each process of a tree has fared with the scheduler, by process. */
+export type MainThreads = ReadonlyMap<number, Schedule>
 
-/**
- * Reads how long the main threads of a tree have wanted a core: ran, or stood in the scheduler's queue. For
- * Node that thread is the event loop, and this is its utilisation seen from outside, except that it leaves
- * out what blocks the loop without wanting a core (a synchronous write to a slow disk). Empty without `/proc`.
- */
+/** The main threads of a tree; empty without `/proc`. For Node such a thread is the event loop. */
 export function readMainThreads(rootPid: number): MainThreads {
   return new Map(
     readTree(rootPid).flatMap(({ pid }) => {
       const schedule = readSchedule(pid, pid)
-      return schedule === null ? [] : [[pid, schedule.ranUs + schedule.waitedUs]]
+      return schedule === null ? [] : [[pid, schedule]]
     }),
   )
 }
 
-/** Share of the time between two readings in which the busiest main thread wanted a core, 0 … 1. */
-export function busiestThread(before: MainThreads, after: MainThreads, elapsedS: number): number | null {
-  const shares = [...after].flatMap(([pid, us]) => {
-    const earlierUs = before.get(pid)
-    return earlierUs === undefined ? [] : [(us - earlierUs) / (elapsedS * 1e6)]
+/** Shares of a window, 0 … 1: a thread had a core, or stood in the scheduler's queue for one. */
+export interface ThreadShares {
+  readonly ran: number
+  readonly queued: number
+}
+
+/**
+ * The main thread that wanted a core most between two readings. What it wanted is the event loop's
+ * utilisation seen from outside, except that it leaves out what blocks the loop without wanting a core: a
+ * synchronous write to a slow disk or pipe.
+ */
+export function busiestThread(
+  before: MainThreads,
+  after: MainThreads,
+  elapsedS: number,
+): ThreadShares | null {
+  const shares = [...after].flatMap(([pid, schedule]) => {
+    const earlier = before.get(pid)
+    if (earlier === undefined) return []
+    const share = (of: keyof Schedule) => Math.min(1, (schedule[of] - earlier[of]) / (elapsedS * 1e6))
+    return [{ ran: share('ranUs'), queued: share('waitedUs') }]
   })
-  return shares.length === 0 ? null : Math.min(1, Math.max(...shares))
+  return shares.toSorted((a, b) => wanted(b) - wanted(a))[0] ?? null
+}
+
+/** Share of the window in which the thread wanted a core, whether or not it had one. */
+export function wanted({ ran, queued }: ThreadShares): number {
+  return Math.min(1, ran + queued)
 }

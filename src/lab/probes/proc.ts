@@ -67,7 +67,8 @@ export function parseProcStat(line: string): ProcStat {
   }
 }
 
-function readOrNull(path: string): string | null {
+/** A file's text; null where it cannot be read. */
+export function readOrNull(path: string): string | null {
   try {
     return readFileSync(path, 'utf8')
   } catch {

@@ -5,7 +5,8 @@ import type { TestBed } from './test-bed.ts'
 
 /**
  * A service that someone else runs (`--url`). The lab only sends it load: it sets no knob, empties no table,
- * and reads no CPU but the generator's.
+ * and reads no CPU but the generator's. Where `DATABASE_URL` is set it names that service's database, whose
+ * statistics are read.
  */
 export async function foreignTestBed(url: string): Promise<TestBed> {
   await requireAnswer(url)
@@ -15,6 +16,7 @@ export async function foreignTestBed(url: string): Promise<TestBed> {
     apiPid: null,
     isNew: false,
     databasePid: null,
+    databaseUrl: process.env['DATABASE_URL'] ?? null,
     log: () => '',
   }
   return {

@@ -1,8 +1,17 @@
 import { LabError } from '../errors.ts'
 import type { LoadGenerator, LoadPlan, LoadResult } from '../load/generator.ts'
+import { readThrottledUs } from '../probes/cgroup.ts'
 import { type LedgerReading, ledgerBetween, ledgerOf } from '../probes/cpu-ledger.ts'
 import { busyCores, type HostReading, readHostCpu } from '../probes/host-cpu.ts'
-import { busiestThread, type MainThreads, readMainThreads } from '../probes/main-thread.ts'
+import {
+  busiestThread,
+  type MainThreads,
+  readMainThreads,
+  type ThreadShares,
+  wanted,
+} from '../probes/main-thread.ts'
+import { type PostgresWindow, watchPostgres } from '../probes/postgres/watch.ts'
+import { type Pressure, pressureBetween, readPressure } from '../probes/pressure.ts'
 import { cpuBetweenUs, readTreeCpuUs } from '../probes/process-cpu.ts'
 import { type ReportedCpu, sampleReportedCpu } from '../probes/reported-cpu.ts'
 import {
@@ -12,6 +21,7 @@ import {
   metricsUrls,
   readPages,
 } from '../probes/service-metrics.ts'
+import { type ServiceWindow, serviceBetween, serviceTotalsOf } from '../probes/service-state.ts'
 import type { Target } from './test-bed.ts'
 
 /** Everything seen in one window: one repeat of one step. */
@@ -30,11 +40,23 @@ export interface Observation {
    * window, otherwise the share of the window in which its main thread wanted a core.
    */
   readonly apiThread: number | null
+  /** The main thread that wanted a core most, seen from outside. */
+  readonly apiThreadShares: ThreadShares | null
   /** Cores busy on the whole host. */
   readonly hostCores: number | null
   readonly reported: ReportedCpu | null
   /** What the service's own ledger counted in the window; null where it keeps none. */
   readonly ledger: LedgerReading | null
+  /** What the service's other metrics say; null where it exports none. */
+  readonly service: ServiceWindow | null
+  readonly postgres: PostgresWindow | null
+  readonly pressure: Pressure
+  /** Time in which its cgroup's quota kept each process from running, us. */
+  readonly throttledUs: {
+    readonly api: number | null
+    readonly database: number | null
+    readonly generator: number | null
+  }
 }
 
 export interface ObserveOptions {
@@ -53,6 +75,8 @@ export async function observe(
   { signal, cores, reportedCpu, onLive }: ObserveOptions,
 ): Promise<Observation> {
   const pages = target.adminUrl === null ? [] : await metricsUrls(target.adminUrl)
+  await using postgres = await watchDatabase(target)
+  let watched: Promise<PostgresWindow | null> | undefined
   const edges: Promise<Edge>[] = []
   let stopAsking: (() => Promise<ReportedCpu>) | undefined
   let reported: Promise<ReportedCpu> | undefined
@@ -62,6 +86,8 @@ export async function observe(
       onLive,
       onWindow(edge, generatorPid) {
         edges.push(readEdge(target, generatorPid, pages))
+        if (edge === 'opens') postgres?.open()
+        else watched = postgres?.close()
         if (edge === 'opens' && reportedCpu !== undefined)
           stopAsking = sampleReportedCpu(target.url + reportedCpu)
         if (edge === 'closes') reported = stopAsking?.()
@@ -76,6 +102,9 @@ export async function observe(
       )
     }
     const windowS = (closed.atMs - opened.atMs) / 1000
+    const apiThreadShares = busiestThread(opened.apiThreads, closed.apiThreads, windowS)
+    const throttled = (of: keyof Observation['throttledUs']) =>
+      cpuBetweenUs(opened.throttled[of], closed.throttled[of])
     return {
       load,
       windowS,
@@ -86,14 +115,38 @@ export async function observe(
       },
       apiThread:
         eventLoopUtilisation(eventLoopOf(opened.metrics), eventLoopOf(closed.metrics)) ??
-        busiestThread(opened.apiThreads, closed.apiThreads, windowS),
+        (apiThreadShares === null ? null : wanted(apiThreadShares)),
+      apiThreadShares,
       hostCores: busyCores(opened.host, closed.host, cores),
       reported: (await reported) ?? null,
       ledger: ledgerBetween(ledgerOf(opened.metrics), ledgerOf(closed.metrics)),
+      service: serviceBetween(serviceTotalsOf(opened.metrics), serviceTotalsOf(closed.metrics)),
+      postgres: (await watched) ?? null,
+      pressure: pressureBetween(opened.pressure, closed.pressure, windowS),
+      throttledUs: {
+        api: throttled('api'),
+        database: throttled('database'),
+        generator: throttled('generator'),
+      },
     }
   } finally {
     await stopAsking?.()
   }
+}
+
+/** Every request that the generator sent in the window and that came to an end. */
+export function requestsSent({ load }: Observation): number {
+  return load.succeeded + load.failed
+}
+
+/** Every request that the service paid for in the window: the load's, failed ones too, and the side probe's. */
+export function requestsServed(one: Observation): number {
+  return requestsSent(one) + (one.reported?.answered ?? 0)
+}
+
+/** Over its own connection, opened before the load begins. */
+function watchDatabase({ databaseUrl, databasePid }: Target) {
+  return databaseUrl === null ? null : watchPostgres(databaseUrl, databasePid !== null)
 }
 
 interface Edge {
@@ -104,6 +157,8 @@ interface Edge {
   readonly database: number | null
   readonly generator: number | null
   readonly apiThreads: MainThreads
+  readonly pressure: Pressure
+  readonly throttled: Observation['throttledUs']
   readonly metrics: MetricsReading
 }
 
@@ -112,6 +167,13 @@ async function readEdge(target: Target, generatorPid: number, pages: readonly st
   const atMs = performance.now()
   const host = readHostCpu()
   const apiThreads: MainThreads = target.apiPid === null ? new Map() : readMainThreads(target.apiPid)
+  const pressure = readPressure(target.apiPid)
+  const throttledOf = (pid: number | null) => (pid === null ? null : readThrottledUs(pid))
+  const throttled = {
+    api: throttledOf(target.apiPid),
+    database: throttledOf(target.databasePid),
+    generator: throttledOf(generatorPid),
+  }
   const tree = (pid: number | null) => (pid === null ? null : readTreeCpuUs(pid))
   const [api, database, generator, metrics] = await Promise.all([
     tree(target.apiPid),
@@ -119,5 +181,5 @@ async function readEdge(target: Target, generatorPid: number, pages: readonly st
     tree(generatorPid),
     readPages(pages),
   ])
-  return { atMs, host, api, database, generator, apiThreads, metrics }
+  return { atMs, host, api, database, generator, apiThreads, pressure, throttled, metrics }
 }

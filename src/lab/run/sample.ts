@@ -3,7 +3,8 @@ import { figureOf, figureOrNull } from '../analysis/figures.ts'
 import { labelOf, type Step } from '../experiments/experiment.ts'
 import type { LoadGenerator } from '../load/generator.ts'
 import type { Figure, Sample } from '../results.ts'
-import type { Observation } from './observe.ts'
+import { figuresByName, insideFigures } from './inside-figures.ts'
+import { type Observation, requestsSent, requestsServed } from './observe.ts'
 
 /** An observation and, where the step asks for one, the profile that was taken after it. */
 export interface Profiled extends Observation {
@@ -31,7 +32,7 @@ export function sampleOf(
       generator: generator.name,
       mode: generator.modeOf(step.load),
       durationS,
-      ...('connections' in size ? { connections: size.connections } : { ratePerS: size.ratePerS }),
+      ...size,
     },
     throughputPerS: figure(({ load }) => load.succeeded / load.durationS),
     latencyMs: {
@@ -56,6 +57,8 @@ export function sampleOf(
     utilisation: {
       api: maybe(one => per(one.cpuUs.api, one.windowS * 1e6)),
       apiThread: maybe(({ apiThread }) => apiThread),
+      apiThreadRan: maybe(({ apiThreadShares }) => apiThreadShares?.ran ?? null),
+      apiThreadQueued: maybe(({ apiThreadShares }) => apiThreadShares?.queued ?? null),
       database: maybe(one => per(one.cpuUs.database, one.windowS * 1e6)),
       generator: maybe(one => per(one.cpuUs.generator, one.windowS * 1e6)),
       host: maybe(({ hostCores }) => hostCores),
@@ -64,6 +67,7 @@ export function sampleOf(
       ratio: figure(one => per(one.load.failed, requestsSent(one)) ?? 0),
       dropped: figure(({ load }) => load.dropped),
     },
+    ...insideFigures(observations),
   }
 }
 
@@ -92,29 +96,6 @@ function profileFigures(observations: readonly Profiled[]): Pick<Sample, 'layers
       },
     }),
   }
-}
-
-/** A figure a name, in the order given; a repeat without a name had none of it. null where a repeat lacks all. */
-function figuresByName(
-  repeats: readonly (ReadonlyMap<string, number> | null)[],
-  order: readonly string[] = [],
-): Record<string, Figure> | null {
-  const known = repeats.filter(repeat => repeat !== null)
-  if (known.length < repeats.length) return null
-  const seen = new Set(known.flatMap(repeat => [...repeat.keys()]))
-  const names = [...order.filter(name => seen.has(name)), ...[...seen].filter(name => !order.includes(name))]
-  return Object.fromEntries(
-    names.map(name => [name, certain(figureOf(known.map(repeat => repeat.get(name) ?? 0)))]),
-  )
-}
-
-function requestsSent({ load }: Observation): number {
-  return load.succeeded + load.failed
-}
-
-/** Every request that the service paid for in the window: the load's, failed ones too, and the side probe's. */
-export function requestsServed(one: Observation): number {
-  return requestsSent(one) + (one.reported?.answered ?? 0)
 }
 
 function per(amount: number | null, count: number): number | null {

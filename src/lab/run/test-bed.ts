@@ -9,6 +9,8 @@ export interface Target {
   readonly adminUrl: string | null
   readonly apiPid: number | null
   readonly databasePid: number | null
+  /** Where the database can be asked for its statistics. */
+  readonly databaseUrl: string | null
   /** Has served no load yet, so V8 has compiled nothing for it. */
   readonly isNew: boolean
   /** The newest output of the service; empty where it is not ours to see. */
@@ -47,7 +49,7 @@ export function ownTestBed(): TestBed {
       const isNew = !service.holds(settings)
       const { url, adminUrl, pid, log } = await service.get(settings)
       await reset(step.seed ?? [])
-      return { url, adminUrl, apiPid: pid, databasePid, isNew, log }
+      return { url, adminUrl, apiPid: pid, databasePid, databaseUrl, isNew, log }
     },
     retire: () => service.release(),
     postgresVersion: () => postgresVersion,

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { busiestThread, readMainThreads } from '../../../src/lab/probes/main-thread.ts'
+import { busiestThread, readMainThreads, wanted } from '../../../src/lab/probes/main-thread.ts'
 import { parseProcStat } from '../../../src/lab/probes/proc.ts'
 import { cpuBetweenUs, readTreeCpuUs } from '../../../src/lab/probes/process-cpu.ts'
 import { spawnGuarded } from '../../../src/lab/stack/janitor.ts'
@@ -48,22 +48,23 @@ test('a process may be called anything', () => {
 
 test('the busiest main thread is the one that wanted a core most, whether or not it got one', () => {
   const before = new Map([
-    [1, 0],
-    [2, 1_000_000],
+    [1, { ranUs: 0, waitedUs: 0 }],
+    [2, { ranUs: 1_000_000, waitedUs: 500_000 }],
   ])
   const after = new Map([
-    [1, 200_000],
-    [2, 2_800_000],
-    [3, 9_000_000],
+    [1, { ranUs: 900_000, waitedUs: 100_000 }],
+    [2, { ranUs: 1_800_000, waitedUs: 1_500_000 }],
+    [3, { ranUs: 9_000_000, waitedUs: 0 }],
   ])
-  expect(busiestThread(before, after, 2)).toBeCloseTo(0.9)
+  expect(busiestThread(before, after, 2)).toEqual({ ran: 0.4, queued: 0.5 })
   expect(busiestThread(new Map(), after, 2)).toBeNull()
+  expect(wanted({ ran: 0.7, queued: 0.4 })).toBe(1)
 })
 
 test.runIf(process.platform === 'linux')('this very thread wants a core while it works', () => {
   const before = readMainThreads(process.pid)
-  const until = performance.now() + 100
-  while (performance.now() < until);
-  const wantedUs = (readMainThreads(process.pid).get(process.pid) ?? 0) - (before.get(process.pid) ?? 0)
-  expect(wantedUs).toBeGreaterThan(80_000)
+  const start = performance.now()
+  while (performance.now() < start + 100);
+  const shares = busiestThread(before, readMainThreads(process.pid), (performance.now() - start) / 1000)
+  expect(shares === null ? 0 : wanted(shares)).toBeGreaterThan(0.8)
 })

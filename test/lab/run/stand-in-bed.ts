@@ -39,6 +39,7 @@ export function standInBed(env: Readonly<Record<string, string>> = {}): StandInB
         apiPid: process.pid,
         isNew: false,
         databasePid: null,
+        databaseUrl: null,
         log: () => 'what the stand-in printed',
       }
     },

@@ -1,0 +1,171 @@
+import { type MetricsReading, sumsByLabel, valuesOf } from './service-metrics.ts'
+
+/** What a service's metrics pages say at one moment, its workers added up. Totals are since it began. */
+export interface ServiceTotals {
+  readonly atMs: number
+  readonly requests: Total
+  readonly poolWait: Total | null
+  readonly poolUse: Total | null
+  readonly statements: Total | null
+  readonly poolTimeouts: number | null
+  readonly refusals: ReadonlyMap<string, number>
+  /** Pauses of each worker, seconds. */
+  readonly gcS: readonly number[]
+  /** Gauges, as they stood. */
+  readonly poolMax: number | null
+  readonly poolUsed: number | null
+  readonly batchQueue: number | null
+  readonly residentBytes: number | null
+  /** Of the worker whose heap is nearest to its limit. */
+  readonly heapShare: number | null
+}
+
+/** A histogram's count and sum. */
+export interface Total {
+  readonly count: number
+  readonly seconds: number
+}
+
+/** What a service did between two readings. */
+export interface ServiceWindow {
+  /** Requests there at any moment, by where they were (Little's law: time spent there, over the window). */
+  readonly whereabouts: {
+    readonly service: number
+    readonly poolQueue: number | null
+    readonly database: number | null
+    readonly batchQueue: number | null
+  }
+  /** null where the service tells of no pool. */
+  readonly pool: {
+    readonly max: number
+    readonly used: number | null
+    readonly waitMs: number | null
+    readonly useMs: number | null
+    readonly timeouts: number | null
+  } | null
+  readonly requests: number
+  /** Requests refused, by the limit that refused them. */
+  readonly refusals: ReadonlyMap<string, number>
+  readonly gcShare: number | null
+  readonly residentMiB: number | null
+  readonly heapShare: number | null
+}
+
+/**
+ * Reads the metrics that OpenTelemetry's conventions name, and what this service adds to them. null where
+ * there is no histogram of request durations: without it nothing can be said of where requests are.
+ */
+export function serviceTotalsOf({ atMs, pages }: MetricsReading): ServiceTotals | null {
+  const values = (metric: string, label?: string) => pages.flatMap(page => valuesOf(page, metric, label))
+  const sumOrNull = (metric: string, label?: string) => {
+    const found = values(metric, label)
+    return found.length === 0 ? null : sum(found)
+  }
+  const total = (metric: string): Total | null => {
+    const [count, seconds] = [sumOrNull(`${metric}_count`), sumOrNull(`${metric}_sum`)]
+    return count === null || seconds === null ? null : { count, seconds }
+  }
+  const requests = total('http_server_request_duration_seconds')
+  if (requests === null) return null
+  const heapLimits = values('v8js_memory_heap_limit_bytes')
+  const heapShares = values('v8js_memory_heap_used_bytes').map(
+    (used, worker) => used / (heapLimits[worker] ?? Number.POSITIVE_INFINITY),
+  )
+  return {
+    atMs,
+    requests,
+    poolWait: total('db_client_connection_wait_time_seconds'),
+    poolUse: total('db_client_connection_use_time_seconds'),
+    statements: total('db_client_operation_duration_seconds'),
+    poolTimeouts: sumOrNull('db_client_connection_timeouts_total'),
+    refusals: merged(pages.map(page => sumsByLabel(page, 'requests_rejected_total', 'reason'))),
+    gcS: pages.flatMap(page => {
+      const pauses = valuesOf(page, 'v8js_gc_duration_seconds_sum')
+      return pauses.length === 0 ? [] : [sum(pauses)]
+    }),
+    poolMax: sumOrNull('db_client_connection_max'),
+    poolUsed: sumOrNull('db_client_connection_count', 'db_client_connection_state="used"'),
+    batchQueue: sumOrNull('insert_queue_depth'),
+    residentBytes: sumOrNull('process_resident_memory_bytes'),
+    heapShare: heapShares.length === 0 ? null : Math.max(...heapShares),
+  }
+}
+
+/** The window between two readings; null where either is missing. */
+export function serviceBetween(
+  before: ServiceTotals | null,
+  after: ServiceTotals | null,
+): ServiceWindow | null {
+  if (before === null || after === null) return null
+  const windowS = (after.atMs - before.atMs) / 1000
+  if (windowS <= 0) return null
+  const grown = (of: (totals: ServiceTotals) => Total | null): Total | null => {
+    const [from, to] = [of(before), of(after)]
+    return to === null
+      ? null
+      : { count: to.count - (from?.count ?? 0), seconds: to.seconds - (from?.seconds ?? 0) }
+  }
+  const there = (spent: Total | null) => (spent === null ? null : spent.seconds / windowS)
+  const requests = grown(totals => totals.requests) ?? { count: 0, seconds: 0 }
+  const wait = grown(totals => totals.poolWait)
+  const use = grown(totals => totals.poolUse)
+  const statements = grown(totals => totals.statements)
+  // A statement that carries a batch carries several requests; one request may need several statements.
+  const carried = statements === null || statements.count === 0 ? 1 : requests.count / statements.count
+  const statementsThere = there(statements)
+  return {
+    whereabouts: {
+      service: requests.seconds / windowS,
+      poolQueue: there(wait),
+      database: statementsThere === null ? null : statementsThere * Math.max(1, carried),
+      batchQueue: meanOf(before.batchQueue, after.batchQueue),
+    },
+    pool:
+      after.poolMax === null
+        ? null
+        : {
+            max: after.poolMax,
+            // A connection kept for the whole window ends no use in it: only the gauge knows of that one.
+            used: largest([there(use), smallest([before.poolUsed, after.poolUsed])]),
+            waitMs: meanMs(wait),
+            useMs: meanMs(use),
+            timeouts: after.poolTimeouts === null ? null : after.poolTimeouts - (before.poolTimeouts ?? 0),
+          },
+    requests: requests.count,
+    refusals: new Map(
+      [...after.refusals].map(([reason, count]) => [reason, count - (before.refusals.get(reason) ?? 0)]),
+    ),
+    gcShare: largest(after.gcS.map((seconds, worker) => (seconds - (before.gcS[worker] ?? 0)) / windowS)),
+    residentMiB: after.residentBytes === null ? null : after.residentBytes / 2 ** 20,
+    heapShare: after.heapShare,
+  }
+}
+
+function meanMs(total: Total | null): number | null {
+  return total === null || total.count === 0 ? null : (total.seconds / total.count) * 1000
+}
+
+function meanOf(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? null : (a + b) / 2
+}
+
+function largest(values: readonly (number | null)[]): number | null {
+  const known = values.filter(value => value !== null)
+  return known.length === 0 ? null : Math.max(...known)
+}
+
+/** null where one of the values is missing. */
+function smallest(values: readonly (number | null)[]): number | null {
+  const known = values.filter(value => value !== null)
+  return known.length < values.length || known.length === 0 ? null : Math.min(...known)
+}
+
+function merged(maps: readonly ReadonlyMap<string, number>[]): Map<string, number> {
+  const sums = new Map<string, number>()
+  for (const [name, value] of maps.flatMap(map => [...map])) sums.set(name, (sums.get(name) ?? 0) + value)
+  return sums
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0)
+}
