@@ -1,11 +1,12 @@
 import { median } from './figures.ts'
+import { percent } from './wording.ts'
 
 /** Whether a quantity was level while it was measured. */
 export interface Steadiness {
   readonly steady: boolean
   /** Two-sided p of the Mann-Kendall test: how likely a series without a trend looks like this. */
   readonly p: number
-  /** Change from the first to the last value along the Theil-Sen line, as a share of the median. */
+  /** Change from one end of the Theil-Sen line to the other, as a share of the higher end: -1 … 1. */
   readonly drift: number
 }
 
@@ -28,8 +29,21 @@ export function steadinessOf(rates: readonly number[]): Steadiness | null {
   const slope = theilSenSlope(rates)
   if (rates.length < fewestRates || middle === null || middle === 0 || slope === null) return null
   const { p } = mannKendall(rates)
-  const drift = (slope * (rates.length - 1)) / middle
+  const change = slope * (rates.length - 1)
+  const drift = change / (middle + Math.abs(change) / 2)
   return { steady: p > significant || Math.abs(drift) <= driftTolerated, p, drift }
+}
+
+/**
+ * What a drift has against the sample, in a sentence, with the largest; null where every repeat was level, or
+ * too short to tell.
+ */
+export function unsteadyDoubt(repeats: readonly (Steadiness | null)[]): string | null {
+  const drifting = repeats.filter(repeat => repeat !== null).filter(({ steady }) => !steady)
+  const [largest] = drifting.toSorted((a, b) => Math.abs(b.drift) - Math.abs(a.drift))
+  if (largest === undefined) return null
+  const moved = `${largest.drift < 0 ? 'fell' : 'rose'} by ${percent(Math.abs(largest.drift))}`
+  return `not steady: the rate ${moved} in the course of a measurement (${drifting.length} of ${repeats.length} repeats drift)`
 }
 
 /**

@@ -92,6 +92,7 @@ function closeWindow(): void {
         p90: ms(90),
         p99: ms(99),
         max: ms(100),
+        mean: latencyUs.count === 0 ? 0 : latencyUs.mean / 1000,
       },
     },
   })

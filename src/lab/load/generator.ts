@@ -58,5 +58,6 @@ export interface LoadResult {
     readonly p90: number
     readonly p99: number
     readonly max: number
+    readonly mean: number
   }
 }

@@ -27,7 +27,7 @@ const plan = JSON.parse(__ENV['PLAN'] ?? '') as Plan
 
 export const options = {
   discardResponseBodies: true,
-  summaryTrendStats: ['med', 'p(90)', 'p(99)', 'max'],
+  summaryTrendStats: ['avg', 'med', 'p(90)', 'p(99)', 'max'],
   scenarios: {
     ...scenarios(),
     windowOpens: once('windowOpens', plan.warmupS),

@@ -82,6 +82,7 @@ export function readSummary(summary: string, durationS: number): LoadResult {
       p90: value('http_req_duration', 'p(90)'),
       p99: value('http_req_duration', 'p(99)'),
       max: value('http_req_duration', 'max'),
+      mean: value('http_req_duration', 'avg'),
     },
   }
 }

@@ -1,5 +1,6 @@
 import { LabError } from '../errors.ts'
 import type { LoadGenerator, LoadPlan, LoadResult } from '../load/generator.ts'
+import { batchesOf, rowsPerBatch } from '../probes/batch-rows.ts'
 import { readThrottledUs } from '../probes/cgroup.ts'
 import { type LedgerReading, ledgerBetween, ledgerOf } from '../probes/cpu-ledger.ts'
 import { busyCores, type HostReading, readHostCpu } from '../probes/host-cpu.ts'
@@ -57,6 +58,10 @@ export interface Observation {
     readonly database: number | null
     readonly generator: number | null
   }
+  /** Mean rows in a batch of inserts; null where the service counts none. */
+  readonly rowsPerBatch: number | null
+  /** Requests answered a second in successive equal parts of the window. */
+  readonly ratesPerS: readonly number[]
 }
 
 export interface ObserveOptions {
@@ -80,11 +85,16 @@ export async function observe(
   const edges: Promise<Edge>[] = []
   let stopAsking: (() => Promise<ReportedCpu>) | undefined
   let reported: Promise<ReportedCpu> | undefined
+  const live = liveRates()
   try {
     const load = await generator.run(plan, {
       signal,
-      onLive,
+      onLive(ratePerS) {
+        live.add(ratePerS)
+        onLive(ratePerS)
+      },
       onWindow(edge, generatorPid) {
+        live.onWindow(edge)
         edges.push(readEdge(target, generatorPid, pages))
         if (edge === 'opens') postgres?.open()
         else watched = postgres?.close()
@@ -128,6 +138,8 @@ export async function observe(
         database: throttled('database'),
         generator: throttled('generator'),
       },
+      rowsPerBatch: rowsPerBatch(batchesOf(opened.metrics), batchesOf(closed.metrics)),
+      ratesPerS: live.ofWindow(),
     }
   } finally {
     await stopAsking?.()
@@ -147,6 +159,19 @@ export function requestsServed(one: Observation): number {
 /** Over its own connection, opened before the load begins. */
 function watchDatabase({ databaseUrl, databasePid }: Target) {
   return databaseUrl === null ? null : watchPostgres(databaseUrl, databasePid !== null)
+}
+
+/** Keeps the live rates whose whole period lies within the window: the first one in it began before it. */
+function liveRates() {
+  let open = false
+  const rates: number[] = []
+  return {
+    add: (ratePerS: number) => open && rates.push(ratePerS),
+    onWindow(edge: 'opens' | 'closes') {
+      open = edge === 'opens'
+    },
+    ofWindow: () => rates.slice(1),
+  }
 }
 
 interface Edge {

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os'
+import { scalingOf } from '../analysis/scaling.ts'
 import { type Circumstances, judge } from '../analysis/verdict.ts'
 import { number } from '../analysis/wording.ts'
 import {
@@ -147,6 +148,7 @@ function resultOf(
   })
   const { answer, ...trial } = experiment.conclude(samples)
   const { name, question, hypothesis, finding } = experiment
+  const scaling = scalingOf(samples)
   return {
     name,
     question,
@@ -156,6 +158,7 @@ function resultOf(
     answer,
     samples,
     verdict: judge(trial, circumstances()),
+    ...(scaling.length > 0 && { scaling }),
   }
 }
 

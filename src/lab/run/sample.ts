@@ -1,5 +1,7 @@
 import { type LayerShares, layers, layersPerRequestUs } from '../analysis/cpu-layers.ts'
 import { figureOf, figureOrNull } from '../analysis/figures.ts'
+import { littleDoubt } from '../analysis/little.ts'
+import { steadinessOf, unsteadyDoubt } from '../analysis/steady.ts'
 import { labelOf, type Step } from '../experiments/experiment.ts'
 import type { LoadGenerator } from '../load/generator.ts'
 import type { Figure, Sample } from '../results.ts'
@@ -25,7 +27,8 @@ export function sampleOf(
   const figure = (of: (one: Observation) => number) => certain(figureOf(observations.map(of)))
   const maybe = (of: (one: Observation) => number | null) => figureOrNull(observations.map(of))
   const { mode, ...size } = step.load
-  return {
+  const steadiness = observations.map(({ ratesPerS }) => steadinessOf(ratesPerS))
+  const sample: Sample = {
     label: labelOf(step),
     knobs: step.knobs,
     load: {
@@ -40,6 +43,7 @@ export function sampleOf(
       p90: figure(({ load }) => load.latencyMs.p90),
       p99: figure(({ load }) => load.latencyMs.p99),
       max: figure(({ load }) => load.latencyMs.max),
+      mean: figure(({ load }) => load.latencyMs.mean),
     },
     cpuPerRequestUs: {
       api: maybe(one => per(one.cpuUs.api, requestsServed(one))),
@@ -68,7 +72,11 @@ export function sampleOf(
       dropped: figure(({ load }) => load.dropped),
     },
     ...insideFigures(observations),
+    rowsPerBatch: maybe(one => one.rowsPerBatch),
+    steady: steadiness.every(one => one !== null) ? steadiness.every(({ steady }) => steady) : null,
   }
+  const doubts = [littleDoubt(sample), unsteadyDoubt(steadiness)].filter(doubt => doubt !== null)
+  return doubts.length === 0 ? sample : { ...sample, doubts }
 }
 
 function ledgerFigures(observations: readonly Observation[]): Pick<Sample, 'ledgerUs'> {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { mannKendall, steadinessOf, theilSenSlope } from '../../../src/lab/analysis/steady.ts'
+import { mannKendall, steadinessOf, theilSenSlope, unsteadyDoubt } from '../../../src/lab/analysis/steady.ts'
 
 describe('Mann-Kendall', () => {
   test('a series worked by hand (J. Little, Holy Cross, "A Mann-Kendall Example")', () => {
@@ -43,6 +43,19 @@ describe('a measurement', () => {
 
   test('one stalled part is no trend', () => {
     expect(steadinessOf([1000, 1010, 200, 995, 1005, 990])?.steady).toBe(true)
+  })
+
+  test('that drifts is doubted, with its largest drift', () => {
+    const [level, rising, falling] = [
+      [10, 11, 10, 11, 10],
+      [6, 7, 8, 9, 10],
+      [40, 30, 20, 12, 10],
+    ]
+    const doubt = (...repeats: number[][]) => unsteadyDoubt(repeats.map(rates => steadinessOf(rates)))
+    expect(doubt(level, rising, falling)).toBe(
+      'not steady: the rate fell by 92 % in the course of a measurement (2 of 3 repeats drift)',
+    )
+    expect(doubt(level, [1])).toBeNull()
   })
 
   test('is unknown where too little was seen', () => {

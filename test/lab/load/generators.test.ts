@@ -61,6 +61,8 @@ describe.each(generators)('$name', generator => {
     expect(latencyMs.p90).toBeGreaterThanOrEqual(latencyMs.p50)
     expect(latencyMs.p99).toBeGreaterThanOrEqual(latencyMs.p90)
     expect(latencyMs.max).toBeGreaterThanOrEqual(latencyMs.p99)
+    expect(latencyMs.mean).toBeGreaterThan(0)
+    expect(latencyMs.mean).toBeLessThanOrEqual(latencyMs.max)
   })
 
   test('counts answers that are refusals', async () => {
