@@ -1,6 +1,7 @@
 import type { LoadShape } from '../load/generator.ts'
 import type { RequestTemplate } from '../load/templates.ts'
 import type { Knobs, Sample, Verdict } from '../results.ts'
+import type { PeerName } from '../stack/peers/peers.ts'
 
 /** One question put to the service, with everything needed to ask it again. One file in this folder each. */
 export interface Experiment {
@@ -35,6 +36,8 @@ export interface Step {
   readonly knobs: Knobs
   readonly load: LoadShape
   readonly requests: readonly RequestTemplate[]
+  /** What is started and measured; the service of this repository by default. */
+  readonly program?: PeerName
   /** Environment of the service process: its knobs, and `NODE_OPTIONS` for preloaded modules. */
   readonly service?: Readonly<Record<string, string>>
   /** Settings of the PostgreSQL server, as in postgresql.conf. */
@@ -79,8 +82,8 @@ export const stepOverheadS = 1.5
 const profilingS = 4.5
 
 /** Steps with the same key are measured on one service process. */
-export function processKeyOf({ service, postgres, spanSink }: Step): string {
-  return JSON.stringify([service, postgres, spanSink])
+export function processKeyOf({ program, service, postgres, spanSink }: Step): string {
+  return JSON.stringify([program, service, postgres, spanSink])
 }
 
 /** How long an experiment will take, in seconds. */

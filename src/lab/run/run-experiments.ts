@@ -56,8 +56,9 @@ export interface RunContext {
  */
 export async function runExperiments(plans: readonly Planned[], context: RunContext): Promise<void> {
   const finished: ExperimentResult[] = []
-  for (const plan of plans) {
-    context.progress.say(`${plan.experiment.name}: ${plan.experiment.question}`)
+  for (const planned of plans) {
+    context.progress.say(`${planned.experiment.name}: ${planned.experiment.question}`)
+    const plan = await withoutLacking(planned, context)
     const observations = new Map<Step, Profiled[]>()
     const result = () => resultOf(plan, observations, context)
     for (let repeat = 1; repeat <= plan.timing.repeats; repeat++) {
@@ -69,7 +70,28 @@ export async function runExperiments(plans: readonly Planned[], context: RunCont
       }
     }
     finished.push(result())
+    if (plan.steps.length === 0) context.onResults(finished)
   }
+}
+
+/** A plan, and why some of its steps are left out. */
+interface Possible extends Planned {
+  readonly skipped: readonly string[]
+}
+
+/** The plan with the steps that can be taken here: a program may want what is not installed. */
+async function withoutLacking(plan: Planned, { bed, progress }: RunContext): Promise<Possible> {
+  const lacks = new Map<Step, string>()
+  for (const step of plan.steps) {
+    const lack = await bed.lackOf(step, line => progress.say(line))
+    if (lack !== null) lacks.set(step, lack)
+  }
+  const skipped = [...new Set(lacks.values())].map(lack => {
+    const variants = [...lacks].filter(([, why]) => why === lack).map(([{ variant }]) => variant)
+    return `Skipped ${[...new Set(variants)].join(', ')}: ${lack}`
+  })
+  for (const line of skipped) progress.say(line)
+  return { ...plan, steps: plan.steps.filter(step => !lacks.has(step)), skipped }
 }
 
 async function runStep(
@@ -137,7 +159,7 @@ async function breakIn(
 }
 
 function resultOf(
-  { experiment, steps, timing, repeat }: Planned,
+  { experiment, steps, timing, repeat, skipped }: Possible,
   observations: ReadonlyMap<Step, readonly Profiled[]>,
   { generatorFor, circumstances }: RunContext,
 ): ExperimentResult {
@@ -155,7 +177,7 @@ function resultOf(
     hypothesis,
     finding,
     repeat,
-    answer,
+    answer: [answer, ...skipped].join(' '),
     samples,
     verdict: judge(trial, circumstances()),
     ...(scaling.length > 0 && { scaling }),

@@ -1,5 +1,6 @@
 import type { Step } from '../experiments/experiment.ts'
-import { type ServiceProcess, startService } from '../stack/service-process.ts'
+import { createPrograms } from '../stack/programs.ts'
+import type { ServiceProcess } from '../stack/service-process.ts'
 import { type Database, openDatabase } from './database.ts'
 import { type SpanSink, startSpanSink } from './span-sink.ts'
 
@@ -19,6 +20,8 @@ export interface Target {
 
 /** Brings up what a step asks for, and takes it down again. */
 export interface TestBed extends AsyncDisposable {
+  /** Why the step cannot be taken here, in one line, or null; `say` is told of what takes long to get. */
+  lackOf(step: Step, say: (line: string) => void): Promise<string | null>
   /** Gives the step's target, set up as it asks, tables empty but for its seed. */
   prepare(step: Step): Promise<Target>
   /** The next `prepare` starts a new service process: a repeat must not inherit the last one's warm code. */
@@ -35,21 +38,31 @@ export function ownTestBed(): TestBed {
   const database = keptWhileEqual<Step['postgres'], Database>(openDatabase)
   let postgresVersion: string | null = null
   const sink = keptWhileEqual<undefined, SpanSink>(startSpanSink)
-  const service = keptWhileEqual<ServiceSettings, Service>(async ({ databaseUrl, env }) => {
-    const started = await startService({ databaseUrl, env })
+  const programs = createPrograms()
+  const service = keptWhileEqual<ServiceSettings, Service>(async ({ program, ...options }) => {
+    const started = await programs.start(program, options)
     return { ...started, [Symbol.asyncDispose]: () => started.stop() }
   })
   return {
+    lackOf: ({ program }, say) => programs.lackOf(program, say),
     async prepare(step) {
       if (!database.holds(step.postgres)) await service.release()
       const { url: databaseUrl, pid: databasePid, version, reset } = await database.get(step.postgres)
       postgresVersion = version
       const spans = step.spanSink ? { OTEL_EXPORTER_OTLP_ENDPOINT: (await sink.get(undefined)).url } : {}
-      const settings = { databaseUrl, env: { ...spans, ...step.service } }
+      const settings = { program: step.program, databaseUrl, env: { ...spans, ...step.service } }
       const isNew = !service.holds(settings)
       const { url, adminUrl, pid, log } = await service.get(settings)
       await reset(step.seed ?? [])
-      return { url, adminUrl, apiPid: pid, databasePid, databaseUrl, isNew, log }
+      return {
+        url,
+        adminUrl: step.program === undefined ? adminUrl : null,
+        apiPid: pid,
+        databasePid,
+        databaseUrl,
+        isNew,
+        log,
+      }
     },
     retire: () => service.release(),
     postgresVersion: () => postgresVersion,
@@ -62,6 +75,7 @@ export function ownTestBed(): TestBed {
 }
 
 interface ServiceSettings {
+  readonly program: Step['program']
   readonly databaseUrl: string
   readonly env: Readonly<Record<string, string>>
 }

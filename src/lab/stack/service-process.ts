@@ -19,6 +19,15 @@ export interface ServiceOptions {
   databaseUrl: string
   /** Wins over everything the lab sets, and is all the service sees besides. */
   env?: Readonly<Record<string, string>>
+  /** The service of this repository by default. */
+  launch?: Launch
+}
+
+/** How a program is started, beside the environment that every service gets. */
+export interface Launch {
+  readonly command: string
+  readonly args: readonly string[]
+  readonly cwd: string
 }
 
 const startLimitMs = 30_000
@@ -33,7 +42,11 @@ const inherited = ['PATH', 'HOME', 'USER', 'LANG', 'TZ', 'TMPDIR']
  * answer 200. Throws LAB_SERVICE_START with the service's own last error line when it exits or is not
  * ready within 30 s.
  */
-export async function startService({ databaseUrl, env = {} }: ServiceOptions): Promise<ServiceProcess> {
+export async function startService({
+  databaseUrl,
+  env = {},
+  launch,
+}: ServiceOptions): Promise<ServiceProcess> {
   const serviceEnv = {
     ...Object.fromEntries(inherited.map(name => [name, process.env[name]])),
     HOST: '127.0.0.1',
@@ -42,7 +55,7 @@ export async function startService({ databaseUrl, env = {} }: ServiceOptions): P
     DATABASE_URL: databaseUrl,
     ...env,
   }
-  const service = await spawnService({ env: serviceEnv, stdio: ['ignore', 'pipe', 'pipe'] })
+  const service = await spawnService({ env: serviceEnv, stdio: ['ignore', 'pipe', 'pipe'] }, launch)
   const log = keepTail(service.child.stdout, service.child.stderr)
   const errors = keepTail(service.child.stderr)
   const url = `http://127.0.0.1:${serviceEnv.PORT}`
@@ -73,13 +86,19 @@ function adminPorts(workers: string | undefined): number {
   return count > 1 ? 1 + count : 1
 }
 
-/** Starts the service as `npm start` does, in the checkout; SIGTERM makes it drain and exit. */
-export function spawnService(options: Pick<GuardedSpawnOptions, 'env' | 'stdio'>): Promise<GuardedProcess> {
-  const args = ['--import', './src/telemetry/register.ts', 'src/service/server.ts']
-  return spawnGuarded(process.execPath, args, { cwd: checkout, graceMs, ...options })
+/** Starts the service as `npm start` does, in the checkout, or another; SIGTERM makes it drain and exit. */
+export function spawnService(
+  options: Pick<GuardedSpawnOptions, 'env' | 'stdio'>,
+  { command, args, cwd }: Launch = ownService,
+): Promise<GuardedProcess> {
+  return spawnGuarded(command, args, { cwd, graceMs, ...options })
 }
 
-const checkout = fileURLToPath(new URL('../../..', import.meta.url))
+const ownService: Launch = {
+  command: process.execPath,
+  args: ['--import', './src/telemetry/register.ts', 'src/service/server.ts'],
+  cwd: fileURLToPath(new URL('../../..', import.meta.url)),
+}
 
 /** Asks `/readyz` until it answers 200, the process has ended, or `signal` says to stop asking. */
 export async function waitUntilReady(

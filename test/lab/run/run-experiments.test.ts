@@ -113,3 +113,23 @@ test('keeps what the service printed where requests failed', async () => {
     verdict: { limit: 'inconclusive' },
   })
 })
+
+test('leaves out the steps whose program cannot run here, and says why', async () => {
+  await using bed = standInBed({}, { gin: 'Go is not installed' })
+  const { run, saved, lines } = context(bed)
+  const steps = ['insert', 'gin'].flatMap(variant => experiment.steps.map(step => ({ ...step, variant })))
+  await runExperiments([{ ...plan, steps, timing: { ...plan.timing, repeats: 1 } }], run)
+
+  expect(bed.prepared.map(({ variant }) => variant)).toEqual(['insert', 'insert'])
+  expect(lines).toContain('Skipped gin: Go is not installed')
+  expect(saved.at(-1)?.[0]?.answer).toBe('2 samples Skipped gin: Go is not installed')
+})
+
+test('an experiment of which nothing can run here is in the results all the same', async () => {
+  await using bed = standInBed({}, { insert: 'there is no Docker engine' })
+  const { run, saved } = context(bed)
+  await runExperiments([plan], run)
+  expect(saved.at(-1)).toMatchObject([
+    { answer: '0 samples Skipped insert: there is no Docker engine', verdict: { limit: 'inconclusive' } },
+  ])
+})

@@ -13,7 +13,11 @@ export interface StandInBed extends TestBed {
   started(): number
 }
 
-export function standInBed(env: Readonly<Record<string, string>> = {}): StandInBed {
+/** @param lacks what each variant lacks that cannot run */
+export function standInBed(
+  env: Readonly<Record<string, string>> = {},
+  lacks: Readonly<Record<string, string>> = {},
+): StandInBed {
   const prepared: Step[] = []
   let started = 0
   let running: { process: GuardedProcess; url: string } | null = null
@@ -24,6 +28,7 @@ export function standInBed(env: Readonly<Record<string, string>> = {}): StandInB
   return {
     prepared,
     started: () => started,
+    lackOf: async ({ variant }) => lacks[variant] ?? null,
     retire,
     postgresVersion: () => null,
     async prepare(step) {

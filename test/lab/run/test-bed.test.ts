@@ -64,6 +64,19 @@ test('keeps the service while its environment stays the same, and empties the ta
   expect(await labDatabases()).toEqual([])
 })
 
+test('starts a peer in place of the service, on the tables that the service makes', async () => {
+  vi.stubEnv('DATABASE_URL', inject('postgres').url)
+  await using bed = ownTestBed()
+  const peer: Step = { ...step, program: 'bare-fastify', service: {} }
+  expect(await bed.lackOf(peer, () => {})).toBeNull()
+  const { url, adminUrl } = await bed.prepare(peer)
+  expect(adminUrl).toBeNull()
+  expect(await insertedId(url)).toBe(1)
+  const tenRows = await fetch(`${url}/test-insert?rows=10`)
+  expect(await tenRows.json()).toMatchObject({ id: 2 })
+  expect(await insertedId(url)).toBe(12)
+})
+
 test.runIf(process.platform === 'linux')(
   'tells the service of a span sink where a step asks for one',
   async () => {
