@@ -119,11 +119,11 @@ export interface ThreadTime {
 }
 
 export interface LayerShares {
-  /** Each layer's share of the main thread's CPU; together 1. */
-  readonly shares: ReadonlyMap<Layer, number>
+  /** Each layer's share of the main thread's CPU, or of all threads that were profiled; together 1. */
+  readonly shares: ReadonlyMap<string, number>
   /**
    * CPU that the profile saw in functions over what the main thread ran, unscaled; null without the kernel's
-   * word. Below 1 by what `receiving` is; above 1 the two contradict each other.
+   * word, and for profiles that are not V8's. Below 1 by what `receiving` is; above 1 the two contradict each other.
    */
   readonly agreement: number | null
 }
@@ -174,7 +174,7 @@ export function layersPerRequestUs(
   { shares }: LayerShares,
   apiUs: number,
   helperThreadsUs: number | null,
-): Map<Layer, number> {
+): Map<string, number> {
   const mainUs = apiUs - (helperThreadsUs ?? 0)
   const amounts = new Map([...shares].map(([layer, share]) => [layer, share * mainUs]))
   return helperThreadsUs === null ? amounts : amounts.set('helper threads', helperThreadsUs)

@@ -13,6 +13,7 @@ export async function foreignTestBed(url: string): Promise<TestBed> {
   const target = {
     url: url.replace(/\/+$/, ''),
     adminUrl: null,
+    profiler: null,
     apiPid: null,
     isNew: false,
     databasePid: null,

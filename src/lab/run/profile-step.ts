@@ -1,18 +1,12 @@
-import { foldLayers, type LayerShares, layeredCalls } from '../analysis/cpu-layers.ts'
 import type { LoadGenerator, LoadPlan } from '../load/generator.ts'
-import { type ProfiledWindow, profileCpu, profilingS } from '../probes/cpu-profile.ts'
+import { profilingS } from '../probes/cpu-profile.ts'
+import { type TakenProfile, takeProfile } from './take-profile.ts'
 import type { Target } from './test-bed.ts'
 
 /** Some thousand samples. */
 const profileS = 2
 /** The process is warm from the window before; only the connections are new. */
 const warmupS = 0.5
-
-export interface StepProfile {
-  readonly layers: LayerShares
-  /** The raw profile as the service gave it. */
-  readonly file: string
-}
 
 /**
  * Sends a step's load once more, for a few seconds, and profiles the service meanwhile. A window of its own,
@@ -25,22 +19,19 @@ export async function profileStep(
   generator: LoadGenerator,
   plan: LoadPlan,
   signal: AbortSignal,
-): Promise<StepProfile | null> {
-  const { adminUrl, apiPid } = target
-  if (adminUrl === null) return null
-  let profiled: Promise<ProfiledWindow | null> | undefined
+): Promise<TakenProfile | null> {
+  const { profiler, apiPid } = target
+  if (profiler === null) return null
+  let profiled: Promise<TakenProfile | null> | undefined
   await generator.run(
     { ...plan, warmupS, durationS: profilingS(profileS) },
     {
       signal,
       onLive: () => {},
       onWindow(edge) {
-        if (edge === 'opens') profiled = profileCpu(adminUrl, apiPid, profileS, signal)
+        if (edge === 'opens') profiled = takeProfile(profiler, apiPid, profileS, signal)
       },
     },
   )
-  const seen = await profiled
-  if (!seen) return null
-  const layers = foldLayers(layeredCalls([seen.profile]), seen.time)
-  return layers === null ? null : { layers, file: seen.file }
+  return (await profiled) ?? null
 }

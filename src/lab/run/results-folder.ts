@@ -23,7 +23,7 @@ export interface ResultsFolder {
   /** Adds what the service printed, under a heading, to `service.log` beside it. */
   keepLog(heading: string, log: string): void
   /** Writes a file that the results name: a raw profile. */
-  keep(file: string, content: string): void
+  keep(file: string, content: string | Uint8Array): void
   /** Renders `report.html` beside it. */
   report(results: Results): void
 }
@@ -87,7 +87,7 @@ function readProfiles(folder: string, { experiments }: Results): Map<string, Cpu
   )
 }
 
-function replace(file: string, content: string): void {
+function replace(file: string, content: string | Uint8Array): void {
   writeFileSync(`${file}.new`, content)
   renameSync(`${file}.new`, file)
 }

@@ -43,7 +43,7 @@ export interface RunContext {
   /** Called with the newest output of the service after a step in which requests failed. */
   readonly onTrouble: (what: string, log: string) => void
   /** Keeps a file beside the results. */
-  readonly keep: (name: string, content: string) => void
+  readonly keep: (name: string, content: string | Uint8Array) => void
   /** Called after every observation with everything measured up to then. */
   readonly onResults: (experiments: readonly ExperimentResult[]) => void
 }
@@ -130,7 +130,7 @@ async function runStep(
   const profile = step.profile ? await profileStep(target, generator, plan, signal) : null
   progress.done(`${name}: ${outcomeOf(observation)}`)
   if (profile === null) return observation
-  const file = `${experiment.name}-${labelOf(step).replaceAll(/[^\w.]+/g, '-')}-${repeat}.cpuprofile`
+  const file = `${experiment.name}-${labelOf(step).replaceAll(/[^\w.]+/g, '-')}-${repeat}.${profile.ending}`
   keep(file, profile.file)
   return { ...observation, profile: { ...profile.layers, file } }
 }

@@ -1,13 +1,15 @@
 import type { Step } from '../experiments/experiment.ts'
-import { createPrograms } from '../stack/programs.ts'
-import type { ServiceProcess } from '../stack/service-process.ts'
+import type { Profiler } from '../probes/profiler.ts'
+import { createPrograms, type Program } from '../stack/programs.ts'
 import { type Database, openDatabase } from './database.ts'
 import { type SpanSink, startSpanSink } from './span-sink.ts'
 
 /** What a step is measured on. null: not ours to see. */
 export interface Target {
   readonly url: string
+  /** Of a service with our admin port. */
   readonly adminUrl: string | null
+  readonly profiler: Profiler | null
   readonly apiPid: number | null
   readonly databasePid: number | null
   /** Where the database can be asked for its statistics. */
@@ -52,11 +54,12 @@ export function ownTestBed(): TestBed {
       const spans = step.spanSink ? { OTEL_EXPORTER_OTLP_ENDPOINT: (await sink.get(undefined)).url } : {}
       const settings = { program: step.program, databaseUrl, env: { ...spans, ...step.service } }
       const isNew = !service.holds(settings)
-      const { url, adminUrl, pid, log } = await service.get(settings)
+      const { url, adminUrl, profiler, pid, log } = await service.get(settings)
       await reset(step.seed ?? [])
       return {
         url,
-        adminUrl: step.program === undefined ? adminUrl : null,
+        adminUrl,
+        profiler,
         apiPid: pid,
         databasePid,
         databaseUrl,
@@ -80,7 +83,7 @@ interface ServiceSettings {
   readonly env: Readonly<Record<string, string>>
 }
 
-type Service = ServiceProcess & AsyncDisposable
+type Service = Program & AsyncDisposable
 
 /** Holds one resource, and opens another only when the settings it was opened with change. */
 function keptWhileEqual<Settings, Resource extends AsyncDisposable>(

@@ -28,6 +28,8 @@ export interface Launch {
   readonly command: string
   readonly args: readonly string[]
   readonly cwd: string
+  /** Of its own; what a step sets wins over it. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
 const startLimitMs = 30_000
@@ -53,6 +55,7 @@ export async function startService({
     PORT: String(await findFreePort()),
     ADMIN_PORT: String(await findFreePort(adminPorts(env['WORKERS']))),
     DATABASE_URL: databaseUrl,
+    ...launch?.env,
     ...env,
   }
   const service = await spawnService({ env: serviceEnv, stdio: ['ignore', 'pipe', 'pipe'] }, launch)

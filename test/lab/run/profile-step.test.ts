@@ -21,7 +21,7 @@ const timing = { breakInS: 0, warmupS: 0.2, durationS: 1, repeats: 1 }
 
 test('a profiled step tells its CPU by layer, keeps the raw profile and names it', async () => {
   await using bed = standInBed({ BURN_US: '1000' })
-  const kept = new Map<string, string>()
+  const kept = new Map<string, string | Uint8Array>()
   let sample: Sample | undefined
   const experiment: Experiment = {
     ...{ name: 'trial', question: '', hypothesis: '', finding: null, varies: '', holds: '' },
@@ -47,7 +47,7 @@ test('a profiled step tells its CPU by layer, keeps the raw profile and names it
 
   expect([...kept.keys()]).toEqual(['trial-insert-4-connections-1.cpuprofile'])
   expect(sample?.profile?.files).toEqual([...kept.keys()])
-  expect(Value.Check(CpuProfile, JSON.parse([...kept.values()][0] ?? ''))).toBe(true)
+  expect(Value.Check(CpuProfile, JSON.parse(String([...kept.values()][0])))).toBe(true)
 
   const layersUs = sample?.layersUs ?? {}
   const sum = Object.values(layersUs).reduce((total, { median }) => total + median, 0)

@@ -41,6 +41,7 @@ export function standInBed(
       return {
         url,
         adminUrl: url,
+        profiler: { kind: 'v8', adminUrl: url },
         apiPid: process.pid,
         isNew: false,
         databasePid: null,

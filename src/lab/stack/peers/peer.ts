@@ -10,8 +10,16 @@ export interface Peer {
    *
    * @param say is told of what takes long
    */
-  provide(say: (line: string) => void): Promise<Launch | Lack>
+  provide(say: (line: string) => void): Promise<PeerLaunch | Lack>
 }
+
+export interface PeerLaunch extends Launch {
+  /** How its CPU can be profiled; null: not at all. */
+  readonly profiler: PeerProfiler | null
+}
+
+/** Go's own, at the admin port, or py-spy, a program that looks into a Python process from outside. */
+export type PeerProfiler = { readonly kind: 'pprof' } | { readonly kind: 'py-spy'; readonly command: string }
 
 /** Why a program cannot run here: one line that a person can act on. */
 export interface Lack {

@@ -1,8 +1,14 @@
 import { bareFastify } from './bare-fastify.ts'
+import { fastapi } from './fastapi.ts'
+import { gin } from './gin.ts'
 import type { Peer } from './peer.ts'
 
 /** Every peer by the name that a step's `program` gives. */
 export const peers = {
+  fastapi: fastapi('report'),
+  'fastapi-tuned': fastapi('tuned'),
+  'fastapi-blocking': fastapi('blocking'),
+  gin,
   'bare-fastify': bareFastify,
 } as const satisfies Record<string, Peer>
 

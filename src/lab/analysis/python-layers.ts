@@ -1,0 +1,50 @@
+/**
+ * Where a Python service's CPU goes, by package: what py-spy saw, each sample charged to the package of the function
+ * that it found running.
+ *
+ * C and Cython code has no frames of its own here (py-spy can unwind them, at a price that slowed the service
+ * thirtyfold): it is charged to the Python function that called it, which is right for orjson or httptools'
+ * parser called from uvicorn. What the event loop calls from C, without Python between, is charged to `event loop`:
+ * uvloop itself, its system calls, and the part of asyncpg's protocol that reads the database's answers.
+ */
+import type { LayerShares } from './cpu-layers.ts'
+import { foldStacks, type Stack } from './stacks.ts'
+
+/** Folds the output of `py-spy record --format raw --full-filenames`; null where it saw nothing. */
+export function pythonLayers(raw: string): LayerShares | null {
+  return foldStacks(parseCollapsed(raw), layerOfFrame)
+}
+
+/** Parses collapsed stacks: a line each, frames from outermost to innermost between semicolons, then a count. */
+export function parseCollapsed(text: string): Stack<string>[] {
+  return text.split('\n').flatMap(line => {
+    const [, stack, count] = /^(.+) (\d+)$/.exec(line) ?? []
+    return stack === undefined ? [] : [{ frames: stack.split(';'), weight: Number(count) }]
+  })
+}
+
+/** A frame reads `function (/path/of/file.py:12)`. */
+function layerOfFrame(frame: string): string | null {
+  const file = /\((.+?)(?::\d+)?\)$/.exec(frame)?.[1]
+  if (file === undefined || !file.endsWith('.py')) return null
+  const inPackage = /\/(?:site|dist)-packages\/([^/]+?)(?:\.py)?(?:\/|$)/.exec(file)?.[1]
+  if (inPackage !== undefined) return layerOfPackage(inPackage)
+  if (/\/python3[^/]*\/asyncio\//.test(file)) return 'event loop'
+  return /\/python3[^/]*\//.test(file) ? null : 'service'
+}
+
+function layerOfPackage(name: string): string {
+  return layerOfPackages.find(({ packages }) => packages.includes(name))?.layer ?? name
+}
+
+/** Packages that one installs and thinks of as one; any other is a layer of its own. */
+const layerOfPackages: readonly { layer: string; packages: readonly string[] }[] = [
+  // FastAPI depends on the API of OpenTelemetry, and calls it.
+  {
+    layer: 'fastapi',
+    packages: ['fastapi', 'starlette', 'pydantic', 'pydantic_core', 'anyio', 'opentelemetry'],
+  },
+  { layer: 'sqlalchemy', packages: ['sqlalchemy', 'greenlet'] },
+  { layer: 'uvicorn', packages: ['uvicorn', 'httptools', 'h11'] },
+  { layer: 'event loop', packages: ['uvloop'] },
+]

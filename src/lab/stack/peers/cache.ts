@@ -1,0 +1,39 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
+import { mkdir, rename, rm } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { dirname, join } from 'node:path'
+
+/** Where the lab keeps what peers run on: the one thing that a run leaves behind outside `results/`. */
+export function cacheFolder(): string {
+  const { INSERTLAB_CACHE, XDG_CACHE_HOME } = process.env
+  return INSERTLAB_CACHE || join(XDG_CACHE_HOME || join(homedir(), '.cache'), 'insertlab')
+}
+
+/** A name that changes with the content of any of the files and with the other words. */
+export function fingerprint(files: readonly string[], ...words: readonly string[]): string {
+  const hash = createHash('sha256')
+  for (const file of files) hash.update(readFileSync(file)).update('\0')
+  for (const word of words) hash.update(word).update('\0')
+  return hash.digest('hex').slice(0, 16)
+}
+
+/**
+ * A folder of the cache, made by `fill` where it is not there. It is filled under another name and renamed when it is whole, so that an
+ * interrupted run leaves no half of it, and of two labs that make it at once one wins and both have it.
+ */
+export async function cachedFolder(name: string, fill: (path: string) => Promise<void>): Promise<string> {
+  const path = join(cacheFolder(), name)
+  if (existsSync(path)) return path
+  const unfinished = `${path}.${randomUUID()}`
+  await mkdir(dirname(path), { recursive: true })
+  try {
+    await fill(unfinished)
+    await rename(unfinished, path).catch(error => {
+      if (!existsSync(path)) throw error
+    })
+    return path
+  } finally {
+    await rm(unfinished, { recursive: true, force: true })
+  }
+}

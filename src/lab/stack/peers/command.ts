@@ -1,0 +1,37 @@
+import { spawnGuarded } from '../janitor.ts'
+import { keepTail, lastErrorLine } from '../output-tail.ts'
+
+/** Longer than the slowest install seen, on a machine where eight others worked, took: 2.5 minutes. */
+const limitMs = 600_000
+
+/**
+ * Runs a command to its end and gives its standard output; it ends with the lab. Rejects as `spawn` does
+ * where there is no such program, and with the command's own last line where it fails.
+ */
+export async function runCommand(
+  command: string,
+  args: readonly string[],
+  options: { cwd?: string; env?: Readonly<Record<string, string>> } = {},
+): Promise<string> {
+  const { child, ended, end } = await spawnGuarded(command, args, {
+    ...(options.cwd !== undefined && { cwd: options.cwd }),
+    env: { ...process.env, ...options.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const output = keepTail(child.stdout)
+  const errors = keepTail(child.stderr)
+  const timer = setTimeout(end, limitMs)
+  const { code } = await ended
+  clearTimeout(timer)
+  if (code === 0) return output()
+  throw new Error(lastErrorLine(errors()) ?? lastErrorLine(output()) ?? `${command} ended with code ${code}`)
+}
+
+/** Whether the error says that there is no such program. */
+export function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
