@@ -190,6 +190,6 @@ function connectionsOf({ load }: Sample): number {
 }
 
 /** A sample's label without its load: `prepared` of `prepared, 64 connections`. */
-function variantOf({ label }: Sample): string {
+export function variantOf({ label }: Sample): string {
   return label.replace(/, \d+ connections?$/, '')
 }

@@ -1,4 +1,4 @@
-import type { Figure, Limit } from '../results.ts'
+import type { Estimate, Figure, Limit } from '../results.ts'
 
 const thinSpace = '\u202f'
 
@@ -47,6 +47,11 @@ function formatToStep(figure: Figure, step: number): FormattedFigure {
 export function figureInText(figure: Figure, unit: string): string {
   const { median, range } = formatFigure(figure)
   return `${median}${thinSpace}${unit} (${range ?? 'one run'})`
+}
+
+/** An estimate with the ends of its interval: `7,310 (7,190–7,420)`. */
+export function formatEstimate({ value, low, high }: Estimate): string {
+  return `${formatNumber(value)} (${formatNumber(low)}–${formatNumber(high)})`
 }
 
 /** The same figure in another unit, for example a share of 1 in per cent. */

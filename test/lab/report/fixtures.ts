@@ -1,3 +1,4 @@
+import { scalingOf } from '../../../src/lab/analysis/scaling.ts'
 import type { ExperimentResult, Figure, Manifest, Results, Sample } from '../../../src/lab/results.ts'
 
 /**
@@ -105,7 +106,7 @@ export const pingSweep: ExperimentResult = {
     'At least 84 900 req/s (82 600–86 300, 5 repeats) at 64 connections; twice the connections bring no more, only twice the latency.',
   samples: pingSteps.map(
     (step): Sample => ({
-      label: step.connections === 1 ? '1 connection' : `${step.connections} connections`,
+      label: step.connections === 1 ? 'ping, 1 connection' : `ping, ${step.connections} connections`,
       knobs: { accessLog: false, telemetry: 'full', workers: 1 },
       load: { generator: 'autocannon', mode: 'closed', connections: step.connections, durationS: 5 },
       throughputPerS: step.perS,
@@ -156,6 +157,9 @@ export const pingSweep: ExperimentResult = {
     next: 'Move the load generator to a machine of its own, then add workers.',
   },
 }
+
+/** The same, with the law that fits it. */
+export const pingScaling: ExperimentResult = withScaling(pingSweep)
 
 interface InsertCase {
   strategy: string
@@ -504,4 +508,38 @@ export const rowsPerRequest: ExperimentResult = {
           ]
     }),
   ),
+}
+
+/** Made up: rows that share batches, so that a row's price falls as more of them come together. */
+export const batchSweep: ExperimentResult = withScaling({
+  ...insertCost,
+  name: 'strategies',
+  question: 'How does a batch make a row cheaper?',
+  samples: [1, 2, 4, 8, 16, 32, 64].flatMap((connections): Sample[] => {
+    const base = insertCost.samples.at(-1)
+    const rows = 1 + 0.45 * (connections - 1)
+    const costing = (perRow: number, perBatch: number) => {
+      const us = perRow + perBatch / rows
+      return figure(us, us * 0.96, us * 1.05)
+    }
+    if (base === undefined) return []
+    return [
+      {
+        ...base,
+        label: connections === 1 ? 'batched, 1 connection' : `batched, ${connections} connections`,
+        load: { ...base.load, connections },
+        throughputPerS: figure(
+          45_000 / (1 + 24 / connections),
+          42_000 / (1 + 24 / connections),
+          46_000 / (1 + 24 / connections),
+        ),
+        rowsPerBatch: figure(rows, rows * 0.97, rows * 1.02),
+        cpuPerRequestUs: { ...base.cpuPerRequestUs, api: costing(16, 100), database: costing(3, 98) },
+      },
+    ]
+  }),
+})
+
+function withScaling(experiment: ExperimentResult): ExperimentResult {
+  return { ...experiment, scaling: scalingOf(experiment.samples) }
 }

@@ -1,5 +1,6 @@
 import { parseHTML } from 'linkedom'
 import { describe, expect, it } from 'vitest'
+import { scalingOf } from '../../../src/lab/analysis/scaling.ts'
 import { logTicks } from '../../../src/lab/report/plots/axes.ts'
 import { cpuByLayer } from '../../../src/lab/report/plots/cpu-by-layer.ts'
 import { naiveAndLedger } from '../../../src/lab/report/plots/naive-and-ledger.ts'
@@ -9,10 +10,12 @@ import { distinguishing } from '../../../src/lab/report/plots/rows.ts'
 import { findSweep } from '../../../src/lab/report/plots/throughput-sweep.ts'
 import type { ExperimentResult, Sample } from '../../../src/lab/results.ts'
 import {
+  batchSweep,
   figure,
   inconclusive,
   insertCost,
   observabilityPrice,
+  pingScaling,
   pingSweep,
   rowsPerRequest,
 } from './fixtures.ts'
@@ -139,10 +142,76 @@ describe('cpuByLayer', () => {
   })
 })
 
+/** The sliver of the DOM that these tests ask; the project's types hold no browser's. */
+interface Line {
+  getAttribute(name: string): string | null
+  querySelector(selector: string): Line | null
+}
+
+describe('scaling', () => {
+  /** Swept too shortly for its peak, which the law then puts beyond what was measured. */
+  const short: ExperimentResult = {
+    ...pingScaling,
+    samples: pingScaling.samples.slice(0, 6),
+    scaling: scalingOf(pingScaling.samples.slice(0, 6)),
+  }
+  const drawn = (experiment: ExperimentResult) => {
+    const plot = plotsFor(experiment).find(({ name }) => name === 'scaling-curve')
+    return parseHTML(plot ? renderPlot(plot).markup : '').document
+  }
+  const numbersIn = (path: string) => [...path.matchAll(/[ML]([\d.]+),/g)].map(match => Number(match[1]))
+
+  it('replaces the plain sweep where there is one variant', () => {
+    expect(namesOf(pingScaling)).toEqual(['scaling-curve', 'cpu-by-process', 'latency-percentiles'])
+  })
+
+  it('draws the law solid where was measured, and dashed and named where it was not', () => {
+    for (const [experiment, isBeyond] of [
+      [pingScaling, false],
+      [short, true],
+    ] as const) {
+      const svg = drawn(experiment).querySelector('svg.wide')
+      const dots = [...(svg?.querySelectorAll('circle') ?? [])].map(dot => Number(dot.getAttribute('cx')))
+      const lines = [...(svg?.querySelectorAll('[aria-label=line]') ?? [])]
+      const isDashed = (line: Line) => line.getAttribute('stroke-dasharray') !== null
+      const reach = (line: Line) =>
+        Math.max(...numbersIn(line.querySelector('path')?.getAttribute('d') ?? ''))
+      const solid = lines.filter(line => !isDashed(line)).map(reach)
+      const dashed = lines.filter(isDashed).map(reach).filter(Number.isFinite)
+      expect(Math.max(...solid)).toBeCloseTo(Math.max(...dots), 0)
+      expect(dashed.some(end => end > Math.max(...dots) + 1)).toBe(isBeyond)
+      expect(svg?.textContent.includes('extrapolated')).toBe(isBeyond)
+    }
+  })
+
+  it('names knee, ceiling, parameters with their intervals, and what speaks against the fit', () => {
+    const [plot] = plotsFor(short)
+    expect(plot?.note).toMatch(/\(λ\).*\(σ\).*\(κ\); 95 % bootstrap intervals/)
+    expect(plot?.note).toContain('is extrapolated: nothing beyond 32 was measured')
+    const text = drawn(pingScaling).querySelector('svg.wide')?.textContent
+    expect(text).toContain('predicted ceiling 82,600')
+    expect(text).toMatch(/knee [\d.]+/)
+  })
+
+  it('shows what a row costs in a batch, and the price that no batch undercuts', () => {
+    const batch = plotsFor(batchSweep).filter(({ name }) => name === 'batch-demand')
+    expect(batch.map(({ title }) => title)).toEqual([
+      expect.stringMatching(/costs the API 16\.0 \(.*\) µs, and its batch 100 \(/),
+      expect.stringMatching(/costs PostgreSQL 3\.00 \(.*\) µs, and its batch 98\.0 \(/),
+    ])
+  })
+})
+
 describe('renderPlot', () => {
-  const plots = [pingSweep, insertCost, observabilityPrice, inconclusive, rowsPerRequest].flatMap(
-    experiment => plotsFor(experiment),
-  )
+  const plots = [
+    pingSweep,
+    pingScaling,
+    batchSweep,
+    insertCost,
+    observabilityPrice,
+    inconclusive,
+    rowsPerRequest,
+  ].flatMap(experiment => plotsFor(experiment))
 
   it.each(plots.map(plot => [`${plot.name}: ${plot.title}`, plot] as const))('%s', (_, plot) => {
     const { document } = parseHTML(renderPlot(plot).markup)
@@ -154,7 +223,7 @@ describe('renderPlot', () => {
       expect(svg.outerHTML).not.toContain('NaN')
       expect(svg.outerHTML).not.toMatch(/(?:fill|stroke)="(?:#|rgb|black|white|steelblue)/)
       expect(svg.querySelector('[aria-label$="axis label"]')?.textContent).toMatch(
-        /\((?:µs|ms|req\/s)\)|connections|rows/,
+        /\((?:µs|ms|req\/s)\)|connections|rows|clients/,
       )
     }
     expect(plot.note).toMatch(/repeats/)

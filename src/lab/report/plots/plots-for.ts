@@ -1,5 +1,6 @@
 import type { CpuProfile } from '../../analysis/call-tree.ts'
 import type { ExperimentResult } from '../../results.ts'
+import { batchDemands } from './batch-demand.ts'
 import { cpuByLayer } from './cpu-by-layer.ts'
 import { cpuByProcess } from './cpu-by-process.ts'
 import { flameGraph } from './flame-graph.ts'
@@ -7,6 +8,7 @@ import { latencyPercentiles } from './latency-percentiles.ts'
 import { ledgerAndProcess } from './ledger-and-process.ts'
 import { naiveAndLedger } from './naive-and-ledger.ts'
 import type { ReportPlot } from './report-plot.ts'
+import { scalingCurves } from './scaling-curve.ts'
 import { throughputBySample } from './throughput-by-sample.ts'
 import { throughputSweep } from './throughput-sweep.ts'
 
@@ -20,15 +22,18 @@ export function plotsFor(
   profiles: ReadonlyMap<string, CpuProfile> = new Map(),
 ): ReportPlot[] {
   const { samples } = experiment
-  const sweep = throughputSweep(experiment)
+  const curves = scalingCurves(experiment)
+  const sweep = curves.length === 1 && experiment.scaling?.length === 1 ? null : throughputSweep(experiment)
   return [
     sweep,
+    ...curves,
+    ...batchDemands(experiment),
     naiveAndLedger(samples),
     cpuByProcess(samples),
     ...cpuByLayer(samples),
     ...samples.map(sample => flameGraph(sample, profiles)),
     ledgerAndProcess(samples),
-    sweep === null ? throughputBySample(samples) : null,
+    sweep === null && curves.length === 0 ? throughputBySample(samples) : null,
     latencyPercentiles(samples),
   ].filter(plot => plot !== null)
 }

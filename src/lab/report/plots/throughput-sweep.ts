@@ -3,9 +3,9 @@ import type { ExperimentResult, Figure, Sample } from '../../results.ts'
 import { figureInText, formatFigure, formatRepeats, formatSetting, shorten } from '../format.ts'
 import { visible } from '../html.ts'
 import { type Dimension, describeSetting, describeValue, distinct, splitDimensions } from '../variation.ts'
-import { logTicks } from './axes.ts'
 import { colours, seriesColour } from './palette.ts'
 import type { ReportPlot } from './report-plot.ts'
+import { isNarrow, layOutPlane } from './xy.ts'
 
 interface Point {
   x: number
@@ -94,52 +94,23 @@ function settingInWords({ name }: Dimension, value: number): string {
 }
 
 function draw({ axis, series }: Sweep, ceiling: Figure | null, widthPx: number): Plot.PlotOptions {
-  const isNarrow = widthPx < 500
-  const heightPx = isNarrow ? 280 : 340
-  const margin = { top: 34, bottom: 52, left: 58 }
-  const innerHeightPx = heightPx - margin.top - margin.bottom
-  const labels = series.map(({ name }) => shorten(visible(name), isNarrow ? 14 : 26))
+  const labels = series.map(({ name }) => shorten(visible(name), isNarrow(widthPx) ? 14 : 26))
   const labelPx = Math.max(...labels.map(label => label.length)) * 7
-  const marginRight = Math.max(18, labelPx + 16)
   const points = series.flatMap(({ points, colour }) => points.map(point => ({ ...point, colour })))
-  const xs = [...new Set(points.map(p => p.x))].toSorted((a, b) => a - b)
-  const [firstX = 0, lastX = 1] = [xs[0], xs.at(-1)]
-  const isLogX = firstX > 0 && lastX / firstX >= 8
-  const lowest = Math.min(...points.map(p => p.figure.low))
-  const highest = Math.max(...points.map(p => p.figure.high), ceiling?.high ?? 0)
-  const isLogY = lowest > 0 && highest / lowest >= 50
-  const y: [number, number] = isLogY ? [lowest / 1.2, highest * 1.2] : [0, highest * 1.05 || 1]
-  const yTicks = isLogY ? logTicks(y, innerHeightPx) : 5
-  const ends = endLabels(series, labels, value => position(value, y, isLogY) * innerHeightPx)
+  const figures = [...points.map(({ figure }) => figure), ...(ceiling ? [ceiling] : [])]
+  const { options, innerHeightPx, shareOfHeight } = layOutPlane({
+    widthPx,
+    xs: [...new Set(points.map(({ x }) => x))].toSorted((a, b) => a - b),
+    xLabel: `${axis.name}${axis.name === 'rate' ? ' (req/s)' : ''}`,
+    ys: figures.flatMap(({ low, high }) => [low, high]),
+    yLabel: 'throughput (req/s)',
+    marginRight: Math.max(18, labelPx + 16),
+  })
+  const ends = endLabels(series, labels, value => shareOfHeight(value) * innerHeightPx)
   return {
-    height: heightPx,
-    marginTop: margin.top,
-    marginBottom: margin.bottom,
-    marginLeft: margin.left,
-    marginRight,
-    x: { type: isLogX ? 'log' : 'linear', domain: [isLogX ? firstX : Math.min(0, firstX), lastX] },
-    y: { type: isLogY ? 'log' : 'linear', domain: y },
+    ...options,
     marks: [
-      Plot.gridY({ ticks: yTicks, stroke: colours.grid, strokeOpacity: 1 }),
-      Plot.axisY({
-        ticks: yTicks,
-        text: formatSetting,
-        tickSize: 0,
-        fill: colours.muted,
-        label: `↑ throughput (req/s)${isLogY ? ', log scale' : ''}`,
-        labelArrow: 'none',
-      }),
-      Plot.axisX({
-        ticks: thinOut(xs, isLogX, widthPx - margin.left - marginRight),
-        text: formatSetting,
-        tickSize: 4,
-        fill: colours.muted,
-        stroke: colours.muted,
-        label: `${axis.name}${axis.name === 'rate' ? ' (req/s)' : ''}${isLogX ? ', log scale' : ''} →`,
-        labelAnchor: 'right',
-        labelOffset: 40,
-        labelArrow: 'none',
-      }),
+      ...(options.marks ?? []),
       ...(ceiling ? [Plot.ruleY([ceiling.median], { stroke: colours.ink, strokeDasharray: '4 3' })] : []),
       ...series.map(line =>
         Plot.areaY(line.points, {
@@ -194,21 +165,4 @@ function endLabels(
       floorPx = Math.max(ownPx, floorPx + labelGapPx)
       return { ...label, dy: ownPx - floorPx }
     })
-}
-
-/** The swept values themselves as ticks, without those whose labels would touch their left neighbour's. */
-function thinOut(xs: readonly number[], isLog: boolean, lengthPx: number): number[] {
-  const domain = [xs[0] ?? 0, xs.at(-1) ?? 1] as const
-  let previousPx = Number.NEGATIVE_INFINITY
-  return xs.filter(x => {
-    const px = position(x, domain, isLog) * lengthPx
-    if (px - previousPx < 8 + formatSetting(x).length * 7) return false
-    previousPx = px
-    return true
-  })
-}
-
-/** Where a value lies on an axis, 0 to 1. */
-function position(value: number, [low, high]: readonly [number, number], isLog: boolean): number {
-  return isLog ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low)
 }
