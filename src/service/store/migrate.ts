@@ -8,14 +8,18 @@ const migrationPattern = fileURLToPath(new URL('../migrations/*', import.meta.ur
 
 /**
  * Brings the database to the newest schema. Instances that start together wait for each other on an
- * advisory lock of the session, so that one migrates and the rest find it done.
+ * advisory lock, so that one migrates and the rest find it done. Lock and migrations are one transaction:
+ * a migration that fails leaves nothing behind, and a pooler in transaction mode, where a lock of the session
+ * would stay with a server connection that nobody can find again, does no harm. The price is that a migration
+ * cannot hold what PostgreSQL refuses in a transaction, `CREATE INDEX CONCURRENTLY` for one.
  * @throws the database's error, unchanged.
  */
 export async function migrate(connection: string | pg.ClientConfig): Promise<void> {
   const client = new pg.Client(connection)
   await client.connect()
   try {
-    await client.query('SELECT pg_advisory_lock($1)', [migrationLock])
+    await client.query('BEGIN')
+    await client.query('SELECT pg_advisory_xact_lock($1)', [migrationLock])
     const postgrator = new Postgrator({
       migrationPattern,
       driver: 'pg',
@@ -23,6 +27,7 @@ export async function migrate(connection: string | pg.ClientConfig): Promise<voi
       execQuery: query => client.query(query),
     })
     await postgrator.migrate()
+    await client.query('COMMIT')
   } finally {
     await client.end()
   }
