@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Context, context } from '@opentelemetry/api'
 import { type ExportResult, ExportResultCode, suppressTracing } from '@opentelemetry/core'
 import type {
@@ -9,6 +10,9 @@ import type {
 } from '@opentelemetry/sdk-trace-base'
 import { BatchSpanProcessor } from '@opentelemetry/sdk-trace-base'
 import { type Ledger, noLedger } from './cpu-ledger.ts'
+
+/** How long the last export may take. */
+const lastExportMs = 2_000
 
 /**
  * From an ended span to the collector: a bounded queue that drops rather than grows, drops that are
@@ -63,10 +67,11 @@ export class SpanPipeline implements SpanProcessor, SpanExporter {
     return this.#processor.forceFlush()
   }
 
-  shutdown(): Promise<void> {
-    const processor = this.#processor
+  /** What is queued still goes out, unless the collector is away: that must neither hold up an end nor spoil it. */
+  async shutdown(): Promise<void> {
     // The processor shuts its exporter down, which is this object again.
     this.shutdown = () => this.#exporter.shutdown()
-    return processor.shutdown()
+    const sent = this.#processor.shutdown().catch(() => {})
+    await Promise.race([sent, sleep(lastExportMs, undefined, { ref: false })])
   }
 }

@@ -43,6 +43,18 @@ it.each(['SIGTERM', 'SIGINT'] as const)('%s ends an idle service, with exit code
   expect(errors()).toBe('')
 })
 
+it('ends with exit code 0, and soon, although the collector of its spans is away', async () => {
+  const { url, service } = await start(database.url, {
+    OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9',
+    OTEL_TRACES_SAMPLER_ARG: '1',
+    // Exporting alone would outlast the grace that the service has.
+    SHUTDOWN_GRACE_MS: '5000',
+  })
+  expect((await fetch(`${url}/test-insert`)).status).toBe(200)
+  process.kill(service.pid, 'SIGTERM')
+  expect(await service.ended).toEqual({ code: 0, signal: null })
+})
+
 describe('SIGTERM', () => {
   it('answers every request in flight, says that it is not ready, and takes no new connections', async () => {
     const { url, service } = await start(database.url, { POOL_SIZE: '5' })
