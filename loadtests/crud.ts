@@ -1,5 +1,5 @@
 /**
- * CRUD mix on /tasks/: 75 % reads, 20 % writes, 5 % deletes, by users that think between two steps (finding C1; the
+ * 5. CRUD mix on /tasks/: 75 % reads, 20 % writes, 5 % deletes, by users that think between two steps (finding C1; the
  * report's sizes are VUS=100 and VUS=500). Users arrive gradually, then stay.
  *
  *   k6 run loadtests/crud.ts

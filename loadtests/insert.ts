@@ -1,5 +1,5 @@
 /**
- * Insert, closed loop: a fixed number of users, each waiting for its answer before it asks again. Shows what the
+ * 3. Insert, closed loop: a fixed number of users, each waiting for its answer before it asks again. Shows what the
  * service can do at its own pace (findings A1, and A2 with ROWS=10). Latency here is flattered: a slow answer also
  * delays the next request. For latency at a given rate see ramp.ts.
  *

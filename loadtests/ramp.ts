@@ -1,5 +1,5 @@
 /**
- * Ramp, open loop: requests arrive at a fixed rate, whatever the answers do; the rate climbs in steps until the
+ * 4. Ramp, open loop: requests arrive at a fixed rate, whatever the answers do; the rate climbs in steps until the
  * objective breaks. The last step that held is the breakpoint (finding A3). Each step has thresholds of its own, for
  * a percentile over the whole test would notice the break late. A broken objective ends the test with exit code 99:
  * that is the result, not an error.
@@ -18,11 +18,12 @@
  * TESTID         names the run in Grafana (ramp-<time>)
  * SUMMARY_JSON   also write k6's figures to this file
  */
-import type { Options, Scenario } from 'k6/options'
+import type { Options } from 'k6/options'
 import { duration, positive, text } from './lib/env.ts'
-import { testOptions, thresholds } from './lib/options.ts'
+import { arrivals, testOptions, thresholds } from './lib/options.ts'
+import { keepFigures, toSeconds } from './lib/phases.ts'
 import { testInsert } from './lib/service.ts'
-import { describeStaircase, type Step, staircase, toSeconds } from './lib/staircase.ts'
+import { describeStaircase, type Step, staircase } from './lib/staircase.ts'
 import { describe, outputs, type SummaryData } from './lib/summary.ts'
 
 const strategy = text('STRATEGY', '')
@@ -40,25 +41,11 @@ const maxVUs = positive('MAX_VUS', 200)
 
 export const options = testOptions('ramp', {
   scenarios: Object.fromEntries([
-    ['warm_up', arrivals(steps[0]?.ratePerS ?? 1, 0, warmUpS)],
-    ...steps.map(({ name, ratePerS, startS, durationS }) => [name, arrivals(ratePerS, startS, durationS)]),
+    ['warm_up', arrivals({ ratePerS: steps[0]?.ratePerS ?? 1, startS: 0, durationS: warmUpS, maxVUs })],
+    ...steps.map(step => [step.name, arrivals({ ...step, maxVUs })]),
   ]),
   thresholds: Object.assign({}, ...steps.map(stepThresholds)),
 })
-
-function arrivals(ratePerS: number, startS: number, durationS: number): Scenario {
-  return {
-    executor: 'constant-arrival-rate',
-    rate: ratePerS,
-    timeUnit: '1s',
-    startTime: `${startS}s`,
-    duration: `${durationS}s`,
-    // All from the start: a user that is made in the middle of a step would be late, and look like the service.
-    preAllocatedVUs: maxVUs,
-    maxVUs,
-    gracefulStop: '1s',
-  }
-}
 
 function stepThresholds({ name, startS, durationS }: Step): NonNullable<Options['thresholds']> {
   // k6 counts the delay from the start of the test. The first third of a step is too short for a percentile.
@@ -67,12 +54,7 @@ function stepThresholds({ name, startS, durationS }: Step): NonNullable<Options[
     metric,
     expressions.map(expression => ({ threshold: String(expression), abortOnFail: true, delayAbortEval })),
   ])
-  return {
-    ...Object.fromEntries(aborting),
-    // Always true: k6 keeps figures of one scenario only where a threshold asks for them.
-    [`http_reqs{scenario:${name}}`]: ['count>=0'],
-    [`dropped_iterations{scenario:${name}}`]: ['count>=0'],
-  }
+  return { ...keepFigures(name), ...Object.fromEntries(aborting) }
 }
 
 export default function ramp(): void {

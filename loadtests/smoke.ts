@@ -1,5 +1,5 @@
 /**
- * Smoke: every route once, with its content. Run it before any load: a figure from a broken service means nothing.
+ * 1. Smoke: every route once, with its content. Run it before any load: a figure from a broken service means nothing.
  *
  *   k6 run loadtests/smoke.ts
  *   docker compose run --rm k6 run /loadtests/smoke.ts

@@ -21,5 +21,13 @@ export function duration(name: string, fallback: string): string {
   return value
 }
 
+/** One of the given words; the first where none is given. */
+export function oneOf<const Word extends string>(name: string, words: readonly [Word, ...Word[]]): Word {
+  const value = text(name, words[0])
+  const word = words.find(word => word === value)
+  if (word === undefined) throw new Error(`${name} must be ${words.join(' or ')}, not "${value}"`)
+  return word
+}
+
 /** The service under test, without a slash at the end. */
 export const baseUrl = text('BASE_URL', 'http://127.0.0.1:8000').replace(/\/+$/, '')

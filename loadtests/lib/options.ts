@@ -21,6 +21,27 @@ export function thresholds(
   }
 }
 
+/** Requests at a fixed rate, whatever the answers do (open loop). */
+export function arrivals(phase: {
+  ratePerS: number
+  startS: number
+  durationS: number
+  maxVUs: number
+}): Scenario {
+  const { ratePerS, startS, durationS, maxVUs } = phase
+  return {
+    executor: 'constant-arrival-rate',
+    rate: ratePerS,
+    timeUnit: '1s',
+    startTime: `${startS}s`,
+    duration: `${durationS}s`,
+    // All from the start: a user that is made in the middle would be late, and look like the service.
+    preAllocatedVUs: maxVUs,
+    maxVUs,
+    gracefulStop: '1s',
+  }
+}
+
 /**
  * The options of a test: its scenarios, and what all tests share.
  * @param name names the test; its id (`testid` tag, `TESTID` to choose one) tells runs apart in Grafana.

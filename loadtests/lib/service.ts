@@ -24,11 +24,29 @@ export function ping(): Answer {
   return expectStatus(http.get(`${baseUrl}/ping/`, params('GET /ping/')), 'GET /ping/', 200)
 }
 
+/** As a client without keep-alive, which connects for each request. */
+export function pingOnNewConnection(): Answer {
+  const name = 'GET /ping/ on a new connection'
+  const request = params(name, { headers: { connection: 'close' } })
+  return expectStatus(http.get(`${baseUrl}/ping/`, request), name, 200)
+}
+
 /** Finding A1 and A2: `rows` inserts in one request; without a strategy the service's own. */
 export function testInsert(rows = 1, strategy = ''): Answer {
   const name = 'GET /test-insert'
   const query = strategy === '' ? `rows=${rows}` : `rows=${rows}&strategy=${strategy}`
   return expectStatus(http.get(`${baseUrl}/test-insert?${query}`, params(name)), name, 200)
+}
+
+/** Inserts that arrive together, each on a connection of its own. */
+export function insertsAtOnce(count: number): void {
+  const name = 'GET /test-insert'
+  const requests = Array.from({ length: count }, () => ({
+    method: 'GET',
+    url: `${baseUrl}/test-insert`,
+    params: params(name),
+  }))
+  for (const answer of http.batch(requests)) expectStatus(answer, name, 200)
 }
 
 export function postText(value: string): Answer {

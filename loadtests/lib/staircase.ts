@@ -1,16 +1,10 @@
+import { type Phase, pauseS } from './phases.ts'
 import { milliseconds, type SummaryData, value } from './summary.ts'
 
 /** One step of a rising load. */
-export interface Step {
-  /** The k6 scenario's name, and so the `scenario` tag of its figures. */
-  name: string
+export interface Step extends Phase {
   ratePerS: number
-  startS: number
-  durationS: number
 }
-
-/** A second between two steps lets the answers of one arrive before the next begins. */
-const pauseS = 1
 
 /**
  * @param plan `startS` leaves room for a warm-up.
@@ -33,15 +27,6 @@ export function staircase(plan: {
       durationS: plan.stepS,
     }
   })
-}
-
-/** `1m30s` in seconds; the notation is k6's. */
-export function toSeconds(duration: string): number {
-  const unitS: Record<string, number> = { ms: 0.001, s: 1, m: 60, h: 3600 }
-  return [...duration.matchAll(/([\d.]+)(ms|s|m|h)/g)].reduce(
-    (sum, [, amount, unit]) => sum + Number(amount) * (unitS[unit ?? ''] ?? Number.NaN),
-    0,
-  )
 }
 
 /** What came of each step that ran, and the breakpoint in one sentence. */

@@ -22,6 +22,22 @@ const short: Record<string, { env: Record<string, string>; code: number; says: R
     code: 0,
     says: /held up to 60\/s, the last step/,
   },
+  tour: { env: { VUS: '4', PART: '1s', P99_MS: '5000' }, code: 0, says: /insert_10_rows +\d+\/s/ },
+  connections: {
+    env: { VUS: '8', ARRIVE_PER_S: '8', DURATION: '2s', KEEP_ALIVE: 'no', P99_MS: '5000' },
+    code: 0,
+    says: /keep-alive: no/,
+  },
+  spike: {
+    env: { RATE: '20', PEAK: '100', QUIET: '2s', PEAK_DURATION: '2s', MAX_VUS: '50', P99_MS: '5000' },
+    code: 0,
+    says: /after +\d+\/s/,
+  },
+  soak: {
+    env: { RATE: '20', DURATION: '10s', MAX_VUS: '20', P99_MS: '5000' },
+    code: 0,
+    says: /last_tenth +\d+\/s/,
+  },
   background: { env: { DURATION: '4s', BACKGROUND_RATE: '40' }, code: 0, says: /checks_total/ },
 }
 

@@ -1,5 +1,6 @@
 import { expect, describe as group, test } from 'vitest'
-import { describeStaircase, staircase, toSeconds } from '../../loadtests/lib/staircase.ts'
+import { describePhases, inSequence, toSeconds } from '../../loadtests/lib/phases.ts'
+import { describeStaircase, staircase } from '../../loadtests/lib/staircase.ts'
 import { brokenThresholds, describe, outputs, type SummaryData } from '../../loadtests/lib/summary.ts'
 
 const data = (metrics: SummaryData['metrics']): SummaryData => ({
@@ -112,6 +113,33 @@ group('staircase', () => {
     expect(describeStaircase(steps, data(step(0, { p99: 5, requests: 1000 })))).toContain(
       'held up to 100/s, the last step: raise RATE_TO',
     )
+  })
+})
+
+group('phases', () => {
+  const phases = inSequence([
+    { name: 'quiet', durationS: 30 },
+    { name: 'loud', durationS: 15 },
+    { name: 'quiet_again', durationS: 30 },
+  ])
+
+  test('follow each other with a pause for the last answers', () => {
+    expect(phases.map(({ startS }) => startS)).toEqual([0, 31, 47])
+  })
+
+  test('get a line each, with the rate over the phase and not over the test', () => {
+    const of = '{scenario:loud}'
+    const text = describePhases(
+      phases,
+      data({
+        [`http_reqs${of}`]: { values: { count: 3000, rate: 1 } },
+        [`http_req_duration${of}`]: { values: { med: 2, 'p(99)': 40 } },
+        [`http_req_failed${of}`]: { values: { rate: 0.5 } },
+        [`dropped_iterations${of}`]: { values: { count: 7 } },
+      }),
+    )
+    expect(text).toMatch(/loud .* 200\/s {2}p50 +2.00 ms {2}p99 +40 ms {2}failed 50.00 % {2}dropped 7/)
+    expect(text).toMatch(/quiet_again +0\/s {2}p50 +- /)
   })
 })
 
