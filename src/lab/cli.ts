@@ -1,9 +1,13 @@
+import { dirname } from 'node:path'
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { type Assertion, parseAssertion } from './analysis/assertion.ts'
+import { runCompareCommand } from './compare-command.ts'
 import { exitCodes, LabError } from './errors.ts'
 import { experiments, tour } from './experiments/all.ts'
 import { type Experiment, estimateS } from './experiments/experiment.ts'
 import type { LoadGenerator } from './load/generator.ts'
-import { renderAgain } from './run/results-folder.ts'
+import { holdToAssertions } from './run/assertions.ts'
+import { readResults, renderAgain } from './run/results-folder.ts'
 import { runLab } from './run/run.ts'
 import { interruption } from './stack/interruption.ts'
 import { runServiceCommand } from './stack/service-command.ts'
@@ -15,6 +19,7 @@ interface RunFlags {
   url?: string
   generator?: LoadGenerator['name']
   live: boolean
+  assert: Assertion[]
 }
 
 /** The command line: arguments in, exit code out; everything else is done elsewhere. */
@@ -29,7 +34,10 @@ function commandLine(setExitCode: (code: number) => void): Command {
 
   withRunOptions(lab.command('tour', { isDefault: true }))
     .description('run the most telling experiments, under four minutes (what `npm run lab` does)')
-    .action(async (flags: RunFlags) => setExitCode(await run('tour', tour, flags)))
+    .option('--full', 'run every experiment instead, see `list` for how long each takes')
+    .action(async ({ full, ...flags }: RunFlags & { full?: boolean }) => {
+      setExitCode(await (full ? run('full', experiments, flags) : run('tour', tour, flags)))
+    })
 
   lab
     .command('list')
@@ -55,6 +63,26 @@ function commandLine(setExitCode: (code: number) => void): Command {
     .action((path: string) => console.log(renderAgain(path)))
 
   lab
+    .command('compare')
+    .description('show which figures changed beyond the noise from one result to another')
+    .argument('<before>', 'a folder under results/, or its results.json')
+    .argument('<after>', 'the same')
+    .option('--all', 'show the figures that did not change, too')
+    .action((before: string, after: string, { all = false }: { all?: boolean }) =>
+      runCompareCommand(before, after, all),
+    )
+
+  lab
+    .command('assert')
+    .description('hold an existing result to assertions')
+    .argument('<result>', 'a folder under results/, or its results.json')
+    .addArgument(new Argument('<assertion...>', assertionHelp).argParser(assertionsSoFar))
+    .action((path: string, assertions: Assertion[]) => {
+      const { file, results } = readResults(path)
+      setExitCode(holdToAssertions(assertions, results.experiments, dirname(file)))
+    })
+
+  lab
     .command('service')
     .description('start the service, on an embedded PostgreSQL unless DATABASE_URL names one')
     .action(async () => setExitCode(await runServiceCommand()))
@@ -69,6 +97,9 @@ function withRunOptions(command: Command): Command {
     .option('--out <dir>', 'folder for results', 'results')
     .option('--url <url>', 'measure a service that runs already, sending load only', httpUrl)
     .addOption(new Option('--generator <name>', 'send all load with this one').choices(['k6', 'autocannon']))
+    .addOption(
+      new Option('--assert <assertion>', assertionHelp).argParser(assertionsSoFar).default([], 'none'),
+    )
     .option('--no-live', 'serve no page that follows the run')
 }
 
@@ -83,6 +114,7 @@ function run(name: string, chosen: readonly Experiment[], flags: RunFlags): Prom
     generator: flags.generator,
     url: flags.url,
     live: flags.live,
+    assertions: flags.assert,
     signal: interruption(),
   })
 }
@@ -103,6 +135,14 @@ function experimentNamed(name: string): Experiment {
   const found = experiments.find(experiment => experiment.name === name)
   if (found !== undefined) return found
   throw new InvalidArgumentError(`There are: ${experiments.map(one => one.name).join(', ')}.`)
+}
+
+const assertionHelp = 'such as "throughput>10000" or "insert-cost:cpuPerRequestUs<30"; repeatable'
+
+function assertionsSoFar(text: string, before: Assertion[] | undefined): Assertion[] {
+  const assertion = parseAssertion(text)
+  if (typeof assertion === 'string') throw new InvalidArgumentError(assertion)
+  return [...(before ?? []), assertion]
 }
 
 function seconds(text: string): number {

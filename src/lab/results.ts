@@ -285,6 +285,8 @@ export const Manifest = Type.Object({
   cgroupQuotaCores: Type.Union([Type.Number(), Type.Null()]),
   /** Share of CPU time the hypervisor took during the run, 0..1; null where the kernel does not say. */
   stealRatio: Type.Union([Type.Number(), Type.Null()]),
+  /** CPU that a fixed piece of work took between the loads, us: how fast the machine was. */
+  fixedWorkUs: Type.Optional(MaybeFigure),
   warnings: Type.Array(Type.String()),
 })
 export type Manifest = Static<typeof Manifest>

@@ -7,7 +7,13 @@ const smallestChange = 0.03
 /** What three repeats against three can reach. With fewer, no change can be told from noise. */
 const leastConfidence = 0.9
 
-export type Outcome = 'better' | 'worse' | 'within the noise' | 'too few repeats' | 'not measured'
+export type Outcome =
+  | 'better'
+  | 'worse'
+  | 'as the machine'
+  | 'within the noise'
+  | 'too few repeats'
+  | 'not measured'
 
 export interface Change {
   readonly metric: Metric
@@ -25,22 +31,31 @@ export interface SampleComparison {
 }
 
 export interface Comparison {
+  /** CPU that the same fixed piece of work took, after over before; null where it is not known to differ. */
+  readonly machine: Shift | null
   readonly samples: readonly SampleComparison[]
   /** In one of the two results only: `experiment, sample`. */
   readonly unmatched: { readonly before: readonly string[]; readonly after: readonly string[] }
 }
 
-/** Compares all samples that two results have in common, by experiment and label, figure by figure. */
+/**
+ * Compares all samples that two results have in common, by experiment and label, figure by figure. The
+ * noise of repeats is that within a run; that the machine was slower at another hour shifts a whole run, and no
+ * test on its repeats can see it. So the lab measures a fixed piece of work between the loads, and a figure
+ * that moved no further than that did is told apart.
+ */
 export function compareResults(before: Results, after: Results): Comparison {
   const earlier = samplesByName(before.experiments)
   const later = samplesByName(after.experiments)
+  const machine = machineShift(before, after)
   const both = [...earlier].flatMap(([name, { experiment, sample }]) => {
     const counterpart = later.get(name)
     if (counterpart === undefined) return []
-    return [{ experiment, label: sample.label, changes: compareSamples(sample, counterpart.sample) }]
+    return [{ experiment, label: sample.label, changes: compareSamples(sample, counterpart.sample, machine) }]
   })
   const missingIn = (other: ReadonlyMap<string, unknown>) => (name: string) => !other.has(name)
   return {
+    machine,
     samples: both,
     unmatched: {
       before: [...earlier.keys()].filter(missingIn(later)),
@@ -49,8 +64,16 @@ export function compareResults(before: Results, after: Results): Comparison {
   }
 }
 
-export function compareSamples(before: Sample, after: Sample): Change[] {
-  return metrics.map(metric => compareFigures(metric, metric.read(before), metric.read(after)))
+function compareSamples(before: Sample, after: Sample, machine: Shift | null): Change[] {
+  return metrics.map(metric => compareFigures(metric, metric.read(before), metric.read(after), machine))
+}
+
+/** Only where it is certain and worth telling. */
+function machineShift(before: Results, after: Results): Shift | null {
+  const { fixedWorkUs: earlier } = before.manifest
+  const { fixedWorkUs: later } = after.manifest
+  const ratio = earlier && later ? ratioOf(earlier, later) : null
+  return ratio !== null && isCertain(ratio) && isWorthTelling(ratio) ? ratio : null
 }
 
 /**
@@ -59,10 +82,14 @@ export function compareSamples(before: Sample, after: Sample): Change[] {
  * test: one idea, and it says how large the change is as well. Where a result kept no repeats the whole range
  * of pairs stands in, which is wider, so it errs towards `within the noise`.
  *
- * The noise is that within a run. A machine that is slower at another hour shifts all repeats of a run
- * together, and no test on them can see that: compare runs taken in turn.
+ * @param machine how much slower the machine was, where it is known to have been
  */
-export function compareFigures(metric: Metric, before: Figure | null, after: Figure | null): Change {
+export function compareFigures(
+  metric: Metric,
+  before: Figure | null,
+  after: Figure | null,
+  machine: Shift | null = null,
+): Change {
   const change = (ratio: Shift | null, outcome: Outcome): Change => ({
     metric,
     before,
@@ -77,9 +104,8 @@ export function compareFigures(metric: Metric, before: Figure | null, after: Fig
   const ratio = ratioOf(before, after)
   if (ratio === null) return change(null, 'not measured')
   if (ratio.confidence < leastConfidence) return change(ratio, 'too few repeats')
-  const certain = ratio.low > 1 || ratio.high < 1
-  const worthTelling = Math.abs(ratio.estimate - 1) >= smallestChange
-  if (!certain || !worthTelling) return change(ratio, 'within the noise')
+  if (!isCertain(ratio) || !isWorthTelling(ratio)) return change(ratio, 'within the noise')
+  if (machine !== null && isExplained(metric, ratio, machine)) return change(ratio, 'as the machine')
   return change(ratio, direction(metric, ratio.estimate > 1))
 }
 
@@ -87,6 +113,21 @@ export function compareFigures(metric: Metric, before: Figure | null, after: Fig
 function outcomeFromZero(metric: Metric, before: Figure, after: Figure, confidence: number): Outcome {
   if (before.low <= after.high && after.low <= before.high) return 'within the noise'
   return confidence < leastConfidence ? 'too few repeats' : direction(metric, after.low > before.high)
+}
+
+function isCertain({ low, high }: Shift): boolean {
+  return low > 1 || high < 1
+}
+
+function isWorthTelling({ estimate }: Shift): boolean {
+  return Math.abs(estimate - 1) >= smallestChange
+}
+
+/** It moved the way the machine did, and its interval reaches into what the machine alone would do, or less. */
+function isExplained({ withSlowerMachine }: Metric, ratio: Shift, machine: Shift): boolean {
+  if (withSlowerMachine === 0) return false
+  const [low, high] = withSlowerMachine === 1 ? [ratio.low, ratio.high] : [1 / ratio.high, 1 / ratio.low]
+  return machine.estimate > 1 ? low > 1 && low <= machine.high : high < 1 && high >= machine.low
 }
 
 function direction({ better }: Metric, rose: boolean): Outcome {

@@ -6,21 +6,23 @@ export interface Metric {
   readonly name: string
   readonly unit: string
   readonly better: 'higher' | 'lower'
+  /** How it moves where the same work takes more CPU: 1 up, -1 down, 0 not of itself. */
+  readonly withSlowerMachine: 1 | -1 | 0
   /** null: it could not be measured. */
   read(sample: Sample): Figure | null
 }
 
 export const metrics = [
-  metric('throughput', 'requests/s', 'higher', ({ throughputPerS }) => throughputPerS),
-  metric('p50Ms', 'ms', 'lower', ({ latencyMs }) => latencyMs.p50),
-  metric('p90Ms', 'ms', 'lower', ({ latencyMs }) => latencyMs.p90),
-  metric('p99Ms', 'ms', 'lower', ({ latencyMs }) => latencyMs.p99),
-  metric('maxMs', 'ms', 'lower', ({ latencyMs }) => latencyMs.max),
-  metric('cpuPerRequestUs', 'us', 'lower', ({ cpuPerRequestUs }) => cpuPerRequestUs.api),
-  metric('databaseCpuPerRequestUs', 'us', 'lower', ({ cpuPerRequestUs }) => cpuPerRequestUs.database),
-  metric('generatorCpuPerRequestUs', 'us', 'lower', ({ cpuPerRequestUs }) => cpuPerRequestUs.generator),
-  metric('errors', 'of all requests', 'lower', ({ errors }) => errors.ratio),
-  metric('dropped', 'arrivals', 'lower', ({ errors }) => errors.dropped),
+  metric('throughput', 'requests/s', 'higher', -1, ({ throughputPerS }) => throughputPerS),
+  metric('p50Ms', 'ms', 'lower', 1, ({ latencyMs }) => latencyMs.p50),
+  metric('p90Ms', 'ms', 'lower', 1, ({ latencyMs }) => latencyMs.p90),
+  metric('p99Ms', 'ms', 'lower', 1, ({ latencyMs }) => latencyMs.p99),
+  metric('maxMs', 'ms', 'lower', 1, ({ latencyMs }) => latencyMs.max),
+  metric('cpuPerRequestUs', 'us', 'lower', 1, ({ cpuPerRequestUs }) => cpuPerRequestUs.api),
+  metric('databaseCpuPerRequestUs', 'us', 'lower', 1, ({ cpuPerRequestUs }) => cpuPerRequestUs.database),
+  metric('generatorCpuPerRequestUs', 'us', 'lower', 1, ({ cpuPerRequestUs }) => cpuPerRequestUs.generator),
+  metric('errors', 'of all requests', 'lower', 0, ({ errors }) => errors.ratio),
+  metric('dropped', 'arrivals', 'lower', 0, ({ errors }) => errors.dropped),
 ] as const satisfies Metric[]
 
 export type MetricName = (typeof metrics)[number]['name']
@@ -29,7 +31,8 @@ function metric<Name extends string>(
   name: Name,
   unit: string,
   better: Metric['better'],
+  withSlowerMachine: Metric['withSlowerMachine'],
   read: Metric['read'],
 ) {
-  return { name, unit, better, read }
+  return { name, unit, better, withSlowerMachine, read }
 }

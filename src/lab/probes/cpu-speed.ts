@@ -9,6 +9,8 @@ export interface SpeedWatch {
   sample(): void
   /** The slowest sample over the fastest; null before the second. 1.0 is a machine that keeps its speed. */
   spread(): number | null
+  /** CPU that the work took in each sample so far, us. */
+  takenUs(): readonly number[]
 }
 
 export function watchSpeed(): SpeedWatch {
@@ -19,6 +21,7 @@ export function watchSpeed(): SpeedWatch {
   return {
     sample: () => takenUs.push(Math.min(fixedWorkUs(), fixedWorkUs())),
     spread: () => (takenUs.length < 2 ? null : Math.max(...takenUs) / Math.min(...takenUs)),
+    takenUs: () => takenUs,
   }
 }
 

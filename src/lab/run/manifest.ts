@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { type Circumstances, speedSpreadTolerated } from '../analysis/verdict.ts'
 import { number, percent } from '../analysis/wording.ts'
 import { readQuotaCores } from '../probes/cgroup.ts'
-import type { Manifest } from '../results.ts'
+import type { Figure, Manifest } from '../results.ts'
 
 export interface RunFacts extends Circumstances {
   readonly commit: string | null
@@ -13,6 +13,8 @@ export interface RunFacts extends Circumstances {
   readonly generators: readonly string[]
   /** Share of the host that was busy before anything was started, 0 … 1. */
   readonly busyBefore: number | null
+  /** CPU of the fixed piece of work between the loads, us. */
+  readonly fixedWorkUs: Figure | null
 }
 
 /** Under what circumstances the figures were taken, and what that does to them. */
@@ -34,6 +36,7 @@ export function describeRun(facts: RunFacts): Manifest {
     sharedCores,
     cgroupQuotaCores,
     stealRatio,
+    fixedWorkUs: facts.fixedWorkUs,
     warnings: warnings({ ...facts, cpuModel, cgroupQuotaCores }),
   }
 }

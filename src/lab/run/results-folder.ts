@@ -12,7 +12,7 @@ import { Value } from 'typebox/value'
 import { CpuProfile } from '../analysis/call-tree.ts'
 import { LabError } from '../errors.ts'
 import { renderReport } from '../report/report.ts'
-import { Results } from '../results.ts'
+import { Results, schemaVersion } from '../results.ts'
 
 /** Where one run leaves what it measured. */
 export interface ResultsFolder {
@@ -54,13 +54,27 @@ export function createResultsFolder(parent: string, name: string, startedAt: Dat
  */
 export function readResults(path: string): { file: string; results: Results } {
   const file = path.endsWith('.json') ? path : join(path, 'results.json')
+  const read = readJson(file)
+  if (Value.Check(Results, read)) return { file, results: read }
+  const schema = schemaOf(read)
+  throw unreadable(
+    schema === schemaVersion || schema === null
+      ? `${file} is not a result of this version of the lab`
+      : `${file} has schema ${schema}, and this version of the lab reads ${schemaVersion}`,
+  )
+}
+
+function readJson(file: string): unknown {
   try {
-    const read: unknown = JSON.parse(readFileSync(file, 'utf8'))
-    if (Value.Check(Results, read)) return { file, results: read }
+    return JSON.parse(readFileSync(file, 'utf8'))
   } catch (cause) {
     throw unreadable(`${file} cannot be read: ${cause instanceof Error ? cause.message : cause}`, cause)
   }
-  throw unreadable(`${file} is not a result of this version of the lab`)
+}
+
+function schemaOf(read: unknown): number | null {
+  if (typeof read !== 'object' || read === null || !('schema' in read)) return null
+  return typeof read.schema === 'number' ? read.schema : null
 }
 
 /** Renders the report of an existing result again; gives the file's path. */

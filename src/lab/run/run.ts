@@ -1,6 +1,8 @@
 import { availableParallelism } from 'node:os'
 import { relative } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import type { Assertion } from '../analysis/assertion.ts'
+import { figureOf } from '../analysis/figures.ts'
 import type { Circumstances } from '../analysis/verdict.ts'
 import { exitCodes } from '../errors.ts'
 import { type Experiment, estimateS, type Timing } from '../experiments/experiment.ts'
@@ -10,6 +12,7 @@ import type { LoadGenerator } from '../load/generator.ts'
 import { watchSpeed } from '../probes/cpu-speed.ts'
 import { busyCores, readHostCpu, stolenShare } from '../probes/host-cpu.ts'
 import { type ExperimentResult, type Results, schemaVersion } from '../results.ts'
+import { holdToAssertions } from './assertions.ts'
 import { foreignTestBed, stepsForForeignTarget } from './foreign-target.ts'
 import { describeRun, readCommit } from './manifest.ts'
 import { createProgress, followedBy } from './progress.ts'
@@ -29,12 +32,15 @@ export interface RunOptions {
   readonly url?: string | undefined
   /** Serve a page on loopback that follows the run. */
   readonly live: boolean
+  /** What the figures are held to in the end. */
+  readonly assertions: readonly Assertion[]
   readonly signal: AbortSignal
 }
 
 /**
  * A whole run: stack up, experiments, results and report, summary on standard output. Resolves to the exit
- * code: done, or interrupted when the signal fired, with what was measured saved and marked incomplete.
+ * code: done, assertion failed, or interrupted when the signal fired, with what was measured saved and marked
+ * incomplete.
  */
 export async function runLab(experiments: readonly Experiment[], options: RunOptions): Promise<number> {
   const { signal, url } = options
@@ -63,6 +69,7 @@ export async function runLab(experiments: readonly Experiment[], options: RunOpt
       postgres: bed.postgresVersion(),
       generators: generatorsOf(plans, choose),
       busyBefore,
+      fixedWorkUs: figureOf(speed.takenUs()),
     })
   let measured: readonly ExperimentResult[] = []
   const results = (complete: boolean): Results => ({
@@ -71,6 +78,8 @@ export async function runLab(experiments: readonly Experiment[], options: RunOpt
   })
 
   const folder = createResultsFolder(options.outFolder, options.name, startedAt)
+  // From here on a run that is killed leaves a result that says so.
+  folder.save(results(false))
   const finish = (complete: boolean) => {
     const final = results(complete)
     folder.save(final)
@@ -99,7 +108,8 @@ export async function runLab(experiments: readonly Experiment[], options: RunOpt
   }
   finish(true)
   console.log(`\n${summaryOf(measured)}\n\nreport: ${relative('.', folder.reportFile)}`)
-  return exitCodes.done
+  const { assertions } = options
+  return assertions.length === 0 ? exitCodes.done : holdToAssertions(assertions, measured, folder.path)
 }
 
 function plannedFrom(experiment: Experiment, { timing: changes, url, generator }: RunOptions): Planned {

@@ -1,6 +1,7 @@
 import { styleText } from 'node:util'
 import { number, range } from '../analysis/wording.ts'
 import type { ExperimentResult, Figure, Sample } from '../results.ts'
+import { textTable } from './text-table.ts'
 
 /** What the terminal shows at the end: per experiment the verdict's sentence, the answer and a short table. */
 export function summaryOf(experiments: readonly ExperimentResult[]): string {
@@ -28,20 +29,7 @@ export function tableOf(samples: readonly Sample[]): string {
     columns.map(({ head }) => head),
     ...samples.map(sample => columns.map(({ cell }) => cell(sample))),
   ]
-  const widths = columns.map((_, column) => Math.max(...rows.map(row => row[column]?.length ?? 0)))
-  return rows
-    .map(row =>
-      row
-        .map((cell, column) => aligned(cell, widths[column] ?? 0, column))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n')
-}
-
-/** Words to the left, figures to the right. */
-function aligned(cell: string, width: number, column: number): string {
-  return column < 2 ? cell.padEnd(width) : cell.padStart(width)
+  return textTable(rows, 2).join('\n')
 }
 
 function figure(value: Figure | null): string {
