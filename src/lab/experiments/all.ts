@@ -4,6 +4,7 @@ import { batchStatement } from './batch-statement.ts'
 import type { Experiment } from './experiment.ts'
 import { insertCost } from './insert-cost.ts'
 import { observabilityPrice } from './observability-price.ts'
+import { peersCompared } from './peers.ts'
 import { ping } from './ping.ts'
 import { rowsPerRequest } from './rows-per-request.ts'
 import { scraping } from './scraping.ts'
@@ -18,6 +19,7 @@ export const experiments: readonly Experiment[] = [
   rowsPerRequest,
   tenThousand,
   observabilityPrice,
+  peersCompared,
   scraping,
   batchStatement,
   batchLanes,

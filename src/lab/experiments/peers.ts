@@ -1,0 +1,136 @@
+import { availableParallelism } from 'node:os'
+import { ratio } from '../analysis/figures.ts'
+import { number, spread } from '../analysis/wording.ts'
+import type { Figure, Sample } from '../results.ts'
+import { byThroughput, type Conclusion, closed, type Experiment, find, type Step } from './experiment.ts'
+
+const connections = 64
+
+type Settings = Pick<Step, 'program' | 'service'>
+
+/** One endpoint, seven ways. A name is what tables and plots say. */
+const stacks = {
+  batched: { service: { INSERT_STRATEGY: 'batched' } },
+  prepared: { service: { INSERT_STRATEGY: 'prepared' } },
+  'bare Fastify': { program: 'bare-fastify' },
+  gin: { program: 'gin' },
+  FastAPI: { program: 'fastapi' },
+  'FastAPI, tuned': { program: 'fastapi-tuned' },
+  'FastAPI, tuned and batched': { program: 'fastapi-tuned', service: { INSERT_STRATEGY: 'batched' } },
+} as const satisfies Record<string, Settings>
+type Stack = keyof typeof stacks
+
+/** What we hold ourselves to, and against whom. */
+const goals = { fastapiCpu: 30, fastapiCpuOfTenRows: 40, ginCpu: 2, ginRate: 3 }
+
+/** Findings A1 and A2 on the reports' own stack, beside what others make of the same endpoint. */
+export const peersCompared: Experiment = {
+  name: 'peers',
+  question:
+    'An insert costs an async Python service 1 ms of CPU: is that normal, and what can be gained, with and without leaving Python?',
+  hypothesis:
+    `Batched inserts with full telemetry cost at least ${goals.fastapiCpu} times less CPU than the FastAPI service of the ` +
+    `report (${goals.fastapiCpuOfTenRows} times with ten rows a request) and at most half of gin's, at ${goals.ginRate} times ` +
+    "gin's rate. Python without an ORM, and with batches, gains several times over the report, and stays dearer.",
+  finding: 'A1',
+  varies: 'stack, rows a request, worker processes',
+  holds: `${connections} connections, pools of 20, durable commits, no access log; ours with full telemetry, the others with none; gin on all cores in one process`,
+  timing: { breakInS: 2, warmupS: 1, durationS: 3, repeats: 3 },
+  steps: [
+    ...stackNames().map(stack => ({ ...step(stack, {}), profile: true })),
+    ...tenRows().map(stack => step(stack, { rows: 10 })),
+    ...multiplied().map(stack => step(stack, { workers: 2 })),
+  ],
+  conclude,
+}
+
+function stackNames(): Stack[] {
+  return Object.keys(stacks).filter((name): name is Stack => name in stacks)
+}
+
+function tenRows(): Stack[] {
+  return ['batched', 'gin', 'FastAPI', 'FastAPI, tuned and batched']
+}
+
+/** One process of gin has all cores already. */
+function multiplied(): Stack[] {
+  return ['batched', 'FastAPI', 'FastAPI, tuned and batched']
+}
+
+interface Size {
+  readonly rows?: number
+  readonly workers?: number
+}
+
+function step(stack: Stack, { rows = 1, workers = 1 }: Size): Step {
+  const { program, service }: Settings = stacks[stack]
+  return {
+    variant: variantOf(stack, { rows, workers }),
+    // Cores that its processes can use: what "full" means is read off it.
+    knobs: { stack, rows, workers: stack === 'gin' ? availableParallelism() : workers },
+    ...(program !== undefined && { program }),
+    service: { ...service, WORKERS: String(workers) },
+    load: closed(connections),
+    requests: [{ path: `/test-insert?rows=${rows}` }],
+    ceiling: true,
+  }
+}
+
+function variantOf(stack: Stack, { rows = 1, workers = 1 }: Size): string {
+  return [stack, ...(rows > 1 ? [`${rows} rows`] : []), ...(workers > 1 ? [`${workers} workers`] : [])].join(
+    ', ',
+  )
+}
+
+function conclude(samples: readonly Sample[]): Conclusion {
+  const sampleOf = (stack: Stack, size: Size = {}) => find(samples, variantOf(stack, size), connections)
+  const ours = sampleOf('batched')
+  const comparisons = stackNames()
+    .filter(stack => stack !== 'batched')
+    .flatMap(stack => comparison(stack, ours, sampleOf(stack)))
+  const judged = [
+    goal('CPU of FastAPI', goals.fastapiCpu, cpuRatio(sampleOf('FastAPI'), ours)),
+    goal(
+      'CPU of FastAPI with ten rows',
+      goals.fastapiCpuOfTenRows,
+      cpuRatio(sampleOf('FastAPI', { rows: 10 }), sampleOf('batched', { rows: 10 })),
+    ),
+    goal('CPU of gin', goals.ginCpu, cpuRatio(sampleOf('gin'), ours)),
+    goal('rate over gin', goals.ginRate, rateRatio(ours, sampleOf('gin'))),
+  ].flat()
+  const own =
+    ours === undefined || ours.cpuPerRequestUs.api === null
+      ? []
+      : [
+          `A batched insert with full telemetry costs the API ${spread(ours.cpuPerRequestUs.api, 'us')} ` +
+            `at ${spread(ours.throughputPerS, 'requests/s')}.`,
+        ]
+  return {
+    answer: [...own, ...comparisons, ...judged].join(' ') || 'No stack was measured.',
+    accused: ours ?? byThroughput(samples)[0] ?? null,
+  }
+}
+
+/** What an insert costs there, and how many times ours that is. */
+function comparison(stack: Stack, ours: Sample | undefined, theirs: Sample | undefined): string[] {
+  const cost = theirs?.cpuPerRequestUs.api ?? null
+  const times = cpuRatio(theirs, ours)
+  if (cost === null || times === null) return []
+  return [`${stack}: ${spread(cost, 'us')}, ${spread(times, 'times')} ours.`]
+}
+
+/** Held to by the median; the spread says how surely. */
+function goal(what: string, least: number, reached: Figure | null): string[] {
+  if (reached === null) return []
+  const verdict = reached.median >= least ? 'reached' : 'missed'
+  return [`Goal ${number(least)} times (${what}): ${verdict}, ${spread(reached, 'times')}.`]
+}
+
+function cpuRatio(of: Sample | undefined, to: Sample | undefined): Figure | null {
+  const [a = null, b = null] = [of?.cpuPerRequestUs.api, to?.cpuPerRequestUs.api]
+  return a === null || b === null ? null : ratio(a, b)
+}
+
+function rateRatio(of: Sample | undefined, to: Sample | undefined): Figure | null {
+  return of === undefined || to === undefined ? null : ratio(of.throughputPerS, to.throughputPerS)
+}
