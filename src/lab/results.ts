@@ -127,6 +127,8 @@ export const Sample = Type.Object({
     apiThreadRan: Type.Optional(MaybeFigure),
     apiThreadQueued: Type.Optional(MaybeFigure),
     database: MaybeFigure,
+    /** PostgreSQL's processes that stood in line for a core, on average. */
+    databaseQueued: Type.Optional(MaybeFigure),
     generator: MaybeFigure,
     host: MaybeFigure,
   }),

@@ -42,3 +42,12 @@ export function busiestThread(
 export function wanted({ ran, queued }: ThreadShares): number {
   return Math.min(1, ran + queued)
 }
+
+/** Main threads that stood in line for a core between two readings, on average; null of none. */
+export function queuedThreads(before: MainThreads, after: MainThreads, elapsedS: number): number | null {
+  const waitedUs = [...after].flatMap(([pid, schedule]) => {
+    const earlier = before.get(pid)
+    return earlier === undefined ? [] : [schedule.waitedUs - earlier.waitedUs]
+  })
+  return waitedUs.length === 0 ? null : waitedUs.reduce((sum, us) => sum + us, 0) / (elapsedS * 1e6)
+}

@@ -7,6 +7,7 @@ import { busyCores, type HostReading, readHostCpu } from '../probes/host-cpu.ts'
 import {
   busiestThread,
   type MainThreads,
+  queuedThreads,
   readMainThreads,
   type ThreadShares,
   wanted,
@@ -43,6 +44,8 @@ export interface Observation {
   readonly apiThread: number | null
   /** The main thread that wanted a core most, seen from outside. */
   readonly apiThreadShares: ThreadShares | null
+  /** PostgreSQL's processes that stood in line for a core, on average. */
+  readonly databaseQueued: number | null
   /** Cores busy on the whole host. */
   readonly hostCores: number | null
   readonly reported: ReportedCpu | null
@@ -127,6 +130,7 @@ export async function observe(
         eventLoopUtilisation(eventLoopOf(opened.metrics), eventLoopOf(closed.metrics)) ??
         (apiThreadShares === null ? null : wanted(apiThreadShares)),
       apiThreadShares,
+      databaseQueued: queuedThreads(opened.databaseThreads, closed.databaseThreads, windowS),
       hostCores: busyCores(opened.host, closed.host, cores),
       reported: (await reported) ?? null,
       ledger: ledgerBetween(ledgerOf(opened.metrics), ledgerOf(closed.metrics)),
@@ -182,6 +186,7 @@ interface Edge {
   readonly database: number | null
   readonly generator: number | null
   readonly apiThreads: MainThreads
+  readonly databaseThreads: MainThreads
   readonly pressure: Pressure
   readonly throttled: Observation['throttledUs']
   readonly metrics: MetricsReading
@@ -191,7 +196,8 @@ interface Edge {
 async function readEdge(target: Target, generatorPid: number, pages: readonly string[]): Promise<Edge> {
   const atMs = performance.now()
   const host = readHostCpu()
-  const apiThreads: MainThreads = target.apiPid === null ? new Map() : readMainThreads(target.apiPid)
+  const threadsOf = (pid: number | null): MainThreads => (pid === null ? new Map() : readMainThreads(pid))
+  const [apiThreads, databaseThreads] = [threadsOf(target.apiPid), threadsOf(target.databasePid)]
   const pressure = readPressure(target.apiPid)
   const throttledOf = (pid: number | null) => (pid === null ? null : readThrottledUs(pid))
   const throttled = {
@@ -206,5 +212,5 @@ async function readEdge(target: Target, generatorPid: number, pages: readonly st
     tree(generatorPid),
     readPages(pages),
   ])
-  return { atMs, host, api, database, generator, apiThreads, pressure, throttled, metrics }
+  return { atMs, host, api, database, generator, apiThreads, databaseThreads, pressure, throttled, metrics }
 }

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { scalingOf } from '../analysis/scaling.ts'
-import { type Circumstances, judge } from '../analysis/verdict.ts'
+import type { Circumstances } from '../analysis/verdict/case.ts'
+import { judge } from '../analysis/verdict.ts'
 import { number } from '../analysis/wording.ts'
 import {
   closed,

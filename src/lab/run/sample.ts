@@ -64,6 +64,7 @@ export function sampleOf(
       apiThreadRan: maybe(({ apiThreadShares }) => apiThreadShares?.ran ?? null),
       apiThreadQueued: maybe(({ apiThreadShares }) => apiThreadShares?.queued ?? null),
       database: maybe(one => per(one.cpuUs.database, one.windowS * 1e6)),
+      databaseQueued: maybe(({ databaseQueued }) => databaseQueued),
       generator: maybe(one => per(one.cpuUs.generator, one.windowS * 1e6)),
       host: maybe(({ hostCores }) => hostCores),
     },

@@ -1,0 +1,126 @@
+import type { Figure, Manifest, Sample } from '../../results.ts'
+import { type Demand, demandsOf, type Resource, workersOf } from '../demand.ts'
+import { number, percent, spread } from '../wording.ts'
+
+/** What the judgement needs to know of the machine. */
+export interface Circumstances extends Pick<Manifest, 'cores' | 'sharedCores' | 'stealRatio'> {
+  /** CPU of the same work, slowest over fastest during the run; null: unknown. */
+  readonly speedSpread: number | null
+}
+
+/** The sample under accusation, and what every judge of it asks. */
+export interface Case {
+  readonly sample: Sample
+  readonly circumstances: Circumstances
+  /** The lowest ceiling first. */
+  readonly demands: readonly Demand[]
+}
+
+export function openCase(sample: Sample, circumstances: Circumstances): Case {
+  return { sample, circumstances, demands: demandsOf(sample, circumstances) }
+}
+
+/** Beyond what turbo and neighbours make of a quiet machine, CPU figures are less certain. */
+export const speedSpreadTolerated = 1.25
+/** Above it a resource queues so long that it is taken for full (M/M/1: ten times its service time at 0.9). */
+export const full = 0.9
+/** The whole host is sampled in 10 ms ticks and never reads quite full. */
+const hostFull = 0.93
+/** From here on a thread that is ready to run may find no free core. */
+const hostCrowded = 0.8
+/** Share of all cores that programs outside the experiment may take; the lab itself takes a few percent. */
+const othersTolerated = 0.15
+
+export function demandOf({ demands }: Case, resource: Resource): Demand | null {
+  return demands.find(demand => demand.resource === resource) ?? null
+}
+
+/** A figure's middle; null where there is none. */
+export function middle(figure: Figure | null | undefined): number | null {
+  return figure?.median ?? null
+}
+
+/** The API's JavaScript threads are busy all the time: with work, or in line for a core. */
+export function threadIsFull({ sample }: Case): boolean {
+  const { apiThread } = sample.utilisation
+  const wanted = threadWanted(sample)
+  return apiThread !== null && apiThread.median >= full && (wanted === null || wanted >= full)
+}
+
+/** Share of the window in which the busiest main thread had a core or stood in line for one. */
+export function threadWanted({ utilisation }: Sample): number | null {
+  const [ran, queued] = [middle(utilisation.apiThreadRan), middle(utilisation.apiThreadQueued)]
+  return ran === null || queued === null ? null : ran + queued
+}
+
+/** The host is full, or nearly, and the API's thread wants a core more often than it has one. */
+export function shortOfCores(one: Case): boolean {
+  return hostIsFull(one) || queuedForCore(one).length > 0
+}
+
+export function hostIsFull({ sample, circumstances }: Case): boolean {
+  return isFull(sample.utilisation.host, circumstances.cores, hostFull)
+}
+
+/** Short of cores, and it is what is measured that takes them. */
+export function fillsTheHost(one: Case): boolean {
+  return shortOfCores(one) && !othersCrowd(one)
+}
+
+/** Someone else's programs take the cores that are missed. */
+export function othersCrowd(one: Case): boolean {
+  return shortOfCores(one) && (othersShare(one) ?? 0) >= othersTolerated
+}
+
+/** Share of the host that neither API, PostgreSQL nor generator used; null where one of them is unknown. */
+export function othersShare({ sample, circumstances: { cores } }: Case): number | null {
+  const { host, api, database, generator } = sample.utilisation
+  if (host === null || api === null || database === null || generator === null) return null
+  return (host.median - api.median - database.median - generator.median) / cores
+}
+
+/** Says so where the API's one thread stood in the scheduler's queue for a core. */
+export function queuedForCore({ sample, circumstances: { cores } }: Case): string[] {
+  const { api, apiThread, host } = sample.utilisation
+  if (api === null || apiThread === null || workersOf(sample) > 1) return []
+  const wanted = threadWanted(sample)
+  // A thread that neither runs nor stands in line is blocked by something else.
+  if (wanted !== null && wanted < full) return []
+  if (apiThread.median < full || api.median >= full || !isFull(host, cores, hostCrowded)) return []
+  return [
+    `the API's thread wanted a core ${percent(apiThread.median)} of the time and had one ${percent(api.median)}`,
+  ]
+}
+
+function isFull(busy: Figure | null, cores: number, threshold: number): boolean {
+  return busy !== null && busy.median / cores >= threshold
+}
+
+export const names: Record<Resource, string> = {
+  api: 'the API',
+  database: 'PostgreSQL',
+  generator: 'the load generator',
+  host: 'the host',
+}
+
+export function uses({ resource, utilisation, cores, demandUs, ceilingPerS }: Demand, name: string): string {
+  const of = cores === 1 ? 'one core' : `${cores} cores`
+  const fullAt = `full at ${number(ceilingPerS.median)} requests/s`
+  return resource === 'host'
+    ? `the host is ${percent(utilisation.median)} busy; what runs on it for a request takes ${spread(demandUs, 'us')}: ${of} are ${fullAt}`
+    : `${name} uses ${percent(utilisation.median)} of ${of}: ${spread(demandUs, 'us')} a request, ${fullAt}`
+}
+
+/** Others are not worth a line of evidence. */
+export function inUse({ utilisation }: Demand): boolean {
+  return utilisation.median >= 0.01
+}
+
+export function rate({ sample }: Case): string {
+  return `${number(sample.throughputPerS.median)} requests/s`
+}
+
+/** On shared cores every rate is a lower bound. */
+export function atLeast({ circumstances }: Case): string {
+  return circumstances.sharedCores ? 'at least ' : ''
+}

@@ -1,0 +1,47 @@
+import type { Sample } from '../../results.ts'
+import { number, percent, spread } from '../wording.ts'
+import { atLeast, type Case, fillsTheHost, full, middle, rate, threadIsFull } from './case.ts'
+import { confidenceOf, type Judgement } from './judgement.ts'
+import { sessionWork } from './sessions.ts'
+
+/** Somebody is in line at any moment. */
+const waitingAtLeast = 1
+
+/**
+ * Every connection is lent and requests wait for one, while the API's threads and the host have room: else
+ * connections are only kept so long because whoever has them waits for a core. Whether PostgreSQL is idle
+ * is for its own judges; where one of them finds it slow, the pool is full of that, and comes second.
+ */
+export function connectionPool(one: Case, lower: Sample | undefined): Judgement | null {
+  const { sample } = one
+  const { pool, whereabouts } = sample
+  const [max, used, waiting] = [middle(pool?.max), middle(pool?.used), middle(whereabouts?.poolQueue)]
+  if (max === null || used === null || waiting === null) return null
+  if (used < max * full || waiting < waitingAtLeast) return null
+  if (threadIsFull(one) || fillsTheHost(one)) return null
+  const [wait, use] = [pool?.waitMs ?? null, pool?.useMs ?? null]
+  const before = lower?.pool?.waitMs
+  const work = sessionWork(sample)
+  return {
+    limit: 'connection-pool',
+    confidence: confidenceOf(true, wait !== null && use !== null && wait.median > use.median / 2),
+    sentence: `The connection pool is the limit: all ${number(max)} connections are in use, and ${number(waiting)} requests wait for one at any moment; the service answered ${atLeast(one)}${rate(one)}.`,
+    evidence: [
+      `${number(used)} of ${number(max)} connections in use`,
+      ...(wait === null || use === null
+        ? []
+        : [
+            `a request waits ${spread(wait, 'ms')} for a connection and keeps it ${spread(use, 'ms')}${before ? `; under the lower load it waited ${number(before.median)} ms` : ''}`,
+          ]),
+      ...(work === null
+        ? []
+        : [
+            `PostgreSQL works on ${number(work.active)} statements at any moment, ${number(work.cpu)} of them on a core`,
+          ]),
+      ...(sample.utilisation.database === null
+        ? []
+        : [`PostgreSQL uses ${percent(sample.utilisation.database.median)} of one core`]),
+    ],
+    next: 'Raise POOL_SIZE one step and look whether the rate follows; or keep each connection for less time.',
+  }
+}

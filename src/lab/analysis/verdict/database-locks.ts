@@ -1,0 +1,35 @@
+import { number } from '../wording.ts'
+import { atLeast, type Case, rate } from './case.ts'
+import { confidenceOf, type Judgement } from './judgement.ts'
+import { isLock, listActivities, sessionWork } from './sessions.ts'
+import { isWithDatabase } from './whereabouts.ts'
+
+/** Somebody is in line at any moment, and more sessions are than work. */
+const waitingAtLeast = 1
+
+/** Sessions wait for each other. */
+export function databaseLocks(one: Case): Judgement | null {
+  const { sample } = one
+  const work = sessionWork(sample)
+  if (work === null || work.locks < waitingAtLeast || work.locks < work.active / 2) return null
+  const heads = Object.entries(sample.postgres?.blockers ?? {}).toSorted(
+    ([, a], [, b]) => b.median - a.median,
+  )
+  return {
+    limit: 'database-locks',
+    confidence: confidenceOf(true, heads.length > 0, isWithDatabase(sample) === true),
+    sentence: `Requests wait for each other inside PostgreSQL: of ${number(work.active)} sessions at work ${number(work.locks)} stand in line for a lock, so one after the other is served, ${atLeast(one)}${rate(one)}.`,
+    evidence: [
+      `sessions that wait for a lock at any moment: ${listActivities(sample, isLock)}`,
+      ...heads
+        .slice(0, 2)
+        .map(([head, waiting]) => `${number(waiting.median)} sessions wait behind one that is ${head}`),
+      ...(work.idleInTransaction >= 0.1
+        ? [
+            `${number(work.idleInTransaction)} sessions keep a transaction open while the service does something else`,
+          ]
+        : []),
+    ],
+    next: 'Hold the lock for less time (touch the contended row last, commit at once), or spread it over more rows.',
+  }
+}

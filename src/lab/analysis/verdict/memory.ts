@@ -1,0 +1,35 @@
+import { percent, spread } from '../wording.ts'
+import { atLeast, type Case, middle, rate } from './case.ts'
+import { confidenceOf, type Judgement } from './judgement.ts'
+
+/** A collector that takes this much of the thread costs more than most code it cleans up after. */
+const gcTolerated = 0.25
+/** Near the heap's limit V8 collects more and more for less and less. */
+const heapNearlyFull = 0.85
+const gcNoticed = 0.1
+const pressureTolerated = 0.1
+
+/** Too little memory: the collector or the kernel spends the time. */
+export function memory(one: Case): Judgement | null {
+  const { runtime, pressure } = one.sample
+  const [gc, heap, waits] = [middle(runtime?.gcShare), middle(runtime?.heapShare), middle(pressure?.memory)]
+  const collects = gc !== null && gc >= gcTolerated
+  const isNearLimit = heap !== null && heap >= heapNearlyFull && gc !== null && gc >= gcNoticed
+  const swaps = waits !== null && waits >= pressureTolerated
+  if (!collects && !isNearLimit && !swaps) return null
+  return {
+    limit: 'memory',
+    confidence: confidenceOf(collects, isNearLimit, swaps),
+    sentence: `Memory is the limit: ${swaps ? 'the machine has too little of it' : `the service spends ${percent(gc ?? 0)} of its time collecting garbage`}; it answered ${atLeast(one)}${rate(one)}.`,
+    evidence: [
+      ...(runtime?.gcShare
+        ? [`garbage collection stops the thread ${spread(runtime.gcShare, 'of 1')} of the window`]
+        : []),
+      ...(runtime?.heapShare ? [`the heap is ${percent(runtime.heapShare.median)} of its limit`] : []),
+      ...(pressure?.memory
+        ? [`processes wait for memory ${spread(pressure.memory, 'of 1')} of the window`]
+        : []),
+    ],
+    next: 'Give the service more memory (--max-old-space-size, the container’s limit), or find what it keeps with a heap snapshot.',
+  }
+}

@@ -1,0 +1,59 @@
+import { number } from '../wording.ts'
+import { type Case, demandOf, inUse, names, rate, uses } from './case.ts'
+import type { Judgement } from './judgement.ts'
+import { describePlacement, placementOf } from './whereabouts.ts'
+
+/** Nothing is full. A few clients that wait for their answers explain that; many do not. */
+export function unexplained(one: Case): Judgement {
+  const { load, utilisation, latencyMs } = one.sample
+  const placement = placementOf(one.sample)
+  const evidence = [
+    ...one.demands.filter(inUse).map(demand => uses(demand, names[demand.resource])),
+    ...(placement === null ? [] : [describePlacement(placement)]),
+  ]
+  if (demandOf(one, 'api') === null && utilisation.apiThread === null) {
+    return {
+      limit: 'inconclusive',
+      confidence: 'low',
+      sentence: `No limit can be named: the CPU of the service could not be read. It answered ${rate(one)}.`,
+      evidence,
+      next: 'Let the lab start the service itself, on this machine, so that it can read its CPU.',
+    }
+  }
+  const underOffer = load.mode !== 'closed'
+  if (underOffer || load.connections === 1) {
+    return {
+      limit: 'none-observed',
+      confidence: 'medium',
+      sentence: underOffer
+        ? `No limit was reached: the service kept up with ${rate(one)}.`
+        : `No limit was reached: one client waits for each answer, so latency (${number(latencyMs.p50.median)} ms) sets the rate of ${rate(one)}.`,
+      evidence,
+      next: 'Raise the load to find the limit.',
+    }
+  }
+  const missing = missingReadings(one)
+  return {
+    limit: 'inconclusive',
+    confidence: 'low',
+    sentence: `No CPU is full, yet ${load.connections ?? 'the'} clients wait: something other than CPU sets the rate of ${rate(one)}.`,
+    evidence: [...evidence, ...missing.map(what => `not known: ${what}`)],
+    next:
+      missing.length === 0
+        ? 'Look at the waits: connections of the pool in use, and what PostgreSQL sessions wait for; none of them alone explains it.'
+        : `Make known what is missing (connections of the pool in use, what PostgreSQL sessions wait for): TELEMETRY=full for the service's metrics, DATABASE_URL for PostgreSQL's.`,
+  }
+}
+
+function missingReadings({ sample }: Case): string[] {
+  const { utilisation } = sample
+  return [
+    utilisation.apiThread === null && 'how busy the API’s thread is',
+    utilisation.database === null && 'PostgreSQL’s CPU',
+    utilisation.generator === null && 'the load generator’s CPU',
+    utilisation.host === null && 'how busy the host is',
+    placementOf(sample) === null && 'where in the service requests wait (its metrics do not say)',
+    sample.pool === undefined && 'the pool of connections',
+    sample.postgres === undefined && 'what PostgreSQL’s sessions wait for',
+  ].filter(what => what !== false)
+}

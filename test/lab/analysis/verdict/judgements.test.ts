@@ -1,0 +1,358 @@
+import { describe, expect, test } from 'vitest'
+import type { Circumstances } from '../../../../src/lab/analysis/verdict/case.ts'
+import { judge } from '../../../../src/lab/analysis/verdict.ts'
+import type { Limit, Postgres, Sample } from '../../../../src/lab/results.ts'
+import { dedicated, figure, laptop, sample } from '../samples.ts'
+
+type Change = Parameters<typeof sample>[0]
+
+/** On a service whose thread has little to do, unless told otherwise. */
+function verdict(change: Change, circumstances: Circumstances = dedicated) {
+  const utilisation = { api: figure(0.3), apiThread: figure(0.3), ...change?.utilisation }
+  return judge({ accused: sample({ ...change, utilisation }) }, circumstances)
+}
+
+/** Every code the verdict names, the accused first. */
+function named(change: Change, circumstances: Circumstances = dedicated): Limit[] {
+  return verdict(change, circumstances).causes.map(({ limit }) => limit)
+}
+
+/** A service of 64 clients, each of whose requests is somewhere inside it. */
+function whereabouts(poolQueue: number, database: number, elsewhere = 0): NonNullable<Sample['whereabouts']> {
+  return {
+    service: figure(poolQueue + database + elsewhere),
+    poolQueue: figure(poolQueue),
+    database: figure(database),
+    batchQueue: figure(0),
+  }
+}
+
+function pool(max: number, used: number, waitMs = 3, useMs = 1): NonNullable<Sample['pool']> {
+  const timeouts = figure(0)
+  return { max: figure(max), used: figure(used), waitMs: figure(waitMs), useMs: figure(useMs), timeouts }
+}
+
+function postgres(sessions: Record<string, number>, change: Partial<Postgres> = {}): Postgres {
+  return {
+    sessions: Object.fromEntries(Object.entries(sessions).map(([name, mean]) => [name, figure(mean)])),
+    ...{ peakSessions: figure(21), maxConnections: figure(100), blockers: {}, statements: [] },
+    ...{ walBytesPerRequest: figure(200), checkpoints: figure(0), probeCores: figure(0.01) },
+    walFlush: { perS: figure(100), ms: figure(1), share: figure(0.1) },
+    ...change,
+  }
+}
+
+describe('connection-pool', () => {
+  const idle = postgres({ 'Timeout:PgSleep': 1, idle: 0 })
+
+  test('all lent, requests in line, PostgreSQL idle', () => {
+    const { limit, confidence, ceiling, causes } = verdict({
+      ...{ pool: pool(20, 20, 2.2, 1), whereabouts: whereabouts(44, 20), postgres: idle },
+    })
+    expect({ limit, confidence }).toEqual({ limit: 'connection-pool', confidence: 'high' })
+    expect(causes[0]?.evidence).toContain(
+      'a request waits 2.2 ms (2.09–2.31) for a connection and keeps it 1 ms (0.95–1.05)',
+    )
+    // 20 connections at 10,000 requests/s are full at just that.
+    expect(ceiling?.predictedPerS.median).toBeCloseTo(10_000)
+  })
+
+  test('its ceiling is foretold from the lower load, whose wait is told beside', () => {
+    const predictFrom = sample({ throughputPerS: figure(4000), pool: pool(20, 8, 0.1) })
+    const accused = sample({ pool: pool(20, 20), whereabouts: whereabouts(44, 20), postgres: idle })
+    const { ceiling, causes } = judge({ accused, predictFrom }, dedicated)
+    expect(ceiling?.predictedPerS.median).toBeCloseTo(10_000)
+    expect(causes[0]?.evidence.join()).toContain('under the lower load it waited 0.1 ms')
+  })
+
+  test('lent is not enough: nobody waits, or one is free', () => {
+    expect(
+      named({ pool: pool(20, 20), whereabouts: whereabouts(0.9, 20, 43), postgres: idle }),
+    ).not.toContain('connection-pool')
+    expect(named({ pool: pool(20, 17.9), whereabouts: whereabouts(44, 18), postgres: idle })).not.toContain(
+      'connection-pool',
+    )
+  })
+
+  test('a full pool before a full thread is the thread’s doing', () => {
+    const utilisation = { api: figure(0.99), apiThread: figure(0.99), host: figure(1.8) }
+    expect(named({ utilisation, pool: pool(20, 20), whereabouts: whereabouts(44, 20) })).toEqual(['api-cpu'])
+  })
+
+  test('a full pool before locked rows comes second', () => {
+    expect(
+      named({
+        ...{ pool: pool(20, 20), whereabouts: whereabouts(44, 20) },
+        postgres: postgres({ 'Lock:transactionid': 1, 'Lock:tuple': 18, 'Timeout:PgSleep': 1 }),
+      }),
+    ).toEqual(['database-locks', 'connection-pool'])
+  })
+})
+
+describe('database-locks', () => {
+  test('named with who waits for whom, as certain as its signs are many', () => {
+    const blockers = { 'idle in transaction: UPDATE counters': figure(15) }
+    const { limit, confidence, causes } = verdict({
+      postgres: postgres({ 'Lock:tuple': 14, 'Lock:transactionid': 1, cpu: 0.4 }, { blockers }),
+    })
+    expect({ limit, confidence }).toEqual({ limit: 'database-locks', confidence: 'high' })
+    expect(causes[0]?.evidence).toContain(
+      '15 sessions wait behind one that is idle in transaction: UPDATE counters',
+    )
+    expect(verdict({ postgres: postgres({ 'Lock:tuple': 14 }) }).confidence).toBe('medium')
+  })
+
+  test.each([
+    ['less than one session waits', { 'Lock:tuple': 0.9 }],
+    ['more work than wait', { 'Lock:tuple': 4, cpu: 4.1 }],
+    ['they wait for another’s flush', { 'LWLock:WALWrite': 10, cpu: 1 }],
+  ])('not where %s', (_, sessions) => {
+    expect(named({ postgres: postgres(sessions) })).not.toContain('database-locks')
+  })
+
+  test('internal locks and pinned buffers are waits for each other too', () => {
+    expect(named({ postgres: postgres({ 'LWLock:BufferContent': 5, 'BufferPin:BufferPin': 1 }) })[0]).toBe(
+      'database-locks',
+    )
+  })
+})
+
+describe('database-io', () => {
+  const flushing = { walFlush: { perS: figure(90), ms: figure(10), share: figure(0.9) } }
+
+  test('somebody always flushes, and the log is busy', () => {
+    const { limit, confidence, causes } = verdict({
+      postgres: postgres({ 'IO:WalSync': 0.9, 'LWLock:WALWrite': 6, cpu: 0.2 }, flushing),
+    })
+    expect({ limit, confidence }).toEqual({ limit: 'database-io', confidence: 'high' })
+    expect(causes[0]?.evidence.join()).toContain('10 ms (9.5–10.5) each: 90 % of the time')
+  })
+
+  test('one connection that flushes six tenths of its time leaves the disk room: that is the pool', () => {
+    const change = { pool: pool(1, 1), whereabouts: whereabouts(63, 1) }
+    const flushes = { walFlush: { perS: figure(600), ms: figure(1), share: figure(0.6) } }
+    expect(named({ ...change, postgres: postgres({ 'IO:WalSync': 0.6, cpu: 0.2 }, flushes) })).toEqual([
+      'connection-pool',
+    ])
+  })
+
+  test('sessions in line for a log that is seldom flushed wait for a core', () => {
+    expect(named({ postgres: postgres({ 'LWLock:WALWrite': 6, 'IO:WalSync': 0.2 }) })).not.toContain(
+      'database-io',
+    )
+  })
+
+  test('on a full host only where the kernel saw the disk waited for', () => {
+    const busy = {
+      utilisation: { api: figure(0.7), database: figure(0.9), generator: figure(0.3), host: figure(1.95) },
+      postgres: postgres({ 'IO:WalSync': 0.9, cpu: 0.5 }, flushing),
+    }
+    expect(named(busy, laptop)).not.toContain('database-io')
+    const pressure = { cpu: figure(0.5), io: figure(0.4), memory: figure(0) }
+    expect(named({ ...busy, pressure }, laptop)).toContain('database-io')
+  })
+
+  test('reads of tables count as well, with nothing known of the log', () => {
+    const unknown = { walFlush: { perS: null, ms: null, share: null } }
+    expect(verdict({ postgres: postgres({ 'IO:DataFileRead': 3 }, unknown) })).toMatchObject({
+      ...{ limit: 'database-io', confidence: 'medium' },
+    })
+  })
+})
+
+describe('database-cpu', () => {
+  const wanting = { postgres: postgres({ cpu: 9 }), whereabouts: whereabouts(20, 10) }
+
+  test('sessions that want a core, are given none, and stand in no line for it', () => {
+    const held = verdict({ ...wanting, utilisation: { database: figure(0.3), databaseQueued: figure(0.5) } })
+    expect(held).toMatchObject({ limit: 'database-cpu', confidence: 'high' })
+    expect(held.sentence).toContain('too little CPU')
+  })
+
+  test('not where they have their cores, or stand in line for them', () => {
+    const served = { postgres: postgres({ cpu: 3 }), utilisation: { database: figure(2.9), host: figure(4) } }
+    expect(named(served)).not.toContain('database-cpu')
+    expect(
+      named({ ...wanting, utilisation: { database: figure(0.6), databaseQueued: figure(8) } }),
+    ).not.toContain('database-cpu')
+  })
+})
+
+describe('database-connections', () => {
+  const refused = { errors: { ratio: figure(0.4), dropped: figure(0) }, failures: { '503': figure(0.4) } }
+  const atMost = postgres({ starting: 20 }, { peakSessions: figure(96), maxConnections: figure(100) })
+
+  test('as many sessions as the server takes, and failures', () => {
+    const { limit, confidence, causes } = verdict({ ...refused, postgres: atMost })
+    expect({ limit, confidence }).toEqual({ limit: 'database-connections', confidence: 'high' })
+    expect(causes).toHaveLength(1)
+  })
+
+  test('also where no request succeeded at all', () => {
+    expect(named({ ...refused, throughputPerS: figure(0), postgres: atMost })).toEqual([
+      'database-connections',
+    ])
+  })
+
+  test('failures with room for more sessions are failures', () => {
+    const roomy = postgres({}, { peakSessions: figure(95) })
+    const { limit, causes } = verdict({ ...refused, postgres: roomy })
+    expect(limit).toBe('inconclusive')
+    expect(causes[0]?.evidence[0]).toContain('503 40 %')
+  })
+
+  test('a full server that everybody is served by is no limit', () => {
+    expect(named({ postgres: atMost })).not.toContain('database-connections')
+  })
+})
+
+describe('refusals', () => {
+  test('a service that refuses what is too much is still measured, and the refusals are told', () => {
+    const busy = { api: figure(0.99), apiThread: figure(0.99), host: figure(1.8) }
+    const { limit, causes } = verdict({
+      errors: { ratio: figure(0.3), dropped: figure(0) },
+      ...{ utilisation: busy, refusals: { connection_queue: figure(0.3) } },
+    })
+    expect(limit).toBe('api-cpu')
+    expect(causes[0]?.evidence).toContain('the service refused 30 % of the requests (connection_queue)')
+  })
+})
+
+describe('external-wait', () => {
+  test('requests that are neither at work, nor in line, nor with PostgreSQL', () => {
+    const { limit, confidence, causes } = verdict({
+      ...{ utilisation: { api: figure(0.05), apiThread: figure(0.06) } },
+      ...{ whereabouts: whereabouts(0, 0.2, 63), pool: pool(20, 0.2) },
+    })
+    expect({ limit, confidence }).toEqual({ limit: 'external-wait', confidence: 'high' })
+    expect(causes[0]?.evidence[0]).toContain('63 elsewhere')
+  })
+
+  test.each<[string, Change]>([
+    ['most are with PostgreSQL', { whereabouts: whereabouts(0, 33, 31) }],
+    [
+      'they wait for the thread',
+      { utilisation: { apiThread: figure(0.71) }, whereabouts: whereabouts(0, 0, 64) },
+    ],
+    [
+      'the service’s database metrics are missing',
+      { whereabouts: { ...whereabouts(0, 0, 64), database: null } },
+    ],
+    ['most clients’ requests are not in the service', { whereabouts: whereabouts(0, 0, 31) }],
+  ])('not where %s', (_, change) => {
+    const { utilisation, ...rest } = change ?? {}
+    expect(
+      named({ ...rest, utilisation: { api: figure(0.2), apiThread: figure(0.2), ...utilisation } }),
+    ).toEqual(['inconclusive'])
+  })
+
+  test('a loop that is never free, on a thread that hardly runs, is blocked', () => {
+    const blocked = { api: figure(0.1), apiThread: figure(1), apiThreadRan: figure(0.1) }
+    const { limit, confidence, next } = verdict({ utilisation: { ...blocked, apiThreadQueued: figure(0.1) } })
+    expect({ limit, confidence }).toEqual({ limit: 'external-wait', confidence: 'high' })
+    expect(next).toContain('synchronous')
+  })
+
+  test('a thread that stands in line for a core is not', () => {
+    const inLine = { api: figure(0.4), apiThread: figure(1), apiThreadRan: figure(0.4), host: figure(7.6) }
+    expect(named({ utilisation: { ...inLine, apiThreadQueued: figure(0.58) } })).not.toContain(
+      'external-wait',
+    )
+  })
+})
+
+describe('load-generator', () => {
+  const ease = { api: figure(0.2), apiThread: figure(0.2) }
+
+  test('clients whose requests have not arrived, at a service with nothing to do', () => {
+    const absent = { utilisation: ease, whereabouts: whereabouts(0, 1, 1) }
+    expect(verdict(absent)).toMatchObject({
+      limit: 'load-generator',
+      confidence: 'medium',
+      ceiling: { measuredPerS: {} },
+    })
+    expect(verdict({ ...absent, generatorStalled: figure(0.6) }).confidence).toBe('high')
+  })
+
+  test.each<[string, Change]>([
+    ['a quarter of them have arrived', { whereabouts: whereabouts(0, 0, 16) }],
+    [
+      'the thread has not read them',
+      { utilisation: { apiThread: figure(0.7) }, whereabouts: whereabouts(0, 1, 1) },
+    ],
+  ])('not where %s', (_, change) => {
+    const { utilisation, ...rest } = change ?? {}
+    expect(named({ ...rest, utilisation: { ...ease, ...utilisation } })).not.toContain('load-generator')
+  })
+
+  test('arrivals dropped because all clients wait in the service are the service’s doing', () => {
+    const dropping = {
+      load: { generator: 'k6', mode: 'open', ratePerS: 10_000, maxConnections: 64, durationS: 3 },
+      errors: { ratio: figure(0), dropped: figure(9000) },
+    } as const
+    expect(named({ ...dropping, whereabouts: whereabouts(40, 20, 1) })).not.toContain('load-generator')
+    expect(named({ ...dropping, whereabouts: whereabouts(10, 10, 1) })).toContain('load-generator')
+  })
+})
+
+describe('memory', () => {
+  const runtime = (gcShare: number, heapShare: number) => ({
+    ...{ residentMiB: figure(300), gcShare: figure(gcShare), heapShare: figure(heapShare) },
+  })
+
+  test.each<[string, Change, Limit | undefined]>([
+    ['a quarter of the time spent collecting', { runtime: runtime(0.25, 0.4) }, 'memory'],
+    ['less than that', { runtime: runtime(0.24, 0.4) }, undefined],
+    ['a tenth, with the heap nearly full', { runtime: runtime(0.1, 0.85) }, 'memory'],
+    ['a nearly full heap that costs nothing', { runtime: runtime(0.09, 0.9) }, undefined],
+    ['processes that wait for memory', { pressure: { cpu: null, io: null, memory: figure(0.1) } }, 'memory'],
+  ])('%s', (_, change, expected) => {
+    expect(named(change).find(limit => limit === 'memory')).toBe(expected)
+  })
+})
+
+describe('environment', () => {
+  test('a quota that was used up, and whose', () => {
+    const { limit, sentence } = verdict({ throttled: { api: figure(0.3), database: null, generator: null } })
+    expect(limit).toBe('environment')
+    expect(sentence).toContain('the container of the API was kept from running 30 % of the time')
+    expect(named({ throttled: { api: figure(0.05), database: null, generator: null } })[0]).toBe(
+      'inconclusive',
+    )
+  })
+
+  test('what the service itself is limited by is named after the crowd', () => {
+    const crowd = {
+      api: figure(0.5),
+      apiThread: figure(0.98),
+      database: figure(0.05),
+      generator: figure(0.05),
+    }
+    expect(named({ utilisation: { ...crowd, host: figure(1.98) } }, laptop)).toEqual([
+      'environment',
+      'api-cpu',
+    ])
+  })
+})
+
+test('two limits at once are both named', () => {
+  expect(
+    named({
+      utilisation: { api: figure(0.99), apiThread: figure(0.99), host: figure(1.3) },
+      postgres: postgres({ 'Lock:transactionid': 1, 'Lock:tuple': 8, 'idle in transaction': 1 }),
+      ...{ pool: pool(10, 10), whereabouts: whereabouts(20, 10, 2) },
+    }),
+  ).toEqual(['api-cpu', 'database-locks'])
+})
+
+test('what is missing is said where nothing can be named', () => {
+  const { causes, next } = verdict({ utilisation: { database: null } })
+  expect(causes[0]?.evidence).toEqual(
+    expect.arrayContaining([
+      'not known: PostgreSQL’s CPU',
+      'not known: the pool of connections',
+      'not known: what PostgreSQL’s sessions wait for',
+    ]),
+  )
+  expect(next).toContain('TELEMETRY=full')
+})
