@@ -34,6 +34,8 @@ export interface Trial {
   readonly confirmed?: Verdict['confirmed']
 }
 
+/** Share of a core. */
+const probeWorthSaying = 0.005
 /** Worth a place among the causes, as what would limit next. */
 const noticeable = 0.5
 
@@ -126,13 +128,16 @@ function nextToFill(one: Case, named: readonly Judgement[]): Verdict['causes'] {
 }
 
 function general({ sample, circumstances }: Case): string[] {
-  const { label, throughputPerS, latencyMs, refusals = {} } = sample
+  const { label, throughputPerS, latencyMs, refusals = {}, postgres } = sample
   const { sharedCores, cores, speedSpread } = circumstances
   return [
     `"${label}": ${spread(throughputPerS, 'requests/s')}, median latency ${spread(latencyMs.p50, 'ms')}`,
     ...Object.entries(refusals)
       .filter(([, share]) => share.median > 0)
       .map(([reason, share]) => `the service refused ${percent(share.median)} of the requests (${reason})`),
+    postgres?.probeCores != null &&
+      postgres.probeCores.median >= probeWorthSaying &&
+      `looking at PostgreSQL took ${percent(postgres.probeCores.median)} of a core, counted as its own`,
     sharedCores && `API, PostgreSQL and generator share ${cores} cores: every rate is a lower bound`,
     speedSpread !== null &&
       unsteady(circumstances) &&

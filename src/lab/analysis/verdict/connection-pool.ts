@@ -7,6 +7,9 @@ import { sessionWork } from './sessions.ts'
 /** Somebody is in line at any moment. */
 const waitingAtLeast = 1
 
+/** More in use than the pool may hold: connections are opened past it, one a request, and its size bounds nothing. */
+const beyondPool = 1.1
+
 /**
  * Every connection is lent and requests wait for one, while the API's threads and the host have room: else
  * connections are only kept so long because whoever has them waits for a core. Whether PostgreSQL is idle
@@ -17,7 +20,7 @@ export function connectionPool(one: Case, lower: Sample | undefined): Judgement 
   const { pool, whereabouts } = sample
   const [max, used, waiting] = [middle(pool?.max), middle(pool?.used), middle(whereabouts?.poolQueue)]
   if (max === null || used === null || waiting === null) return null
-  if (used < max * full || waiting < waitingAtLeast) return null
+  if (used < max * full || used > max * beyondPool || waiting < waitingAtLeast) return null
   if (threadIsFull(one) || fillsTheHost(one)) return null
   const [wait, use] = [pool?.waitMs ?? null, pool?.useMs ?? null]
   const before = lower?.pool?.waitMs

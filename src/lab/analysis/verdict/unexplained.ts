@@ -21,7 +21,7 @@ export function unexplained(one: Case): Judgement {
     }
   }
   const underOffer = load.mode !== 'closed'
-  if (underOffer || load.connections === 1) {
+  if (underOffer ? keptUp(one) : load.connections === 1) {
     return {
       limit: 'none-observed',
       confidence: 'medium',
@@ -36,13 +36,26 @@ export function unexplained(one: Case): Judgement {
   return {
     limit: 'inconclusive',
     confidence: 'low',
-    sentence: `No CPU is full, yet ${load.connections ?? 'the'} clients wait: something other than CPU sets the rate of ${rate(one)}.`,
+    sentence: underOffer
+      ? `No CPU is full, yet the service fell behind the ${number(load.ratePerS ?? 0)} requests/s it was offered: something other than CPU sets the rate of ${rate(one)}.`
+      : `No CPU is full, yet ${load.connections ?? 'the'} clients wait: something other than CPU sets the rate of ${rate(one)}.`,
     evidence: [...evidence, ...missing.map(what => `not known: ${what}`)],
     next:
       missing.length === 0
         ? 'Look at the waits: connections of the pool in use, and what PostgreSQL sessions wait for; none of them alone explains it.'
         : `Make known what is missing (connections of the pool in use, what PostgreSQL sessions wait for): TELEMETRY=full for the service's metrics, DATABASE_URL for PostgreSQL's.`,
   }
+}
+
+const fellBehind = 0.95
+
+/** Nearly all that was offered was answered. */
+function keptUp({ sample: { load, throughputPerS, errors } }: Case): boolean {
+  const offered = load.ratePerS ?? 0
+  return (
+    throughputPerS.median >= offered * fellBehind &&
+    errors.dropped.median <= offered * load.durationS * (1 - fellBehind)
+  )
 }
 
 function missingReadings({ sample }: Case): string[] {

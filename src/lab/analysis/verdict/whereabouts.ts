@@ -1,6 +1,7 @@
 import type { Sample } from '../../results.ts'
 import { number } from '../wording.ts'
 import { middle } from './case.ts'
+import { sessionWork } from './sessions.ts'
 
 /** Where the requests were that had arrived at the service, as means over the window. */
 export interface Placement {
@@ -12,12 +13,17 @@ export interface Placement {
   readonly elsewhere: number
 }
 
+/** More sessions at work than the service has statements on their way: it sends some that it does not count. */
+const uncountedFrom = 1
+
 /** null where the service's metrics leave a gap: then nothing can be said of the rest. */
-export function placementOf({ whereabouts }: Sample): Placement | null {
+export function placementOf(sample: Sample): Placement | null {
+  const { whereabouts } = sample
   const service = middle(whereabouts?.service)
   const poolQueue = middle(whereabouts?.poolQueue)
   const database = middle(whereabouts?.database)
   if (service === null || poolQueue === null || database === null) return null
+  if ((sessionWork(sample)?.active ?? 0) >= database + uncountedFrom) return null
   const batchQueue = middle(whereabouts?.batchQueue) ?? 0
   const elsewhere = Math.max(0, service - poolQueue - database - batchQueue)
   return { service, poolQueue, database, batchQueue, elsewhere }

@@ -74,6 +74,12 @@ describe('connection-pool', () => {
     )
   })
 
+  test('connections opened past the pool, one a request, are not bounded by it', () => {
+    expect(named({ pool: pool(20, 64), whereabouts: whereabouts(30, 30), postgres: idle })).toEqual([
+      'inconclusive',
+    ])
+  })
+
   test('a full pool before a full thread is the thread’s doing', () => {
     const utilisation = { api: figure(0.99), apiThread: figure(0.99), host: figure(1.8) }
     expect(named({ utilisation, pool: pool(20, 20), whereabouts: whereabouts(44, 20) })).toEqual(['api-cpu'])
@@ -238,6 +244,10 @@ describe('external-wait', () => {
       'the service’s database metrics are missing',
       { whereabouts: { ...whereabouts(0, 0, 64), database: null } },
     ],
+    [
+      'PostgreSQL works on statements that the service does not count',
+      { whereabouts: whereabouts(0, 0, 64), postgres: postgres({ 'Client:ClientRead': 1 }) },
+    ],
     ['most clients’ requests are not in the service', { whereabouts: whereabouts(0, 0, 31) }],
   ])('not where %s', (_, change) => {
     const { utilisation, ...rest } = change ?? {}
@@ -292,6 +302,21 @@ describe('load-generator', () => {
     } as const
     expect(named({ ...dropping, whereabouts: whereabouts(40, 20, 1) })).not.toContain('load-generator')
     expect(named({ ...dropping, whereabouts: whereabouts(10, 10, 1) })).toContain('load-generator')
+  })
+})
+
+describe('an offered rate', () => {
+  const offered = {
+    generator: 'k6',
+    mode: 'open',
+    ratePerS: 10_000,
+    maxConnections: 64,
+    durationS: 3,
+  } as const
+
+  test('kept up with is no limit, fallen behind is one that has no name yet', () => {
+    expect(named({ load: offered })).toEqual(['none-observed'])
+    expect(named({ load: offered, throughputPerS: figure(9_400) })).toEqual(['inconclusive'])
   })
 })
 
