@@ -99,7 +99,7 @@ export function spawnService(
 
 const ownService: Launch = {
   command: process.execPath,
-  args: ['--import', './src/telemetry/register.ts', 'src/service/server.ts'],
+  args: ['--max-semi-space-size=4', '--import', './src/telemetry/register.ts', 'src/service/server.ts'],
   cwd: fileURLToPath(new URL('../../..', import.meta.url)),
 }
 

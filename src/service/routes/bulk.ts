@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
-import { type FastifyPluginCallbackTypebox, Type } from '@fastify/type-provider-typebox'
+import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
+import { Type } from 'typebox'
 import { ServiceError } from '../errors.ts'
 import type { Texts } from '../store/texts.ts'
 import { problemAnswers } from './problem-schema.ts'

@@ -1,4 +1,4 @@
-import { Type } from '@fastify/type-provider-typebox'
+import { Type } from 'typebox'
 import { problems } from '../errors.ts'
 
 const Problem = Type.Object(

@@ -1,4 +1,5 @@
-import { type FastifyPluginCallbackTypebox, Type } from '@fastify/type-provider-typebox'
+import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
+import { Type } from 'typebox'
 import { ServiceError } from '../errors.ts'
 import { fail } from '../problem.ts'
 import type { Task, Tasks } from '../store/tasks.ts'

@@ -1,4 +1,5 @@
-import { type FastifyPluginCallbackTypebox, Type } from '@fastify/type-provider-typebox'
+import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
+import { Type } from 'typebox'
 import { fail } from '../problem.ts'
 import type { Texts } from '../store/texts.ts'
 import { problemAnswers } from './problem-schema.ts'
