@@ -1,6 +1,7 @@
 import { dirname } from 'node:path'
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { type Assertion, parseAssertion } from './analysis/assertion.ts'
+import { addAttachCommand } from './attach/attach-command.ts'
 import { runCompareCommand } from './compare-command.ts'
 import { exitCodes, LabError } from './errors.ts'
 import { experiments, tour } from './experiments/all.ts'
@@ -55,6 +56,8 @@ function commandLine(setExitCode: (code: number) => void): Command {
     .action(async (chosen: Experiment[], flags: RunFlags) => {
       setExitCode(await run(chosen.map(({ name }) => name).join('+'), chosen, flags))
     })
+
+  addAttachCommand(lab, setExitCode)
 
   lab
     .command('report')

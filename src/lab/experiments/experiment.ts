@@ -65,6 +65,8 @@ export interface Conclusion {
   readonly predictFrom?: Sample
   /** What turning the accused knob did, where the experiment turned it. */
   readonly confirmed?: Verdict['confirmed']
+  /** Pure: what the samples prove together, where one alone left the verdict inconclusive. */
+  readonly judgedAgain?: (verdict: Verdict) => Verdict
 }
 
 /** Names a step in tables and plots: `prepared, 64 connections`. */

@@ -169,7 +169,7 @@ function resultOf(
     const generator = generatorFor({ ceiling: step.ceiling ?? false })
     return seen === undefined ? [] : [sampleOf(step, generator, timing.durationS, seen)]
   })
-  const { answer, ...trial } = experiment.conclude(samples)
+  const { answer, judgedAgain = verdict => verdict, ...trial } = experiment.conclude(samples)
   const { name, question, hypothesis, finding } = experiment
   const scaling = scalingOf(samples)
   return {
@@ -180,7 +180,7 @@ function resultOf(
     repeat,
     answer: [answer, ...skipped].join(' '),
     samples,
-    verdict: judge(trial, circumstances()),
+    verdict: judgedAgain(judge(trial, circumstances())),
     ...(scaling.length > 0 && { scaling }),
   }
 }

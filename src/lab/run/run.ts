@@ -19,7 +19,7 @@ import { createProgress, followedBy } from './progress.ts'
 import { createResultsFolder } from './results-folder.ts'
 import { type Planned, runExperiments } from './run-experiments.ts'
 import { summaryOf } from './summary.ts'
-import { ownTestBed } from './test-bed.ts'
+import { ownTestBed, type TestBed } from './test-bed.ts'
 
 export interface RunOptions {
   /** Names the results folder. */
@@ -30,6 +30,10 @@ export interface RunOptions {
   readonly generator?: LoadGenerator['name'] | undefined
   /** A service that someone else runs; without it the lab starts its own. */
   readonly url?: string | undefined
+  /** A target that the caller has prepared, in place of the lab's own stack, and the command that repeats this. */
+  readonly attached?: { readonly bed: TestBed; readonly url: string; readonly repeat: string } | undefined
+  /** Throws where there is no sense in going on; called with everything measured up to then, which is kept. */
+  readonly check?: ((measured: readonly ExperimentResult[]) => void) | undefined
   /** Serve a page on loopback that follows the run. */
   readonly live: boolean
   /** What the figures are held to in the end. */
@@ -43,11 +47,12 @@ export interface RunOptions {
  * incomplete.
  */
 export async function runLab(experiments: readonly Experiment[], options: RunOptions): Promise<number> {
-  const { signal, url } = options
+  const { signal, attached } = options
+  const url = attached?.url ?? options.url
   const plans = experiments.map(experiment => plannedFrom(experiment, options))
   const choose = generatorChoice(options.generator)
   const busyBefore = await hostBusyNow()
-  const bed = url === undefined ? ownTestBed() : await foreignTestBed(url)
+  const bed = attached?.bed ?? (url === undefined ? ownTestBed() : await foreignTestBed(url))
 
   const startedAt = new Date()
   const planned = { experiments, totalS: plans.reduce((sum, plan) => sum + estimateS(plan), 0) }
@@ -98,11 +103,16 @@ export async function runLab(experiments: readonly Experiment[], options: RunOpt
         const soFar = results(false)
         folder.save(soFar)
         live?.show(soFar)
+        options.check?.(experimentsSoFar)
       },
     })
   } catch (error) {
     finish(false)
-    if (!signal.aborted) throw error
+    if (!signal.aborted) {
+      if (measured.length > 0)
+        console.log(`\nwhat was measured until then: ${relative('.', folder.reportFile)}`)
+      throw error
+    }
     console.log(`\ninterrupted; what was measured until then: ${relative('.', folder.reportFile)}`)
     return exitCodes.interrupted
   }
@@ -112,7 +122,8 @@ export async function runLab(experiments: readonly Experiment[], options: RunOpt
   return assertions.length === 0 ? exitCodes.done : holdToAssertions(assertions, measured, folder.path)
 }
 
-function plannedFrom(experiment: Experiment, { timing: changes, url, generator }: RunOptions): Planned {
+function plannedFrom(experiment: Experiment, options: RunOptions): Planned {
+  const { timing: changes, url, generator, attached } = options
   const timing = { ...experiment.timing, ...changes }
   const steps = url === undefined ? experiment.steps : stepsForForeignTarget(experiment.steps)
   const command = [
@@ -121,7 +132,7 @@ function plannedFrom(experiment: Experiment, { timing: changes, url, generator }
     ...(url === undefined ? [] : ['--url', url]),
     ...(generator === undefined ? [] : ['--generator', generator]),
   ]
-  return { experiment, steps, timing, repeat: command.join(' ') }
+  return { experiment, steps, timing, repeat: attached?.repeat ?? command.join(' ') }
 }
 
 function generatorsOf(plans: readonly Planned[], choose: ReturnType<typeof generatorChoice>): string[] {

@@ -1,0 +1,119 @@
+import { number, percent, spread } from '../analysis/wording.ts'
+import {
+  byThroughput,
+  type Conclusion,
+  closed,
+  type Experiment,
+  type Step,
+  type Timing,
+} from '../experiments/experiment.ts'
+import type { RequestTemplate } from '../load/templates.ts'
+import type { Sample } from '../results.ts'
+import { fromOutside } from './from-outside.ts'
+
+export interface AttachPlan {
+  /** Names the target in tables and plots. */
+  readonly target: string
+  readonly requests: readonly RequestTemplate[]
+  readonly maxConnections: number
+  readonly maxRatePerS: number
+  /** What a rate must hold: its 99th percentile, ms. */
+  readonly p99Ms: number
+  readonly timing: Timing
+}
+
+/** How far does a service go that we know nothing of, and what stops it? */
+export function attachExperiment(plan: AttachPlan): Experiment {
+  return {
+    name: 'attach',
+    question: `How many requests a second does ${plan.target} answer, and what limits it?`,
+    hypothesis: 'None: the service is not ours.',
+    finding: null,
+    varies: 'connections, then the rate of arrivals',
+    holds: `requests: ${plan.requests.map(({ method = 'GET', path }) => `${method} ${path}`).join(', ')}`,
+    timing: plan.timing,
+    steps: doublings(plan.maxConnections).map(
+      (connections): Step => ({ ...stepOf(plan), load: closed(connections), ceiling: true }),
+    ),
+    conclude: samples => conclude(plan, samples),
+  }
+}
+
+/** 1, 2, 4 … up to the largest, which is one of them. */
+function doublings(most: number): number[] {
+  const exponents = Array.from({ length: Math.ceil(Math.log2(most)) }, (_, exponent) => exponent)
+  return [...exponents.map(exponent => 2 ** exponent), most]
+}
+
+function stepOf({ target, requests }: AttachPlan) {
+  return { variant: target, knobs: {}, requests }
+}
+
+/** In every repeat: all arrivals answered (to a percent of clock), the p99 within the objective, no error. */
+function holds({ p99Ms }: AttachPlan, sample: Sample): boolean {
+  const { throughputPerS, latencyMs, errors } = sample
+  return (
+    throughputPerS.low >= 0.97 * rateOf(sample) &&
+    latencyMs.p99.high <= p99Ms &&
+    errors.ratio.high === 0 &&
+    errors.dropped.high === 0
+  )
+}
+
+function conclude(plan: AttachPlan, samples: readonly Sample[]): Conclusion {
+  const sweep = closedOf(samples)
+  const [best] = byThroughput(sweep)
+  const lone = sweep.find(({ load }) => load.connections === 1)
+  if (best === undefined) return { answer: 'Nothing was measured.', accused: null }
+  const highest = samples
+    .filter(sample => isOpen(sample) && holds(plan, sample))
+    .toSorted((a, b) => rateOf(b) - rateOf(a))[0]
+  const accused = withCores(best, sweep)
+  return {
+    answer: [
+      `At most ${spread(best.throughputPerS, 'requests/s')}, at ${best.load.connections} connections.`,
+      lone === undefined ? '' : `A lone client waits ${spread(lone.latencyMs.p50, 'ms')}.`,
+      highest === undefined
+        ? ''
+        : `${number(rateOf(highest))} arrivals/s hold: every one answered, p99 ${spread(highest.latencyMs.p99, 'ms')} (wanted: ${number(plan.p99Ms)} ms).`,
+    ]
+      .filter(Boolean)
+      .join(' '),
+    accused,
+    ...(lone !== undefined && lone !== best && { predictFrom: withCores(lone, sweep) }),
+    judgedAgain: verdict => fromOutside(verdict, sweep),
+  }
+}
+
+/** Cores that the target was seen to use in any step, whole ones: what "full" is of a process not ours. */
+function withCores(sample: Sample, sweep: readonly Sample[]): Sample {
+  const most = Math.max(0, ...sweep.map(({ utilisation }) => utilisation.api?.median ?? 0))
+  // A busy thread reads a little over one core: helper threads, and 10 ms ticks.
+  const workers = Math.max(1, Math.ceil(most - tickOfACore))
+  return { ...sample, knobs: { ...sample.knobs, workers } }
+}
+
+const tickOfACore = 0.15
+
+function closedOf(samples: readonly Sample[]): Sample[] {
+  return samples.filter(sample => !isOpen(sample))
+}
+
+function isOpen({ load }: Sample): boolean {
+  return load.mode !== 'closed'
+}
+
+function rateOf({ load }: Sample): number {
+  return load.ratePerS ?? 0
+}
+
+/** Throws-worthy trouble in what was measured last, or null: how many of the requests failed. */
+export function troubleIn(samples: readonly Sample[], tolerated: number): string | null {
+  const worst = samples.toSorted((a, b) => b.errors.ratio.high - a.errors.ratio.high)[0]
+  if (worst === undefined) return null
+  const { errors, label, throughputPerS } = worst
+  if (errors.ratio.high > tolerated)
+    return `${percent(errors.ratio.high)} of the requests of "${label}" failed`
+  const silent = samples.find(sample => sample.throughputPerS.low === 0) ?? null
+  return silent === null || throughputPerS.low > 0 ? null : `"${silent.label}" got no answer`
+}

@@ -1,0 +1,120 @@
+import { number, percent, spread } from '../analysis/wording.ts'
+import type { Sample, Verdict } from '../results.ts'
+
+/** More clients brought no more answers: the rates of two steps are this close. */
+const sameRate = 1.15
+/** A step with at least so many times the clients of another shows it. */
+const moreClients = 2
+/** A CPU below it is not what requests wait for. */
+const atEase = 0.7
+/** Sessions that are neither idle nor few to spare: all connections of a pool are lent. */
+const allLent = 0.85
+/** How far the two counts of what is worked on at once may lie apart: the sweep's, and PostgreSQL's. */
+const sameCount = 1.5
+
+/**
+ * What a closed sweep proves of a service without metrics where its CPU explains nothing: more clients only
+ * wait longer, so there is a limit on how many requests it works on at once, and by Little's law
+ * (N = X * R, with the latency of a lone client, who waits in no line) the sweep says how many.
+ *
+ * Whether the limit is a pool of database connections can be seen only in the database: all of so many
+ * sessions busy at any moment, while PostgreSQL has time. Everything else of the kind (a semaphore, a pool of
+ * threads, another service) looks the same from outside, and is called so.
+ */
+export function fromOutside(verdict: Verdict, sweep: readonly Sample[]): Verdict {
+  if (verdict.limit !== 'inconclusive') return verdict
+  const plateau = plateauOf(sweep)
+  if (plateau === null) return verdict
+  const { before, last, slots } = plateau
+  if (!isAtEase(last)) return verdict
+  const evidence = [
+    `${before.load.connections} connections: ${spread(before.throughputPerS, 'requests/s')}, ${spread(before.latencyMs.p50, 'ms')}; ` +
+      `${last.load.connections} connections: ${spread(last.throughputPerS, 'requests/s')}, ${spread(last.latencyMs.p50, 'ms')}: more clients only wait longer`,
+    `at the latency of a lone client, that rate is ${number(slots)} requests at once`,
+    ...cpuOf(last),
+  ]
+  const pool = lentSessions(last, slots)
+  if (pool !== null) {
+    return {
+      ...verdict,
+      limit: 'connection-pool',
+      confidence: 'medium',
+      sentence: `The pool of database connections is the limit: its ${number(pool.all)} sessions are busy ${percent(pool.busy / pool.all)} of the time, while PostgreSQL and the service have time to spare.`,
+      causes: [
+        {
+          limit: 'connection-pool',
+          evidence: [
+            `PostgreSQL has ${number(pool.all)} sessions of this database, ${number(pool.busy)} of them busy at any moment`,
+            ...evidence,
+          ],
+        },
+        ...verdict.causes.filter(({ limit }) => limit !== 'inconclusive'),
+      ],
+      next: 'Raise the size of the pool one step and look whether the rate follows; or keep each connection for less time.',
+    }
+  }
+  return {
+    ...verdict,
+    limit: 'external-wait',
+    confidence: 'medium',
+    sentence: `The service works on about ${number(slots)} requests at a time and waits, without using its CPU, for something outside it: it answered ${number(last.throughputPerS.median)} requests/s, however many clients asked.`,
+    causes: [
+      { limit: 'external-wait', evidence },
+      ...verdict.causes.filter(({ limit }) => limit !== 'inconclusive'),
+    ],
+    next:
+      last.postgres === undefined
+        ? `Look for what lets ${number(slots)} requests through at a time: a pool, a semaphore, another service. --database tells whether it is the pool of database connections.`
+        : `Look for what lets ${number(slots)} requests through at a time: a semaphore, a pool of threads, another service.`,
+  }
+}
+
+interface Plateau {
+  /** The fewest clients that got the highest rate, and the most. */
+  readonly before: Sample
+  readonly last: Sample
+  /** Requests that the service works on at once. */
+  readonly slots: number
+}
+
+function plateauOf(sweep: readonly Sample[]): Plateau | null {
+  const sorted = sweep.toSorted((a, b) => clientsOf(a) - clientsOf(b))
+  const [lone] = sorted
+  const last = sorted.at(-1)
+  if (lone === undefined || last === undefined || clientsOf(lone) !== 1) return null
+  const before = sorted.find(
+    sample =>
+      sample.throughputPerS.median * sameRate >= last.throughputPerS.median &&
+      sample.throughputPerS.median <= last.throughputPerS.median * sameRate,
+  )
+  if (before === undefined || clientsOf(last) < moreClients * clientsOf(before)) return null
+  const slots = (last.throughputPerS.median * lone.latencyMs.p50.median) / 1000
+  return { before, last, slots }
+}
+
+/** Known to have time: an unknown CPU proves nothing. */
+function isAtEase({ utilisation }: Sample): boolean {
+  const { api, apiThread } = utilisation
+  const busy = Math.max(api?.median ?? 1, apiThread?.median ?? 0)
+  return busy < atEase && (utilisation.database?.median ?? 0) < atEase
+}
+
+function cpuOf({ utilisation: { api, database } }: Sample): string[] {
+  return [
+    ...(api === null ? [] : [`the service uses ${percent(api.median)} of one core`]),
+    ...(database === null ? [] : [`PostgreSQL uses ${percent(database.median)} of one core`]),
+  ]
+}
+
+/** All sessions of the database and the busy ones, where they are as many as the sweep says and hardly idle. */
+function lentSessions({ postgres }: Sample, slots: number): { all: number; busy: number } | null {
+  if (postgres === undefined) return null
+  const all = Object.values(postgres.sessions).reduce((sum, { median }) => sum + median, 0)
+  const busy = all - (postgres.sessions['idle']?.median ?? 0)
+  const agrees = Math.max(busy, slots) <= sameCount * Math.min(busy, slots)
+  return busy >= allLent * all && agrees ? { all, busy } : null
+}
+
+function clientsOf({ load }: Sample): number {
+  return load.connections ?? 0
+}

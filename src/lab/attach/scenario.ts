@@ -1,0 +1,52 @@
+import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { Type } from 'typebox'
+import { Value } from 'typebox/value'
+import { LabError } from '../errors.ts'
+import type { RequestTemplate } from '../load/templates.ts'
+
+const Requests = Type.Array(
+  Type.Object(
+    {
+      method: Type.Optional(Type.Enum(['GET', 'POST', 'PUT', 'DELETE'])),
+      path: Type.String({ pattern: '^/' }),
+      headers: Type.Optional(Type.Record(Type.String(), Type.String())),
+      body: Type.Optional(Type.String()),
+      weight: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })),
+    },
+    { additionalProperties: false },
+  ),
+  { minItems: 1, maxItems: 100 },
+)
+
+/**
+ * Loads a scenario: a module whose default export is a list of requests (`RequestTemplate`). Throws LAB_USAGE
+ * with what is wrong with it.
+ */
+export async function readScenario(file: string): Promise<readonly RequestTemplate[]> {
+  const requests = await defaultExport(file)
+  if (Value.Check(Requests, requests)) return requests
+  const [first] = Value.Errors(Requests, requests)
+  throw unusable(
+    file,
+    `its default export is no list of requests${first ? `: ${first.instancePath} ${first.message}` : ''}`,
+  )
+}
+
+async function defaultExport(file: string): Promise<unknown> {
+  try {
+    const module: { default?: unknown } = await import(pathToFileURL(resolve(file)).href)
+    return module.default
+  } catch (cause) {
+    throw unusable(file, cause instanceof Error ? cause.message : String(cause), cause)
+  }
+}
+
+function unusable(file: string, why: string, cause?: unknown): LabError {
+  return new LabError(
+    'LAB_USAGE',
+    `the scenario ${file} cannot be used: ${why}`,
+    "Write: export default [{ path: '/things/{random:1-500}', weight: 3 }, { method: 'POST', path: '/things', body: '{\"n\":{n}}' }]",
+    { cause },
+  )
+}

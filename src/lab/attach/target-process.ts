@@ -1,0 +1,73 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { LabError } from '../errors.ts'
+import { listeningProcess, rootOf } from './listening-process.ts'
+import { isOwnAddress } from './target-guard.ts'
+
+/** How the target's process was named; none of it: whoever listens on the URL's port, if it is this machine's. */
+export interface ProcessName {
+  readonly pid?: number | undefined
+  readonly container?: string | undefined
+  readonly cgroup?: string | undefined
+}
+
+/**
+ * The process whose tree is the target. null where nothing was named and nothing is found, and then its CPU
+ * cannot be read. Throws LAB_TARGET where what was named is not there.
+ */
+export function targetProcess({ pid, container, cgroup }: ProcessName, url: string): number | null {
+  if (pid !== undefined) return existing(pid)
+  if (container !== undefined) return existing(containerPid(container))
+  if (cgroup !== undefined) return cgroupRoot(cgroup)
+  return localListener(url)
+}
+
+/** The local process behind a URL's port; for a database, too. */
+export function localListener(url: string): number | null {
+  const { hostname, port, protocol } = new URL(url)
+  const host = hostname.replace(/^\[|\]$/g, '')
+  if (host !== 'localhost' && !(isOwnAddress(host) && /^(?:127\.|::1$)/.test(host))) return null
+  const usual: Record<string, number> = { 'https:': 443, 'http:': 80 }
+  return listeningProcess(port === '' ? (usual[protocol] ?? 5432) : Number(port))
+}
+
+function existing(pid: number): number {
+  if (process.platform !== 'linux' || existsSync(`/proc/${pid}`)) return pid
+  throw notThere(`there is no process ${pid}`)
+}
+
+function containerPid(name: string): number {
+  const asked = spawnSync('docker', ['inspect', '--format', '{{.State.Pid}}', '--', name], {
+    encoding: 'utf8',
+  })
+  const pid = Number(asked.stdout)
+  if (asked.status === 0 && pid > 0) return pid
+  throw notThere(
+    asked.error === undefined
+      ? `the container ${name} does not run: ${asked.stderr.trim()}`
+      : 'there is no docker command to ask for the container',
+  )
+}
+
+/** Everything below the path, as the kernel lists it; `/sys/fs/cgroup` may be left out. */
+function cgroupRoot(path: string): number {
+  const folder = path.startsWith('/sys/fs/cgroup') ? path : join('/sys/fs/cgroup', path)
+  let pids: number[]
+  try {
+    pids = readFileSync(join(folder, 'cgroup.procs'), 'utf8').trim().split('\n').filter(Boolean).map(Number)
+  } catch {
+    throw notThere(`there is no cgroup ${folder}`)
+  }
+  const root = rootOf(pids)
+  if (root !== null && pids.length > 0) return root
+  throw notThere(`the cgroup ${folder} has ${pids.length} processes, and none is the others' parent`)
+}
+
+function notThere(what: string): LabError {
+  return new LabError(
+    'LAB_TARGET',
+    what,
+    'Name the process with --pid, or leave it out: then its CPU is not read.',
+  )
+}

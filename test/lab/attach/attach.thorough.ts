@@ -1,0 +1,138 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, inject, test } from 'vitest'
+import type { ExperimentResult, Results } from '../../../src/lab/results.ts'
+import { readResults } from '../../../src/lab/run/results-folder.ts'
+import { findFreePort } from '../../../src/lab/stack/free-port.ts'
+import { spawnGuarded } from '../../../src/lab/stack/janitor.ts'
+import { startOddService } from '../../fixtures/start-odd-service.ts'
+import { type Ended, pathOf, run } from '../../programs.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'attach-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+let runs = 0
+
+interface Attached extends Ended {
+  results: Results | null
+  result: ExperimentResult | undefined
+}
+
+/** Runs the command as a person would, with the shortest steps. */
+async function attach(url: string, ...args: string[]): Promise<Attached> {
+  const out = join(folder, String(runs++))
+  const short = ['--duration', '1', '--repeats', '1', '--out', out, '--no-live', '--generator', 'autocannon']
+  const ended = await run(process.execPath, ['src/lab/cli.ts', 'attach', '--url', url, ...short, ...args])
+  const results =
+    ended.output.includes('report: ') || ended.output.includes('until then: ') ? read(out) : null
+  return { ...ended, results, result: results?.experiments[0] }
+}
+
+function read(out: string): Results {
+  return readResults(join(out, 'latest')).results
+}
+
+/**
+ * A machine busy with other work is a limit of its own, which the verdict must name first: on such a machine
+ * no more can be asked of it.
+ */
+function expectLimit({ result, output }: Attached, limit: string): void {
+  const named = result?.verdict.limit
+  if (named === 'environment' || named === 'host-cpu') {
+    expect(result?.verdict.causes.map(cause => cause.limit)).toContain(named)
+    return
+  }
+  expect(named, output).toBe(limit)
+}
+
+describe('names what limits a stranger', () => {
+  test('a semaphore of eight around a wait of 50 ms', async () => {
+    await using service = await startOddService('semaphore')
+    const attached = await attach(service.url, '--max-connections', '32')
+    expect(attached.code, attached.output).toBe(0)
+    expectLimit(attached, 'external-wait')
+    // Eight at a time, 50 ms each, are 160 a second; on a slow machine fewer.
+    const best = Math.max(...(attached.result?.samples ?? []).map(one => one.throughputPerS.median))
+    expect(best).toBeLessThan(175)
+    expect(attached.results?.complete).toBe(true)
+  })
+
+  test('CPU burned in the handler, on the process that the port tells', async () => {
+    await using service = await startOddService('burn')
+    const attached = await attach(service.url, '--max-connections', '8')
+    expectLimit(attached, 'api-cpu')
+    const [lone] = attached.result?.samples ?? []
+    expect(lone?.cpuPerRequestUs.api?.median).toBeGreaterThan(1900)
+  })
+
+  test('a pool of two connections, seen in the database', async () => {
+    const { url: databaseUrl } = inject('postgres')
+    await using service = await startOddService('pool', { DATABASE_URL: databaseUrl })
+    const attached = await attach(service.url, '--max-connections', '16', '--database', databaseUrl)
+    expectLimit(attached, 'connection-pool')
+    // Somebody will show the results around.
+    expect(JSON.stringify(attached.results)).not.toContain(new URL(databaseUrl).password)
+  })
+
+  test.skipIf(pathOf('python3') === null)("Python's http.server, which is one interpreter", async () => {
+    const port = await findFreePort()
+    const args = ['-m', 'http.server', String(port), '--bind', '127.0.0.1', '--directory', 'docs']
+    const server = await spawnGuarded('python3', args, { stdio: 'ignore' })
+    try {
+      const url = `http://127.0.0.1:${port}`
+      await expect
+        .poll(() =>
+          fetch(url).then(
+            ({ status }) => status,
+            () => 0,
+          ),
+        )
+        .toBe(200)
+      expectLimit(await attach(url, '--pid', String(server.pid), '--max-connections', '8'), 'api-cpu')
+    } finally {
+      await server.end()
+    }
+  })
+})
+
+describe('a target in trouble ends it soon, with a clear line and what was measured', () => {
+  test('refusing', async () => {
+    const url = `http://127.0.0.1:${await findFreePort()}`
+    const { code, output, results } = await attach(url)
+    expect(code).toBe(3)
+    expect(output).toContain(`${url} does not answer: connect ECONNREFUSED`)
+    expect(results).toBeNull()
+  })
+
+  test('answering 500', async () => {
+    await using service = await startOddService('failing')
+    const { code, output, results } = await attach(service.url)
+    expect(code).toBe(3)
+    expect(output).toMatch(/stopped: \d+ % of the requests of ".*, \d+ connections?" failed/)
+    expect(results).toMatchObject({ complete: false, experiments: [{ name: 'attach' }] })
+  })
+
+  test('hanging', async () => {
+    await using service = await startOddService('hanging')
+    const { code, output, results } = await attach(service.url)
+    expect(code).toBe(3)
+    expect(output).toMatch(/stopped: ".*" got no answer|does not answer GET \/ within 5 s/)
+    expect(results?.complete).toBe(false)
+  })
+
+  test('dying in the middle', async () => {
+    await using service = await startOddService('dying')
+    const { code, output, results } = await attach(service.url)
+    expect(code).toBe(3)
+    expect(output).toMatch(/stopped: .* failed|stopped: .* got no answer|does not answer: /)
+    expect(results?.complete).toBe(false)
+    expect((await service.process.ended).code).toBe(1)
+  })
+
+  test('a public address is not loaded', async () => {
+    const { code, output } = await attach('http://192.0.2.1:8000')
+    expect(code).toBe(3)
+    expect(output).toContain('192.0.2.1 is neither loopback nor a private address')
+  })
+})

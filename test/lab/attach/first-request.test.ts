@@ -1,0 +1,60 @@
+import { once } from 'node:events'
+import { createServer, type RequestListener } from 'node:http'
+import { expect, test } from 'vitest'
+import { requireSuccess } from '../../../src/lab/attach/first-request.ts'
+import { findFreePort } from '../../../src/lab/stack/free-port.ts'
+
+const { signal } = new AbortController()
+
+async function serving(listener: RequestListener) {
+  const server = createServer(listener).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  if (typeof address !== 'object' || address === null) throw new Error('no port')
+  return {
+    url: `http://127.0.0.1:${address.port}`,
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections()
+      await once(server.close(), 'close')
+    },
+  }
+}
+
+test('is content with any 2xx, and asks as the load will', async () => {
+  const seen: string[] = []
+  await using service = await serving((request, response) => {
+    seen.push(`${request.method} ${request.url} ${request.headers['x-key']}`)
+    response.writeHead(201).end()
+  })
+  await requireSuccess(
+    service.url,
+    { method: 'POST', path: '/things/{n}', headers: { 'x-key': 'a' } },
+    signal,
+  )
+  expect(seen).toEqual(['POST /things/0 a'])
+})
+
+test.each([500, 404, 302])('an answer of %i is no target', async status => {
+  await using service = await serving((_, response) => {
+    response.writeHead(status, { location: '/elsewhere' }).end()
+  })
+  await expect(requireSuccess(service.url, { path: '/' }, signal)).rejects.toMatchObject({
+    code: 'LAB_TARGET',
+    message: `${service.url} answers ${status} to GET /`,
+  })
+})
+
+test('nobody listening is said at once', async () => {
+  const url = `http://127.0.0.1:${await findFreePort()}`
+  await expect(requireSuccess(url, { path: '/' }, signal)).rejects.toMatchObject({
+    code: 'LAB_TARGET',
+    message: expect.stringContaining('ECONNREFUSED'),
+  })
+})
+
+test('no answer is not waited for without end', async () => {
+  await using service = await serving(() => {})
+  await expect(requireSuccess(service.url, { path: '/slow' }, signal)).rejects.toMatchObject({
+    message: `${service.url} does not answer GET /slow within 5 s`,
+  })
+})

@@ -1,0 +1,89 @@
+import { expect, test } from 'vitest'
+import { judge } from '../../../src/lab/analysis/verdict.ts'
+import { fromOutside } from '../../../src/lab/attach/from-outside.ts'
+import type { Sample } from '../../../src/lab/results.ts'
+import { dedicated, figure, sample } from '../analysis/samples.ts'
+
+/** A target of which nothing is busy, and that lets eight requests of 50 ms through at a time. */
+function step(connections: number, change: Partial<Sample> = {}): Sample {
+  const slots = 8
+  const rate = Math.min(connections, slots) / 0.05
+  return sample({
+    label: `target, ${connections} connections`,
+    load: { generator: 'autocannon', mode: 'closed', connections, durationS: 3 },
+    throughputPerS: figure(rate),
+    latencyMs: {
+      ...{ p90: figure(1), p99: figure(1), max: figure(1) },
+      p50: figure((connections / rate) * 1000),
+    },
+    ...change,
+    utilisation: {
+      ...{
+        api: figure(0.05),
+        apiThread: figure(0.06),
+        database: null,
+        generator: figure(0.02),
+        host: figure(0.2),
+      },
+      ...change.utilisation,
+    },
+  })
+}
+
+const sweepOf = (change: Partial<Sample> = {}) => [1, 2, 4, 8, 16, 32].map(n => step(n, change))
+
+function verdictOn(sweep: Sample[]) {
+  const accused = sweep.at(-1) ?? null
+  return fromOutside(judge({ accused }, dedicated), sweep)
+}
+
+function sessions(counts: Record<string, number>): Partial<Sample> {
+  return {
+    postgres: {
+      sessions: Object.fromEntries(Object.entries(counts).map(([state, n]) => [state, figure(n)])),
+      ...{ peakSessions: null, maxConnections: null, blockers: {}, statements: [], walBytesPerRequest: null },
+      ...{ walFlush: { perS: null, ms: null, share: null }, checkpoints: null, probeCores: null },
+    },
+  }
+}
+
+test('more clients that only wait longer, and no CPU in use: a wait, and how many are let through', () => {
+  const verdict = verdictOn(sweepOf())
+  expect(verdict).toMatchObject({ limit: 'external-wait', confidence: 'medium' })
+  expect(verdict.sentence).toContain('about 8 requests at a time')
+  expect(verdict.next).toContain('--database')
+})
+
+test('all of as many sessions busy, and PostgreSQL idle: the pool', () => {
+  const verdict = verdictOn(
+    sweepOf({
+      ...sessions({ 'Timeout:PgSleep': 7.9, idle: 0.1 }),
+      utilisation: { ...step(1).utilisation, database: figure(0.02) },
+    }),
+  )
+  expect(verdict.limit).toBe('connection-pool')
+  expect(verdict.causes[0]?.evidence[0]).toBe(
+    'PostgreSQL has 8 sessions of this database, 7.9 of them busy at any moment',
+  )
+})
+
+test('sessions to spare clear the pool', () => {
+  const spare = {
+    ...sessions({ cpu: 1, idle: 7 }),
+    utilisation: { ...step(1).utilisation, database: figure(0.02) },
+  }
+  expect(verdictOn(sweepOf(spare)).limit).toBe('external-wait')
+})
+
+test('nothing is proven while the rate still grows, or where the CPU is not known', () => {
+  expect(verdictOn([1, 2, 4, 8].map(n => step(n))).limit).toBe('inconclusive')
+  const unknown = sweepOf({ utilisation: { ...step(1).utilisation, api: null, apiThread: null } })
+  expect(verdictOn(unknown).limit).toBe('inconclusive')
+})
+
+test('a verdict that stands is left alone', () => {
+  const busy = sweepOf({
+    utilisation: { ...step(1).utilisation, api: figure(0.98), apiThread: figure(0.99) },
+  })
+  expect(verdictOn(busy).limit).toBe('api-cpu')
+})
