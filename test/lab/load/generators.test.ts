@@ -68,9 +68,10 @@ describe.each(generators)('$name', generator => {
   test('counts answers that are refusals', async () => {
     await using server = await startCountingServer()
     const refused = plan(server.url, { requests: [{ path: '/missing' }] })
-    const { succeeded, failed } = await run(generator, refused).result
+    const { succeeded, failed, failures } = await run(generator, refused).result
     expect(succeeded).toBe(0)
     expect(failed).toBeGreaterThan(0)
+    expect(failures).toEqual({ '404': failed })
   })
 
   test('mixes requests by weight and fills their templates', async () => {
@@ -121,7 +122,8 @@ describe.each(generators)('$name', generator => {
 })
 
 test('an address where nothing listens is all failures, not an exception', async () => {
-  const { succeeded, failed } = await run(autocannonGenerator, plan('http://127.0.0.1:9')).result
+  const { succeeded, failed, failures } = await run(autocannonGenerator, plan('http://127.0.0.1:9')).result
   expect(succeeded).toBe(0)
   expect(failed).toBeGreaterThan(0)
+  expect(failures).toEqual({ 'no answer': failed })
 })
