@@ -1,10 +1,11 @@
 import type { Figure, Limit, Sample, Verdict } from '../results.ts'
-import { demandsOf, type Resource } from './demand.ts'
+import { demandsOf } from './demand.ts'
 import { inverse, mapFigure, ratio } from './figures.ts'
 import { apiCpu } from './verdict/api-cpu.ts'
 import {
   type Case,
   type Circumstances,
+  limitOf,
   names,
   openCase,
   othersCrowd,
@@ -173,13 +174,6 @@ function poolCeiling({ pool, throughputPerS }: Sample): Figure | undefined {
   if (used === null || max === null || used.low <= 0) return undefined
   const perConnection = inverse(ratio(used, throughputPerS), 1)
   return mapFigure(perConnection, rate => rate * max.median)
-}
-
-const limitOf: Record<Resource, Limit> = {
-  api: 'api-cpu',
-  database: 'database-cpu',
-  generator: 'load-generator',
-  host: 'host-cpu',
 }
 
 function unsteady({ speedSpread }: Circumstances): boolean {

@@ -7,6 +7,7 @@ export interface ServiceTotals {
   readonly poolWait: Total | null
   readonly poolUse: Total | null
   readonly statements: Total | null
+  readonly rows: number | null
   readonly poolTimeouts: number | null
   readonly refusals: ReadonlyMap<string, number>
   /** Pauses of each worker, seconds. */
@@ -14,6 +15,7 @@ export interface ServiceTotals {
   /** Gauges, as they stood. */
   readonly poolMax: number | null
   readonly poolUsed: number | null
+  /** Rows. */
   readonly batchQueue: number | null
   readonly residentBytes: number | null
   /** Of the worker whose heap is nearest to its limit. */
@@ -77,6 +79,7 @@ export function serviceTotalsOf({ atMs, pages }: MetricsReading): ServiceTotals 
     poolWait: total('db_client_connection_wait_time_seconds'),
     poolUse: total('db_client_connection_use_time_seconds'),
     statements: total('db_client_operation_duration_seconds'),
+    rows: sumOrNull('insert_rows_total'),
     poolTimeouts: sumOrNull('db_client_connection_timeouts_total'),
     refusals: merged(pages.map(page => sumsByLabel(page, 'requests_rejected_total', 'reason'))),
     gcS: pages.flatMap(page => {
@@ -113,12 +116,15 @@ export function serviceBetween(
   // A statement that carries a batch carries several requests; one request may need several statements.
   const carried = statements === null || statements.count === 0 ? 1 : requests.count / statements.count
   const statementsThere = there(statements)
+  const rows = (after.rows ?? 0) - (before.rows ?? 0)
+  const rowsPerRequest = Math.max(1, requests.count === 0 ? 1 : rows / requests.count)
+  const rowsQueued = meanOf(before.batchQueue, after.batchQueue)
   return {
     whereabouts: {
       service: requests.seconds / windowS,
       poolQueue: there(wait),
       database: statementsThere === null ? null : statementsThere * Math.max(1, carried),
-      batchQueue: meanOf(before.batchQueue, after.batchQueue),
+      batchQueue: rowsQueued === null ? null : rowsQueued / rowsPerRequest,
     },
     pool:
       after.poolMax === null

@@ -11,6 +11,7 @@ function page(at: {
   statementS: number
   used: number
   queue: number
+  rows: number
   rejected: number
   gcS: number
 }): string {
@@ -31,6 +32,7 @@ db_client_connection_count{db_client_connection_state="used"} ${at.used}
 db_client_connection_max 20
 db_client_connection_timeouts_total 0
 insert_queue_depth ${at.queue}
+insert_rows_total{insert_strategy="batched"} ${at.rows}
 requests_rejected_total{reason="connection_queue"} ${at.rejected}
 v8js_gc_duration_seconds_sum{v8js_gc_type="minor"} ${at.gcS}
 v8js_gc_duration_seconds_sum{v8js_gc_type="major"} 1
@@ -42,7 +44,7 @@ process_resident_memory_bytes 104857600
 
 const start = {
   ...{ requests: 100, requestS: 10, waitS: 1, useS: 5, statements: 100, statementS: 5 },
-  ...{ used: 20, queue: 0, rejected: 2, gcS: 0.5 },
+  ...{ used: 20, queue: 0, rows: 0, rejected: 2, gcS: 0.5 },
 }
 const totals = (atMs: number, ...pages: string[]) => serviceTotalsOf({ atMs, pages })
 
@@ -76,6 +78,14 @@ describe('between two readings', () => {
       totals(2000, page({ ...end, queue: 34 })),
     )
     expect(window?.whereabouts.database).toBeCloseTo(0.95 * 20)
+    expect(window?.whereabouts.batchQueue).toBe(32)
+  })
+
+  test('a queue of rows is one of the requests that brought them', () => {
+    const window = serviceBetween(
+      totals(0, page({ ...start, queue: 300 })),
+      totals(2000, page({ ...start, requests: 1100, rows: 10_000, queue: 340 })),
+    )
     expect(window?.whereabouts.batchQueue).toBe(32)
   })
 

@@ -1,4 +1,4 @@
-import type { Figure, Manifest, Sample } from '../../results.ts'
+import type { Figure, Limit, Manifest, Sample } from '../../results.ts'
 import { type Demand, demandsOf, type Resource, workersOf } from '../demand.ts'
 import { number, percent, spread } from '../wording.ts'
 
@@ -101,6 +101,14 @@ export const names: Record<Resource, string> = {
   database: 'PostgreSQL',
   generator: 'the load generator',
   host: 'the host',
+}
+
+/** What it is called when it is full. */
+export const limitOf: Record<Resource, Limit> = {
+  api: 'api-cpu',
+  database: 'database-cpu',
+  generator: 'load-generator',
+  host: 'host-cpu',
 }
 
 export function uses({ resource, utilisation, cores, demandUs, ceilingPerS }: Demand, name: string): string {

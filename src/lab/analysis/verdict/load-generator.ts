@@ -1,11 +1,14 @@
 import { number, percent, spread } from '../wording.ts'
-import { type Case, demandOf, full, hostIsFull, middle, rate, uses } from './case.ts'
+import { type Case, demandOf, full, hostIsFull, middle, rate, threadWanted, uses } from './case.ts'
 import { confidenceOf, type Judgement } from './judgement.ts'
 
 const dropsTolerated = 0.001
 /** Fewer requests than this share of the clients in the service: most clients have sent none. */
 const arrivedAtLeast = 0.25
-/** Below it, a request that has arrived is not waiting unread in a socket for the thread. */
+/**
+ * Below it, a request that has arrived is not waiting unread in a socket for the thread. A thread that stands in
+ * line for a core reads nothing either.
+ */
 const threadAtEase = 0.7
 const stallsTolerated = 0.3
 /** With fewer clients the way there and back is much of a round, without anyone being at fault. */
@@ -57,13 +60,15 @@ function droppedArrivals({ sample: { load, errors, whereabouts } }: Case): strin
 }
 
 /** Clients that wait for an answer whose request has not arrived (Little's law on both sides of the wire). */
-function absentClients({ sample: { load, utilisation, whereabouts } }: Case): string[] | null {
+function absentClients({ sample }: Case): string[] | null {
+  const { load, utilisation, whereabouts } = sample
   const inside = middle(whereabouts?.service)
   const { connections = 0, mode } = load
   if (inside === null || mode !== 'closed' || connections < fewestClients) return null
-  if (utilisation.apiThread === null || utilisation.apiThread.median >= threadAtEase) return null
+  const thread = middle(utilisation.apiThread)
+  if (thread === null || Math.max(thread, threadWanted(sample) ?? 0) >= threadAtEase) return null
   if (inside >= connections * arrivedAtLeast) return null
   return [
-    `of ${connections} requests on their way at any moment ${number(inside)} were in the service, whose thread was busy ${percent(utilisation.apiThread.median)}: the others were still with the generator`,
+    `of ${connections} requests on their way at any moment ${number(inside)} were in the service, whose thread was busy ${percent(thread)}: the others were still with the generator`,
   ]
 }

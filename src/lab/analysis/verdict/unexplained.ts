@@ -1,9 +1,15 @@
-import { number } from '../wording.ts'
-import { type Case, demandOf, inUse, names, rate, uses } from './case.ts'
+import { number, percent } from '../wording.ts'
+import { atLeast, type Case, demandOf, inUse, limitOf, names, rate, uses } from './case.ts'
 import type { Judgement } from './judgement.ts'
 import { describePlacement, placementOf } from './whereabouts.ts'
 
-/** Nothing is full. A few clients that wait for their answers explain that; many do not. */
+/** Busy enough that its queue is most of the latency, and few clients enough that it is sometimes empty. */
+const nearlyFull = 0.7
+
+/**
+ * Nothing is full. A lone client that waits for its answers explains that; many do not, unless something is
+ * so nearly full that the clients are only too few to fill it.
+ */
 export function unexplained(one: Case): Judgement {
   const { load, utilisation, latencyMs } = one.sample
   const placement = placementOf(one.sample)
@@ -30,6 +36,16 @@ export function unexplained(one: Case): Judgement {
         : `No limit was reached: one client waits for each answer, so latency (${number(latencyMs.p50.median)} ms) sets the rate of ${rate(one)}.`,
       evidence,
       next: 'Raise the load to find the limit.',
+    }
+  }
+  const nearest = one.demands.toSorted((a, b) => b.utilisation.median - a.utilisation.median)[0]
+  if (nearest !== undefined && nearest.utilisation.median >= nearlyFull) {
+    return {
+      limit: limitOf[nearest.resource],
+      confidence: 'low',
+      sentence: `Nothing is quite full; nearest to it is ${names[nearest.resource]}, whose CPU is ${percent(nearest.utilisation.median)} in use, and it answered ${atLeast(one)}${rate(one)}.`,
+      evidence,
+      next: 'Raise the connections until something is full: between few clients, each waits for the others’ turn.',
     }
   }
   const missing = missingReadings(one)

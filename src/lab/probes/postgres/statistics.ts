@@ -30,7 +30,7 @@ export const mark = '/* insertlab-probe */'
  * is not what is measured, and left out.
  */
 export const statementsQuery = `
-  SELECT ${mark} queryid::text AS id, query AS text, calls::float8, total_exec_time AS execution_ms
+  SELECT ${mark} queryid::text AS id, left(query, 300) AS text, calls::float8, total_exec_time AS execution_ms
     FROM pg_stat_statements
    WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
      AND query NOT LIKE '%${mark}%'`

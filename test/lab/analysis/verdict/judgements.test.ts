@@ -305,6 +305,14 @@ describe('load-generator', () => {
   })
 })
 
+test('where nothing is full, the one that is nearly so is the best of weak signs', () => {
+  const nearly = { api: figure(0.8), apiThread: figure(0.85), host: figure(1.5) }
+  expect(verdict({ utilisation: nearly }, laptop)).toMatchObject({ limit: 'api-cpu', confidence: 'low' })
+  expect(named({ utilisation: { ...nearly, api: figure(0.69), apiThread: figure(0.72) } })[0]).toBe(
+    'inconclusive',
+  )
+})
+
 describe('an offered rate', () => {
   const offered = {
     generator: 'k6',
