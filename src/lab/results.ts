@@ -25,7 +25,7 @@ export const Knobs = Type.Record(Type.String(), Type.Union([Type.String(), Type.
 export type Knobs = Static<typeof Knobs>
 
 export const Load = Type.Object({
-  generator: Type.Union([Type.Literal('k6'), Type.Literal('autocannon')]),
+  generator: Type.Union([Type.Literal('k6'), Type.Literal('autocannon'), Type.Literal('wrk')]),
   /** closed: `connections` clients, each waits for its answer; open: arrivals at a rate, whatever the
    *  answers do; paced: a closed loop held to a rate, so late answers delay later requests. */
   mode: Type.Union([Type.Literal('closed'), Type.Literal('open'), Type.Literal('paced')]),
@@ -146,6 +146,8 @@ export const Sample = Type.Object({
   runtime: Type.Optional(Runtime),
   pressure: Type.Optional(Pressure),
   throttled: Type.Optional(Throttled),
+  /** Where requests failed: the newest line in which PostgreSQL or the service said why. */
+  complaint: Type.Optional(Type.String()),
   /** The whole ledger, us a request: `request`, what requests were charged, and by name each bucket of what
    *  belongs to none. In every repeat the sum is the process's CPU over the requests finished. */
   ledgerUs: Type.Optional(Type.Record(Type.String(), Figure)),
@@ -198,7 +200,17 @@ export const Verdict = Type.Object({
   causes: Type.Array(Type.Object({ limit: Limit, evidence: Type.Array(Type.String()) })),
   ceiling: Type.Union([Type.Object({ predictedPerS: Figure, measuredPerS: Figure }), Type.Null()]),
   /** What turning the accused knob did; null where nothing was turned. */
-  confirmed: Type.Union([Type.Object({ holds: Type.Boolean(), effect: Type.String() }), Type.Null()]),
+  confirmed: Type.Union([
+    Type.Object({
+      holds: Type.Boolean(),
+      effect: Type.String(),
+      /** The knob and its two settings, such as `WORKERS 1 → 2`, and what both did, measured in turn. */
+      turned: Type.Optional(Type.String()),
+      beforePerS: Type.Optional(Figure),
+      afterPerS: Type.Optional(Figure),
+    }),
+    Type.Null(),
+  ]),
   /** What to change next, in the reader's terms. */
   next: Type.String(),
 })
@@ -255,6 +267,23 @@ export const Scaling = Type.Object({
 })
 export type Scaling = Static<typeof Scaling>
 
+/** One comparison of a source report, beside the same comparison made here. */
+export const Reproduction = Type.Object({
+  /** `A1` … `C2`. */
+  finding: Type.String(),
+  /** The two settings or readings that are compared. */
+  compared: Type.String(),
+  /** The report's figures, and ours with their spread. */
+  reported: Type.String(),
+  ours: Type.String(),
+  /** The second over the first; null where the report gives no two figures, or we could not measure them. */
+  ratio: Type.Object({ reported: Type.Union([Type.Number(), Type.Null()]), ours: MaybeFigure }),
+  reproduced: Type.Boolean(),
+  /** What shows it, or why it is not reproduced. */
+  because: Type.String(),
+})
+export type Reproduction = Static<typeof Reproduction>
+
 export const ExperimentResult = Type.Object({
   name: Type.String(),
   question: Type.String(),
@@ -268,6 +297,8 @@ export const ExperimentResult = Type.Object({
   samples: Type.Array(Sample),
   verdict: Verdict,
   scaling: Type.Optional(Type.Array(Scaling)),
+  /** The comparisons of the source reports that this experiment makes. */
+  reproduction: Type.Optional(Type.Array(Reproduction)),
 })
 export type ExperimentResult = Static<typeof ExperimentResult>
 

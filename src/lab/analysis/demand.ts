@@ -24,13 +24,13 @@ export interface Machine {
  * The demands of a sample on everything whose CPU could be read, the one with the lowest ceiling first.
  *
  * An API worker runs JavaScript on one thread, so a worker is one core; its helper threads make the demand
- * read a little high and the ceiling a little low. PostgreSQL and k6 may use every core, autocannon one.
+ * read a little high and the ceiling a little low. PostgreSQL and k6 may use every core, the others one.
  * The host they share is full at `cores / sum of their demands`: the work of others on it is no demand of a
  * request, so its own CPU is asked only where one of the three could not be read.
  */
 export function demandsOf(sample: Sample, machine: Machine): Demand[] {
   const { utilisation, throughputPerS, load } = sample
-  const generatorCores = load.generator === 'autocannon' ? 1 : machine.cores
+  const generatorCores = load.generator === 'k6' ? machine.cores : 1
   const together = total([utilisation.api, utilisation.database, utilisation.generator]) ?? utilisation.host
   const host = demand('host', together, throughputPerS, machine.cores)
   return [

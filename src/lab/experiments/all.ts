@@ -1,8 +1,14 @@
 import { accept } from './accept.ts'
+import { accessLog } from './access-log.ts'
 import { batchLanes } from './batch-lanes.ts'
 import { batchStatement } from './batch-statement.ts'
+import { ceiling } from './ceiling.ts'
+import { connections } from './connections.ts'
+import { cpuLimit } from './cpu-limit.ts'
+import { durability } from './durability.ts'
 import type { Experiment } from './experiment.ts'
 import { insertCost } from './insert-cost.ts'
+import { loadGenerator } from './load-generator.ts'
 import { observabilityPrice } from './observability-price.ts'
 import { peersCompared } from './peers.ts'
 import { ping } from './ping.ts'
@@ -10,14 +16,22 @@ import { rowsPerRequest } from './rows-per-request.ts'
 import { scraping } from './scraping.ts'
 import { strategiesCompared } from './strategies.ts'
 import { tenThousand } from './ten-thousand.ts'
+import { workers } from './workers.ts'
 
 /** Every experiment, in the order in which `list` shows them. */
 export const experiments: readonly Experiment[] = [
   ping,
+  accessLog,
+  loadGenerator,
   insertCost,
   strategiesCompared,
   rowsPerRequest,
+  ceiling,
   tenThousand,
+  connections,
+  workers,
+  cpuLimit,
+  durability,
   observabilityPrice,
   peersCompared,
   scraping,
@@ -26,5 +40,19 @@ export const experiments: readonly Experiment[] = [
   accept,
 ]
 
-/** What a bare `npm run lab` runs: the most telling ones, in under four minutes. */
-export const tour: readonly Experiment[] = [ping, insertCost]
+/** These ask how the service should be built, not what an insert costs or what limits it; each runs by name. */
+const ofConstruction: ReadonlySet<Experiment> = new Set([scraping, batchStatement, batchLanes, accept])
+
+/** What `--full` runs: every finding of the source reports, in about three quarters of an hour. */
+export const full: readonly Experiment[] = experiments.filter(one => !ofConstruction.has(one))
+
+/** A first figure at once: a ping from few clients and from many, without the sweep between them. */
+const pingInTour: Experiment = {
+  ...ping,
+  confirms: false,
+  timing: { ...ping.timing, breakInS: 3 },
+  steps: ping.steps.filter(({ load }) => load.mode === 'closed' && [8, 64].includes(load.connections)),
+}
+
+/** What a bare `npm run lab` runs: the most telling, in under five minutes also where processes start slowly. */
+export const tour: readonly Experiment[] = [pingInTour, insertCost]

@@ -1,6 +1,7 @@
-import type { LoadShape } from '../load/generator.ts'
+import type { Machine } from '../analysis/demand.ts'
+import { type LoadGenerator, type LoadShape, rampS } from '../load/generator.ts'
 import type { RequestTemplate } from '../load/templates.ts'
-import type { Knobs, Sample, Verdict } from '../results.ts'
+import type { Figure, Knobs, Reproduction, Sample, Verdict } from '../results.ts'
 import type { PeerName } from '../stack/peers/peers.ts'
 
 /** One question put to the service, with everything needed to ask it again. One file in this folder each. */
@@ -15,8 +16,25 @@ export interface Experiment {
   readonly holds: string
   readonly timing: Timing
   readonly steps: readonly Step[]
+  /** Steps that depend on what was measured before them. */
+  readonly search?: Search
+  /**
+   * The verdict is put to the proof by turning the accused knob one step, which takes a minute: not worth it
+   * where the experiment turns that knob itself, or accuses what another one has accused already.
+   */
+  readonly confirms?: boolean
   /** Pure: reads the answer off the samples. Called with what was measured, which may be less than all. */
-  conclude(samples: readonly Sample[]): Conclusion
+  conclude(samples: readonly Sample[], machine: Machine): Conclusion
+  /** Pure: the comparisons that the source report makes, made here. */
+  reproduce?(samples: readonly Sample[]): Reproduction[]
+}
+
+/** Looks for a value between others: which step is worth measuring next is known only from the last. */
+export interface Search {
+  /** Steps at most, for the time it may take. */
+  readonly atMost: number
+  /** Pure; null: found. Each step is measured with all its repeats before the next is asked for. */
+  next(samples: readonly Sample[]): Step | null
 }
 
 export interface Timing {
@@ -48,6 +66,10 @@ export interface Step {
   readonly spanSink?: boolean
   /** The generator must take little of the machine: the step looks for a ceiling, or compares costs. */
   readonly ceiling?: boolean
+  /** The step is about this generator; where it is not installed the step is left out. */
+  readonly generator?: LoadGenerator['name']
+  /** The service process is held to so many cores, as a container is; see `stack/cpu-limit.ts`. */
+  readonly serviceCores?: number
   /** A path whose answers carry `cpu_duration`; asked gently beside the load. */
   readonly reportedCpu?: string
   /** All workers are scraped this often while the load runs, as Prometheus would. */
@@ -63,6 +85,8 @@ export interface Conclusion {
   readonly accused: Sample | null
   /** A sample of the same work under a lower load, from whose demands the ceiling is predicted. */
   readonly predictFrom?: Sample
+  /** The ceiling where it takes more than one sample to predict it; wins over `predictFrom`. */
+  readonly predictedPerS?: Figure
   /** What turning the accused knob did, where the experiment turned it. */
   readonly confirmed?: Verdict['confirmed']
   /** Pure: what the samples prove together, where one alone left the verdict inconclusive. */
@@ -84,17 +108,31 @@ export const stepOverheadS = 1.5
 const profilingS = 4.5
 
 /** Steps with the same key are measured on one service process. */
-export function processKeyOf({ program, service, postgres, spanSink }: Step): string {
-  return JSON.stringify([program, service, postgres, spanSink])
+export function processKeyOf({ program, service, postgres, spanSink, serviceCores }: Step): string {
+  return JSON.stringify([program, service, postgres, spanSink, serviceCores])
 }
 
+/** The accused knob is turned in two steps, each on a process of its own. */
+const confirmingSteps = 2
+/** Fewer cannot be told from noise: of three against three, none reaches into the other by chance 1 in 20. */
+export const confirmingRepeats = 3
+
 /** How long an experiment will take, in seconds. */
-export function estimateS({ steps, timing }: Pick<Experiment, 'steps' | 'timing'>): number {
-  const profiled = steps.filter(({ profile }) => profile).length
+export function estimateS(experiment: Pick<Experiment, 'steps' | 'timing' | 'search' | 'confirms'>): number {
+  const { steps, timing, search, confirms = false } = experiment
+  const stepS = timing.warmupS + timing.durationS + stepOverheadS
   const processes = new Set(steps.map(processKeyOf)).size
-  const measuringS =
-    processes * timing.breakInS + steps.length * (timing.warmupS + timing.durationS + stepOverheadS)
-  return timing.repeats * (measuringS + profiled * profilingS)
+  const extraS = steps.map(step => (step.profile ? profilingS : 0) + rampS(step.load))
+  const measuringS = processes * timing.breakInS + steps.length * stepS + sum(extraS)
+  const searchingS = (search?.atMost ?? 0) * (timing.breakInS + stepS)
+  const confirmingS = confirms ? confirmingSteps * (timing.breakInS + stepS) : 0
+  return (
+    timing.repeats * (measuringS + searchingS) + Math.max(confirmingRepeats, timing.repeats) * confirmingS
+  )
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((all, value) => all + value, 0)
 }
 
 /** A closed loop of so many connections. */

@@ -17,13 +17,14 @@ export const strategiesCompared: Experiment = {
   finding: 'A3',
   varies: 'insert strategy, connections',
   holds: 'one row a request, one worker, durable commits, tables empty at the start of each step',
-  timing: { breakInS: 8, warmupS: 1, durationS: 4, repeats: 5 },
+  timing: { breakInS: 4, warmupS: 1, durationS: 3, repeats: 3 },
   steps: [
     { ...step('ping', busy, {}), requests: [{ path: '/ping/' }] },
     step('prepared, unobserved', busy, { INSERT_STRATEGY: 'prepared', TELEMETRY: 'off' }),
     ...strategies.map(strategy => step(strategy, busy, { INSERT_STRATEGY: strategy })),
     ...['prepared', 'batched'].map(strategy => step(strategy, 1, { INSERT_STRATEGY: strategy })),
   ],
+  confirms: true,
   conclude,
 }
 

@@ -40,6 +40,23 @@ function countFailure(how: string): void {
 }
 
 function start(plan: ChildPlan): void {
+  startClients(plan)
+  let before = 0
+  setInterval(() => {
+    tell({ type: 'live', ratePerS: ((answeredEver - before) * 1000) / livePeriodMs })
+    before = answeredEver
+  }, livePeriodMs)
+}
+
+/** autocannon starts all its clients at once; a ramp is several of it, one a second. */
+function startClients({ rampPerS, ...plan }: ChildPlan): void {
+  const now = Math.min(plan.connections, rampPerS ?? plan.connections)
+  startAutocannon({ ...plan, rampPerS, connections: now })
+  const later = plan.connections - now
+  if (later > 0) setTimeout(() => startClients({ ...plan, rampPerS, connections: later }), 1000)
+}
+
+function startAutocannon(plan: ChildPlan): void {
   const instance = autocannon(
     {
       url: plan.baseUrl,
@@ -61,11 +78,6 @@ function start(plan: ChildPlan): void {
   instance.on('reqError', () => {
     if (windowOpen) countFailure('no answer')
   })
-  let before = 0
-  setInterval(() => {
-    tell({ type: 'live', ratePerS: ((answeredEver - before) * 1000) / livePeriodMs })
-    before = answeredEver
-  }, livePeriodMs)
 }
 
 function openWindow(): void {

@@ -14,6 +14,8 @@ export interface ChildPlan {
   /** Indexes into `requests`, in the order each connection sends them. */
   readonly order: readonly number[]
   readonly connections: number
+  /** How many of them start each second; null: all at once. */
+  readonly rampPerS: number | null
   /** Held by all connections together; null: as fast as they can. */
   readonly ratePerS: number | null
   readonly warmupS: number

@@ -77,6 +77,7 @@ function childPlan({ baseUrl, requests, shape, warmupS, durationS }: LoadPlan): 
     requests,
     order: weightedOrder(requests),
     connections: open ? shape.maxConnections : shape.connections,
+    rampPerS: open ? null : (shape.rampPerS ?? null),
     ratePerS: open ? Math.round(shape.ratePerS) : null,
     warmupS,
     durationS,

@@ -2,27 +2,43 @@ import { LabError } from '../errors.ts'
 import { autocannonGenerator } from './autocannon.ts'
 import type { LoadGenerator } from './generator.ts'
 import { findK6 } from './k6.ts'
+import { findWrk } from './wrk.ts'
 
 /** What a step needs from its generator. */
 export interface Need {
   /** The generator must take little of the machine: then the one that costs least is right. */
   readonly ceiling: boolean
+  /** The step is about this very one. */
+  readonly generator?: LoadGenerator['name'] | undefined
+}
+
+/** Those on this machine. */
+export function installedGenerators(): LoadGenerator[] {
+  return [findWrk(), autocannonGenerator, findK6()].filter(generator => generator !== null)
 }
 
 /**
  * Gives the generator for each step: k6 where it is installed, autocannon where it is not and for ceilings,
- * unless one was asked for by name. Throws LAB_LOAD_GENERATOR when k6 was asked for and is not there.
+ * unless one was asked for by name, by the step or else by the user. Throws LAB_LOAD_GENERATOR when the one
+ * asked for is not there.
  */
-export function generatorChoice(wanted?: LoadGenerator['name']): (need: Need) => LoadGenerator {
-  if (wanted === 'autocannon') return () => autocannonGenerator
-  const k6 = findK6()
-  if (wanted === 'k6' && k6 === null) {
+export function generatorChoice(
+  wanted?: LoadGenerator['name'],
+  installed: readonly LoadGenerator[] = installedGenerators(),
+): (need: Need) => LoadGenerator {
+  const named = (name: LoadGenerator['name']) => {
+    const found = installed.find(generator => generator.name === name)
+    if (found !== undefined) return found
     throw new LabError(
       'LAB_LOAD_GENERATOR',
-      'k6 is not on the PATH',
-      'Install it (https://grafana.com/docs/k6/latest/set-up/install-k6/) or leave --generator out.',
+      `${name} is not on the PATH`,
+      'Install it (k6: https://grafana.com/docs/k6/latest/set-up/install-k6/) or leave --generator out.',
     )
   }
-  if (wanted === 'k6' && k6 !== null) return () => k6
-  return ({ ceiling }) => (ceiling || k6 === null ? autocannonGenerator : k6)
+  const asked = wanted === undefined ? null : named(wanted)
+  const usual = installed.find(({ name }) => name === 'k6') ?? autocannonGenerator
+  return ({ ceiling, generator }) => {
+    if (generator !== undefined) return named(generator)
+    return asked ?? (ceiling ? autocannonGenerator : usual)
+  }
 }

@@ -1,3 +1,4 @@
+import type { Load } from '../results.ts'
 import type { RequestTemplate } from './templates.ts'
 
 /**
@@ -5,7 +6,7 @@ import type { RequestTemplate } from './templates.ts'
  * in the lab's: its CPU must be readable apart from everything else, and a busy lab must not delay it.
  */
 export interface LoadGenerator {
-  readonly name: 'k6' | 'autocannon'
+  readonly name: Load['generator']
   readonly version: string
   /** What it makes of a shape: autocannon cannot hold a rate of arrivals, only pace its connections. */
   modeOf(shape: LoadShape): 'closed' | 'open' | 'paced'
@@ -18,13 +19,24 @@ export interface LoadGenerator {
 
 /** closed: each connection waits for its answer. open: arrivals at a rate, whatever the answers do. */
 export type LoadShape =
-  | { readonly mode: 'closed'; readonly connections: number }
+  | {
+      readonly mode: 'closed'
+      readonly connections: number
+      /** So many more clients each second, until all are there; without it all start at once. */
+      readonly rampPerS?: number
+    }
   | { readonly mode: 'open'; readonly ratePerS: number; readonly maxConnections: number }
+
+/** How long until all clients of a closed loop are there. */
+export function rampS(shape: LoadShape): number {
+  return shape.mode === 'closed' && shape.rampPerS !== undefined ? shape.connections / shape.rampPerS : 0
+}
 
 export interface LoadPlan {
   readonly baseUrl: string
   readonly requests: readonly RequestTemplate[]
   readonly shape: LoadShape
+  /** The ramp, if any, is part of it. */
   readonly warmupS: number
   readonly durationS: number
 }

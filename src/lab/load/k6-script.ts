@@ -18,7 +18,9 @@ interface Plan {
   baseUrl: string
   requests: { method: string; path: string; headers: Record<string, string>; body: string | null }[]
   order: number[]
-  shape: { mode: 'closed'; connections: number } | { mode: 'open'; ratePerS: number; maxConnections: number }
+  shape:
+    | { mode: 'closed'; connections: number; rampPerS?: number }
+    | { mode: 'open'; ratePerS: number; maxConnections: number }
   warmupS: number
   durationS: number
 }
@@ -44,15 +46,18 @@ export const options = {
 function scenarios() {
   const { shape, warmupS, durationS } = plan
   if (shape.mode === 'closed') {
-    return {
-      load: {
-        executor: 'constant-vus',
-        exec: 'closed',
-        vus: shape.connections,
-        duration: seconds(warmupS + durationS),
-        gracefulStop: '10s',
-      },
+    const { connections, rampPerS } = shape
+    const clients = { exec: 'closed', gracefulStop: '10s' }
+    if (rampPerS === undefined) {
+      const duration = seconds(warmupS + durationS)
+      return { load: { ...clients, executor: 'constant-vus', vus: connections, duration } }
     }
+    const rampS = connections / rampPerS
+    const stages = [
+      { target: connections, duration: seconds(rampS) },
+      { target: connections, duration: seconds(warmupS + durationS - rampS) },
+    ]
+    return { load: { ...clients, executor: 'ramping-vus', startVUs: 0, stages } }
   }
   const arrivals = (phase: string, fromS: number, forS: number) => ({
     executor: 'constant-arrival-rate',

@@ -1,4 +1,5 @@
-import { Client } from 'pg'
+import { setTimeout as pause } from 'node:timers/promises'
+import { Client, DatabaseError } from 'pg'
 import { LabError } from '../errors.ts'
 import { startPostgres } from '../stack/embedded-postgres.ts'
 
@@ -8,9 +9,12 @@ export interface Database extends AsyncDisposable {
   /** The postmaster; null for a server that the lab did not start. */
   readonly pid: number | null
   readonly version: string
+  /** The newest of the server's log; empty for a server that the lab did not start. */
+  log(): string
   /**
-   * Empties the service's tables, runs the seed, and writes a checkpoint, so that every step starts from
-   * the same state and none pays for the dirty pages of the one before.
+   * Empties the service's tables, takes off them what the last seed put on (triggers), runs this one, and
+   * writes a checkpoint, so that every step starts from the same state and none pays for the dirty pages of
+   * the one before.
    */
   reset(seed: readonly string[]): Promise<void>
 }
@@ -30,6 +34,7 @@ export async function openDatabase(settings?: Readonly<Record<string, string>>):
     url: server.url,
     pid: server.pid,
     version: server.version,
+    log: server.log,
     reset: seed => reset(server.url, seed),
     [Symbol.asyncDispose]: () => server.stop(),
   }
@@ -48,6 +53,7 @@ async function openOnServer(serverUrl: string): Promise<Database> {
     url: url.href,
     pid: null,
     version,
+    log: () => '',
     reset: seed => reset(url.href, seed),
     async [Symbol.asyncDispose]() {
       await withClient(serverUrl, client => client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`))
@@ -56,15 +62,50 @@ async function openOnServer(serverUrl: string): Promise<Database> {
 }
 
 async function reset(url: string, seed: readonly string[]): Promise<void> {
-  await withClient(url, async client => {
-    const { rows } = await client.query<{ name: string }>(
-      'SELECT tablename AS name FROM pg_tables WHERE schemaname = current_schema() AND tablename = ANY($1)',
-      [tables],
-    )
-    if (rows.length > 0) await client.query(`TRUNCATE ${rows.map(({ name }) => name)} RESTART IDENTITY`)
-    for (const statement of seed) await client.query(statement)
-    await client.query('CHECKPOINT')
-  })
+  await whenThereIsRoom(() =>
+    withClient(url, async client => {
+      const names = await tablesOfService(client)
+      for (const drop of await triggersOn(client, names)) await client.query(drop)
+      if (names.length > 0) await client.query(`TRUNCATE ${names} RESTART IDENTITY`)
+      for (const statement of seed) await client.query(statement)
+      await client.query('CHECKPOINT')
+    }),
+  )
+}
+
+async function tablesOfService(client: Client): Promise<string[]> {
+  const { rows } = await client.query<{ name: string }>(
+    'SELECT tablename AS name FROM pg_tables WHERE schemaname = current_schema() AND tablename = ANY($1)',
+    [tables],
+  )
+  return rows.map(({ name }) => name)
+}
+
+async function triggersOn(client: Client, names: readonly string[]): Promise<string[]> {
+  const { rows } = await client.query<{ drop: string }>(
+    `SELECT format('DROP TRIGGER %I ON %s', tgname, tgrelid::regclass) AS drop
+       FROM pg_trigger WHERE NOT tgisinternal AND tgrelid = ANY($1::regclass[])`,
+    [names],
+  )
+  return rows.map(({ drop }) => drop)
+}
+
+const tooManyClients = '53300'
+const roomRetryMs = 100
+const roomLimitMs = 10_000
+
+/** A step that exhausts the server's connections gives the last of them back a moment after its load. */
+async function whenThereIsRoom<T>(use: () => Promise<T>): Promise<T> {
+  const deadline = performance.now() + roomLimitMs
+  for (;;) {
+    try {
+      return await use()
+    } catch (error) {
+      const isFull = error instanceof DatabaseError && error.code === tooManyClients
+      if (!isFull || performance.now() > deadline) throw error
+      await pause(roomRetryMs)
+    }
+  }
 }
 
 async function withClient<T>(url: string, use: (client: Client) => Promise<T>): Promise<T> {

@@ -7,7 +7,7 @@ import type { Circumstances } from '../analysis/verdict/case.ts'
 import { exitCodes } from '../errors.ts'
 import { type Experiment, estimateS, type Timing } from '../experiments/experiment.ts'
 import { openLivePage } from '../live/live-page.ts'
-import { generatorChoice } from '../load/choose.ts'
+import { generatorChoice, installedGenerators } from '../load/choose.ts'
 import type { LoadGenerator } from '../load/generator.ts'
 import { watchSpeed } from '../probes/cpu-speed.ts'
 import { busyCores, readHostCpu, stolenShare } from '../probes/host-cpu.ts'
@@ -49,13 +49,15 @@ export interface RunOptions {
 export async function runLab(experiments: readonly Experiment[], options: RunOptions): Promise<number> {
   const { signal, attached } = options
   const url = attached?.url ?? options.url
+  const generators = installedGenerators()
+  const installed = generators.map(({ name }) => name)
+  const choose = generatorChoice(options.generator, generators)
   const plans = experiments.map(experiment => plannedFrom(experiment, options))
-  const choose = generatorChoice(options.generator)
   const busyBefore = await hostBusyNow()
   const bed = attached?.bed ?? (url === undefined ? ownTestBed() : await foreignTestBed(url))
 
   const startedAt = new Date()
-  const planned = { experiments, totalS: plans.reduce((sum, plan) => sum + estimateS(plan), 0) }
+  const planned = { experiments, totalS: plans.reduce((sum, plan) => sum + expectedS(plan), 0) }
   await using live = options.live ? await openLivePage(planned, startedAt) : null
   if (live !== null) console.log(`live: ${live.url}`)
   const hostBefore = readHostCpu()
@@ -72,7 +74,7 @@ export async function runLab(experiments: readonly Experiment[], options: RunOpt
       ...circumstances(),
       commit,
       postgres: bed.postgresVersion(),
-      generators: generatorsOf(plans, choose),
+      generators: generatorsOf(plans, installed, choose),
       busyBefore,
       fixedWorkUs: figureOf(speed.takenUs()),
     })
@@ -95,7 +97,7 @@ export async function runLab(experiments: readonly Experiment[], options: RunOpt
     await using _ = bed
     using progress = followedBy(createProgress(planned.totalS), live)
     await runExperiments(plans, {
-      ...{ bed, generatorFor: choose, progress, signal, circumstances, speed },
+      ...{ bed, generatorFor: choose, installed, progress, signal, circumstances, speed },
       onTrouble: (what, log) => folder.keepLog(what, log),
       keep: folder.keep,
       onResults(experimentsSoFar) {
@@ -122,23 +124,34 @@ export async function runLab(experiments: readonly Experiment[], options: RunOpt
   return assertions.length === 0 ? exitCodes.done : holdToAssertions(assertions, measured, folder.path)
 }
 
+function expectedS({ experiment, steps, timing, confirms }: Planned): number {
+  const { search } = experiment
+  return estimateS({ steps, timing, confirms, ...(search && { search }) })
+}
+
 function plannedFrom(experiment: Experiment, options: RunOptions): Planned {
   const { timing: changes, url, generator, attached } = options
   const timing = { ...experiment.timing, ...changes }
   const steps = url === undefined ? experiment.steps : stepsForForeignTarget(experiment.steps)
+  const confirms = url === undefined && attached === undefined && (experiment.confirms ?? false)
   const command = [
     ...['npm run lab -- run', experiment.name],
     ...['--duration', timing.durationS, '--repeats', timing.repeats],
     ...(url === undefined ? [] : ['--url', url]),
     ...(generator === undefined ? [] : ['--generator', generator]),
   ]
-  return { experiment, steps, timing, repeat: attached?.repeat ?? command.join(' ') }
+  return { experiment, steps, timing, confirms, repeat: attached?.repeat ?? command.join(' ') }
 }
 
-function generatorsOf(plans: readonly Planned[], choose: ReturnType<typeof generatorChoice>): string[] {
+function generatorsOf(
+  plans: readonly Planned[],
+  installed: readonly LoadGenerator['name'][],
+  choose: ReturnType<typeof generatorChoice>,
+): string[] {
   const used = plans.flatMap(({ steps }) =>
-    steps.map(({ ceiling = false }) => {
-      const { name, version } = choose({ ceiling })
+    steps.flatMap(({ ceiling = false, generator }) => {
+      if (generator !== undefined && !installed.includes(generator)) return []
+      const { name, version } = choose({ ceiling, generator })
       return `${name} ${version}`
     }),
   )

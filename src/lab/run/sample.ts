@@ -11,6 +11,8 @@ import { type Observation, requestsSent, requestsServed } from './observe.ts'
 /** An observation and, where the step asks for one, the profile that was taken after it. */
 export interface Profiled extends Observation {
   readonly profile?: LayerShares & { readonly file: string }
+  /** Where requests failed: why, in the words of PostgreSQL or the service. */
+  readonly complaint?: string
 }
 
 /**
@@ -75,9 +77,15 @@ export function sampleOf(
     ...insideFigures(observations),
     rowsPerBatch: maybe(one => one.rowsPerBatch),
     steady: steadiness.every(one => one !== null) ? steadiness.every(({ steady }) => steady) : null,
+    ...newestComplaint(observations),
   }
   const doubts = [littleDoubt(sample), unsteadyDoubt(steadiness)].filter(doubt => doubt !== null)
   return doubts.length === 0 ? sample : { ...sample, doubts }
+}
+
+function newestComplaint(observations: readonly Profiled[]): Pick<Sample, 'complaint'> {
+  const complaint = observations.findLast(one => one.complaint !== undefined)?.complaint
+  return complaint === undefined ? {} : { complaint }
 }
 
 function ledgerFigures(observations: readonly Observation[]): Pick<Sample, 'ledgerUs'> {

@@ -1,5 +1,8 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Step } from '../experiments/experiment.ts'
 import type { Profiler } from '../probes/profiler.ts'
+import { metricsUrls, readMetrics } from '../probes/service-metrics.ts'
+import { cpuLimitKind, limitCpu } from '../stack/cpu-limit.ts'
 import { createPrograms, type Program } from '../stack/programs.ts'
 import { type Database, openDatabase } from './database.ts'
 import { type SpanSink, startSpanSink } from './span-sink.ts'
@@ -16,7 +19,7 @@ export interface Target {
   readonly databaseUrl: string | null
   /** Has served no load yet, so V8 has compiled nothing for it. */
   readonly isNew: boolean
-  /** The newest output of the service; empty where it is not ours to see. */
+  /** The newest output of PostgreSQL and of the service; empty where it is not ours to see. */
   log(): string
 }
 
@@ -41,21 +44,25 @@ export function ownTestBed(): TestBed {
   let postgresVersion: string | null = null
   const sink = keptWhileEqual<undefined, SpanSink>(startSpanSink)
   const programs = createPrograms()
-  const service = keptWhileEqual<ServiceSettings, Service>(async ({ program, ...options }) => {
+  const service = keptWhileEqual<ServiceSettings, Service>(async ({ program, cores, ...options }) => {
     const started = await programs.start(program, options)
-    return { ...started, [Symbol.asyncDispose]: () => started.stop() }
+    return heldTo(cores, started)
   })
   return {
-    lackOf: ({ program }, say) => programs.lackOf(program, say),
+    lackOf: async ({ program, serviceCores }, say) =>
+      serviceCores !== undefined && cpuLimitKind() === null
+        ? 'nothing here can hold a process to a part of a core (no writable cgroup, no /proc)'
+        : programs.lackOf(program, say),
     async prepare(step) {
       if (!database.holds(step.postgres)) await service.release()
-      const { url: databaseUrl, pid: databasePid, version, reset } = await database.get(step.postgres)
+      const { url: databaseUrl, pid: databasePid, version, ...server } = await database.get(step.postgres)
       postgresVersion = version
       const spans = step.spanSink ? { OTEL_EXPORTER_OTLP_ENDPOINT: (await sink.get(undefined)).url } : {}
-      const settings = { program: step.program, databaseUrl, env: { ...spans, ...step.service } }
+      const env = { ...spans, ...step.service }
+      const settings = { program: step.program, databaseUrl, env, cores: step.serviceCores ?? null }
       const isNew = !service.holds(settings)
       const { url, adminUrl, profiler, pid, log } = await service.get(settings)
-      await reset(step.seed ?? [])
+      await server.reset(step.seed ?? [])
       return {
         url,
         adminUrl,
@@ -64,7 +71,7 @@ export function ownTestBed(): TestBed {
         databasePid,
         databaseUrl,
         isNew,
-        log,
+        log: () => `${log()}\n${server.log()}`,
       }
     },
     retire: () => service.release(),
@@ -81,9 +88,37 @@ interface ServiceSettings {
   readonly program: Step['program']
   readonly databaseUrl: string
   readonly env: Readonly<Record<string, string>>
+  /** It is held to so many; null: it may use what there is. */
+  readonly cores: number | null
 }
 
 type Service = Program & AsyncDisposable
+
+/** The program once all of its workers serve, and held to its cores, if to any. */
+async function heldTo(cores: number | null, program: Program): Promise<Service> {
+  await using undo = new AsyncDisposableStack()
+  undo.defer(() => program.stop())
+  if (program.adminUrl !== null) await allWorkersAnswer(program.adminUrl)
+  // Undone first: a process that is held may be stopped just then, and would not hear that it is to end.
+  if (cores !== null) undo.use(limitCpu(program.pid, cores))
+  const all = undo.move()
+  return { ...program, [Symbol.asyncDispose]: () => all.disposeAsync() }
+}
+
+const workersStartLimitMs = 60_000
+const workersRetryMs = 50
+
+/** The service is ready with its first worker; the others start while that one serves, and would be measured. */
+async function allWorkersAnswer(adminUrl: string): Promise<void> {
+  const deadline = performance.now() + workersStartLimitMs
+  // The first page is the supervisor's own, which has no metrics, or that of the only worker.
+  const [, ...workers] = await metricsUrls(adminUrl)
+  while (performance.now() < deadline) {
+    const answers = await Promise.all(workers.map(page => readMetrics(page)))
+    if (answers.every(answer => answer !== null)) return
+    await pause(workersRetryMs)
+  }
+}
 
 /** Holds one resource, and opens another only when the settings it was opened with change. */
 function keptWhileEqual<Settings, Resource extends AsyncDisposable>(

@@ -26,6 +26,8 @@ export interface PostgresServer {
   readonly version: string
   /** Holds the cluster; removed by `stop`. */
   readonly directory: string
+  /** The newest of its log, about 200 lines. */
+  log(): string
   stop(): Promise<void>
 }
 
@@ -100,6 +102,7 @@ async function startNewCluster(options: PostgresOptions): Promise<PostgresServer
     pid: server.process.pid,
     version: binaries.version,
     directory,
+    log: server.log,
     stop: () => cleanup.disposeAsync(),
   }
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { experiments, tour } from '../../../src/lab/experiments/all.ts'
+import { experiments, full, tour } from '../../../src/lab/experiments/all.ts'
 import { estimateS, labelOf } from '../../../src/lab/experiments/experiment.ts'
-import { figure, sample } from '../analysis/samples.ts'
+import { figure, laptop, sample } from '../analysis/samples.ts'
 
 describe.each(experiments)('$name', experiment => {
   test('names every step apart, and repeats often enough to show a spread', () => {
@@ -19,13 +19,14 @@ describe.each(experiments)('$name', experiment => {
         throughputPerS: figure(1000 + index),
       }),
     )
-    const { answer, accused } = experiment.conclude(samples)
+    const { answer, accused } = experiment.conclude(samples, laptop)
     expect(experiment.steps.map(labelOf)).toContain(accused?.label)
     // Every figure stands with its spread.
     expect(answer).toMatch(/\d \S+ \(\d[\d.,]*–\d/)
     expect(answer).not.toMatch(/NaN|undefined|null/)
+    expect(JSON.stringify(experiment.reproduce?.(samples) ?? [])).not.toMatch(/NaN|undefined/)
     for (let count = 0; count < samples.length; count++) {
-      expect(experiment.conclude(samples.slice(0, count)).answer).not.toMatch(/NaN|undefined|null/)
+      expect(experiment.conclude(samples.slice(0, count), laptop).answer).not.toMatch(/NaN|undefined|null/)
     }
   })
 
@@ -33,8 +34,29 @@ describe.each(experiments)('$name', experiment => {
     const blind = experiment.steps.map(step =>
       sample({ label: labelOf(step), cpuPerRequestUs: { api: null, database: null, generator: null } }),
     )
-    expect(experiment.conclude(blind).answer).not.toMatch(/NaN|undefined|null/)
+    expect(experiment.conclude(blind, laptop).answer).not.toMatch(/NaN|undefined|null/)
+    expect(JSON.stringify(experiment.reproduce?.(blind) ?? [])).not.toMatch(/NaN|undefined/)
   })
+})
+
+test('every finding of the source reports is reproduced by some experiment', () => {
+  const made = experiments.flatMap(({ reproduce }) => reproduce?.([]) ?? [])
+  expect([...new Set(made.map(({ finding }) => finding))].toSorted()).toEqual([
+    'A1',
+    'A2',
+    'A3',
+    'B1',
+    'B2',
+    'B3',
+    'C1',
+    'C2',
+  ])
+  // Of nothing measured nothing is claimed.
+  for (const one of made) expect(one).toMatchObject({ reproduced: false, ratio: { ours: null } })
+})
+
+test('all findings together take less than three quarters of an hour', () => {
+  expect(full.reduce((sum, experiment) => sum + estimateS(experiment), 0)).toBeLessThan(45 * 60)
 })
 
 test('the tour takes less than four minutes', () => {

@@ -28,9 +28,10 @@ test('a profiled step tells its CPU by layer, keeps the raw profile and names it
     ...{ timing, steps: [step] },
     conclude: () => ({ answer: '', accused: null }),
   }
-  await runExperiments([{ experiment, steps: [step], timing, repeat: '' }], {
+  await runExperiments([{ experiment, steps: [step], timing, confirms: false, repeat: '' }], {
     bed,
     generatorFor: () => autocannonGenerator,
+    installed: ['autocannon'],
     signal: new AbortController().signal,
     circumstances: () => dedicated,
     speed: watchSpeed(),

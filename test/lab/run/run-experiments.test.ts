@@ -3,7 +3,12 @@ import { closed, type Experiment } from '../../../src/lab/experiments/experiment
 import { autocannonGenerator } from '../../../src/lab/load/autocannon.ts'
 import { watchSpeed } from '../../../src/lab/probes/cpu-speed.ts'
 import type { ExperimentResult } from '../../../src/lab/results.ts'
-import { type Planned, type RunContext, runExperiments } from '../../../src/lab/run/run-experiments.ts'
+import {
+  newestComplaint,
+  type Planned,
+  type RunContext,
+  runExperiments,
+} from '../../../src/lab/run/run-experiments.ts'
 import { dedicated } from '../analysis/samples.ts'
 import { type StandInBed, standInBed } from './stand-in-bed.ts'
 
@@ -27,7 +32,7 @@ const experiment: Experiment = {
 
 const plan: Planned = {
   ...{ experiment, steps: experiment.steps, timing: experiment.timing },
-  repeat: 'again',
+  ...{ confirms: false, repeat: 'again' },
 }
 
 function context(bed: StandInBed, change: Partial<RunContext> = {}) {
@@ -38,6 +43,7 @@ function context(bed: StandInBed, change: Partial<RunContext> = {}) {
   const run: RunContext = {
     bed,
     generatorFor: () => autocannonGenerator,
+    installed: ['autocannon'],
     signal: new AbortController().signal,
     circumstances: () => dedicated,
     speed: watchSpeed(),
@@ -64,7 +70,8 @@ test('measures every step in every repeat, on a new process each, and saves afte
   expect(bed.started()).toBe(2)
   expect(bed.prepared).toHaveLength(4)
   expect(new Set(bed.prepared.slice(0, 2))).toEqual(new Set(experiment.steps))
-  expect(saved).toHaveLength(4)
+  // After each step, and at the end.
+  expect(saved).toHaveLength(5)
   expect(saved[0]?.[0]?.samples).toHaveLength(1)
   expect(live.some(rate => rate > 0)).toBe(true)
   expect(lines.at(-1)).toMatch(/^trial: insert, \d connections? \(2 of 2\): [\d,]+ requests\/s, p50/)
@@ -132,4 +139,62 @@ test('an experiment of which nothing can run here is in the results all the same
   expect(saved.at(-1)).toMatchObject([
     { answer: '0 samples Skipped insert: there is no Docker engine', verdict: { limit: 'inconclusive' } },
   ])
+})
+
+test('turns the accused knob and says what that did, in turn with the accused setting', async () => {
+  await using bed = standInBed({ BURN_US: '300' })
+  const { run, saved } = context(bed)
+  const steps = experiment.steps.slice(1)
+  await runExperiments([{ ...plan, steps, timing: { ...plan.timing, repeats: 1 }, confirms: true }], {
+    ...run,
+    // So small a machine that any load fills it: what is accused does not depend on how fast this one is.
+    circumstances: () => ({ ...dedicated, cores: 1e-4 }),
+  })
+  const { verdict } = saved.at(-1)?.[0] ?? {}
+  expect(verdict?.limit).toBe('api-cpu')
+  expect(verdict?.confirmed).toMatchObject({
+    turned: 'WORKERS 1 → 2',
+    beforePerS: { repeats: 3 },
+    afterPerS: { repeats: 3 },
+  })
+  const environments = bed.prepared.slice(1).map(({ service }) => service?.['WORKERS'])
+  expect(environments.filter(workers => workers === '2')).toHaveLength(3)
+  expect(saved.at(-1)?.[0]?.samples).toHaveLength(1)
+})
+
+test('a search is asked what to measure next until it has found it', async () => {
+  await using bed = standInBed()
+  const { run, saved } = context(bed)
+  const [step] = experiment.steps
+  if (step === undefined) throw new Error('no step to search from')
+  const searching: Experiment = {
+    ...experiment,
+    search: {
+      atMost: 5,
+      next: samples =>
+        samples.length < 3 ? { ...step, load: closed(1 + (samples.at(-1)?.load.connections ?? 0)) } : null,
+    },
+  }
+  const timing = { ...experiment.timing, repeats: 1 }
+  await runExperiments([{ ...plan, experiment: searching, steps: [step], timing }], run)
+  expect(saved.at(-1)?.[0]?.samples.map(({ load }) => load.connections)).toEqual([1, 2, 3])
+})
+
+test('leaves out a step about a generator that is not installed', async () => {
+  await using bed = standInBed()
+  const { run, saved } = context(bed)
+  const steps = experiment.steps.map(step => ({ ...step, generator: 'wrk' as const }))
+  await runExperiments([{ ...plan, steps }], run)
+  expect(saved.at(-1)).toMatchObject([{ answer: '0 samples Skipped insert: wrk is not installed' }])
+})
+
+test('the newest complaint is what PostgreSQL or the service said last', () => {
+  const log = [
+    '2026-11-25 FATAL:  an older one',
+    '{"level":30,"msg":"listens"}',
+    '2026-11-25 12:00:00.000 UTC [7] FATAL:  sorry, too many clients already',
+    '2026-11-25 12:00:01.000 UTC [7] LOG:  checkpoint starting',
+  ].join('\n')
+  expect(newestComplaint(log)).toBe('FATAL:  sorry, too many clients already')
+  expect(newestComplaint('all is well')).toBeNull()
 })

@@ -1,0 +1,70 @@
+import { ratio } from '../analysis/figures.ts'
+import { spread } from '../analysis/wording.ts'
+import type { Sample } from '../results.ts'
+import { byThroughput, type Conclusion, closed, type Experiment, find } from './experiment.ts'
+import { reproduction } from './reproduction.ts'
+
+const connections = 64
+/** Values of ACCESS_LOG: none, lines gathered and written together, each line written before the next request. */
+const modes = ['off', 'on', 'sync'] as const
+
+/** Finding B1: a framework's ping fell from 3,100 requests/s to 800-2,000 when its access log was on. */
+export const accessLog: Experiment = {
+  name: 'access-log',
+  question: 'What does a line in the access log cost, and does it matter how it is written?',
+  hypothesis:
+    'Of a request that does nothing else, a good part. Lines that are gathered and written together cost the ' +
+    'building of the line; a line written by itself costs a system call as well, and the thread waits for it.',
+  finding: 'B1',
+  varies: 'access log: off, buffered, one write a line',
+  holds: `GET /ping/, ${connections} connections, one worker, the log read through a pipe by the lab`,
+  timing: { breakInS: 4, warmupS: 1, durationS: 4, repeats: 3 },
+  steps: modes.map(mode => ({
+    variant: `log ${mode}`,
+    knobs: { accessLog: mode },
+    service: { ACCESS_LOG: mode },
+    load: closed(connections),
+    requests: [{ path: '/ping/' }],
+    ceiling: true,
+  })),
+  conclude,
+  reproduce: samples => [
+    reproduction({
+      finding: 'B1',
+      compared: 'ping without an access log → with one, a write a line',
+      unit: 'requests/s',
+      reported: [3_100, 1_400],
+      reportedText: '3,100 → 800-2,000 requests/s',
+      ours: [of(samples, 'off')?.throughputPerS, of(samples, 'sync')?.throughputPerS],
+      explanation: 'a line here is built by pino without a formatter and goes to a pipe, not to a terminal',
+    }),
+  ],
+}
+
+function of(samples: readonly Sample[], mode: (typeof modes)[number]): Sample | undefined {
+  return find(samples, `log ${mode}`, connections)
+}
+
+function conclude(samples: readonly Sample[]): Conclusion {
+  const off = of(samples, 'off')
+  const accused = of(samples, 'sync') ?? byThroughput(samples)[0] ?? null
+  if (off === undefined) return { answer: 'The service without a log was not measured.', accused }
+  const prices = (['on', 'sync'] as const).flatMap(mode => {
+    const logged = of(samples, mode)
+    return logged === undefined ? [] : [priceOf(mode, off, logged)]
+  })
+  return {
+    answer: `Without a log: ${spread(off.throughputPerS, 'requests/s')}. ${prices.join(' ')}`.trimEnd(),
+    accused,
+  }
+}
+
+function priceOf(mode: 'on' | 'sync', off: Sample, logged: Sample): string {
+  const how = mode === 'on' ? 'Gathered lines' : 'A write a line'
+  const { api } = logged.cpuPerRequestUs
+  const cpu =
+    api && off.cpuPerRequestUs.api
+      ? `, ${spread(ratio(api, off.cpuPerRequestUs.api), 'times')} the API's CPU a request`
+      : ''
+  return `${how}: ${spread(ratio(logged.throughputPerS, off.throughputPerS), 'times')} the requests/s${cpu}.`
+}

@@ -1,0 +1,53 @@
+import type { Machine } from '../analysis/demand.ts'
+import { spread } from '../analysis/wording.ts'
+import type { Sample } from '../results.ts'
+import { byThroughput, type Conclusion, closed, type Experiment, find } from './experiment.ts'
+import { predictCeiling, predictionText } from './prediction.ts'
+
+const strategies = ['prepared', 'batched']
+const clients = [1, 2, 4, 8, 16, 32, 64]
+const busiest = Math.max(...clients)
+
+/** Whether a machine's limit can be told without driving it there: what capacity planning lives on. */
+export const ceiling: Experiment = {
+  name: 'ceiling',
+  question: 'Can the most that inserts will reach be told from a light load, and how do they get there?',
+  hypothesis:
+    'The CPU that a few clients cost says within 15 % where the cores are full: for prepared statements almost ' +
+    'as it is, for batches once their falling demand D(n) = a + b/n is carried on.',
+  finding: null,
+  varies: 'connections, insert strategy',
+  holds: 'one row a request, one worker, pool of 20, durable commits, one service process for all steps',
+  timing: { breakInS: 6, warmupS: 1, durationS: 2, repeats: 3 },
+  steps: strategies.flatMap(strategy =>
+    clients.map(connections => ({
+      variant: strategy,
+      knobs: { strategy },
+      load: closed(connections),
+      requests: [{ path: `/test-insert?strategy=${strategy}` }],
+      ceiling: true,
+    })),
+  ),
+  conclude,
+}
+
+function conclude(samples: readonly Sample[], machine: Machine): Conclusion {
+  const sweepOf = (strategy: string) => clients.flatMap(count => find(samples, strategy, count) ?? [])
+  const predictions = strategies.flatMap(strategy => {
+    const prediction = predictCeiling(sweepOf(strategy), machine)
+    return prediction === null ? [] : [{ strategy, prediction }]
+  })
+  const [best] = byThroughput(samples)
+  const accused = find(samples, 'batched', busiest) ?? best ?? null
+  const ofAccused = predictions.find(({ prediction }) => prediction.measured === accused)?.prediction
+  return {
+    answer:
+      predictions.length > 0
+        ? `${predictions.map(({ strategy, prediction }) => `${strategy}: ${predictionText(prediction)}`).join('. ')}.`
+        : best === undefined
+          ? 'Nothing was measured.'
+          : `Too little could be read to predict from; the most was ${spread(best.throughputPerS, 'requests/s')}.`,
+    accused,
+    ...(ofAccused && { predictedPerS: ofAccused.predictedPerS }),
+  }
+}

@@ -1,0 +1,194 @@
+import { ratio } from '../analysis/figures.ts'
+import { number, percent, spread } from '../analysis/wording.ts'
+import type { Reproduction, Sample } from '../results.ts'
+import { byThroughput, type Conclusion, closed, type Experiment, find, type Step } from './experiment.ts'
+import { reproduction, statement } from './reproduction.ts'
+import { seedTasks, taskPage } from './tasks.ts'
+
+const poolSizes = [1, 2, 4, 8, 16, 20, 40]
+const pooledClients = 64
+/** The server takes 60 connections: so many clients may each open one, and so many not. */
+const maxConnections = 60
+const clientsWithinLimit = 16
+const clientsBeyondLimit = 100
+const users = 200
+const usersPerS = 20
+
+const work = { 'task page': taskPage, insert: [{ path: '/test-insert' }] }
+type Work = keyof typeof work
+
+/** Findings B2 and B3: a connection for each request against a pool of them, on the tasks API; and on inserts. */
+export const connections: Experiment = {
+  name: 'connections',
+  question: 'What does a database connection for each request cost, and how large must a pool be?',
+  hypothesis:
+    'Opening a connection (a process of the server, a password, a catalogue to read) costs many times the ' +
+    'statement, and past max_connections requests fail. A pool of a few connections a core gives all the ' +
+    'throughput there is; more of them only wait inside PostgreSQL instead of before it.',
+  finding: 'B2, B3',
+  varies: 'connection mode, pool size, statement: a page of 25 tasks, or a prepared insert',
+  holds: `one worker, max_connections ${maxConnections}, tables with ${number(120_000)} tasks`,
+  timing: { breakInS: 3, warmupS: 1, durationS: 2, repeats: 3 },
+  steps: [
+    ...[clientsWithinLimit, clientsBeyondLimit].map(clients => perRequest('task page', clients)),
+    perRequest('insert', clientsWithinLimit),
+    ...(['task page', 'insert'] as const).flatMap(kind => poolSizes.map(size => pooled(kind, size))),
+    {
+      ...pooled('task page', 20),
+      variant: 'task page, ramped users',
+      load: { mode: 'closed', connections: users, rampPerS: usersPerS },
+    },
+  ],
+  confirms: true,
+  conclude,
+  reproduce,
+}
+
+function perRequest(kind: Work, clients: number): Step {
+  return {
+    ...stepOf(kind, { CONNECTION_MODE: 'per-request' }),
+    variant: `${kind}, per request`,
+    knobs: { work: kind, mode: 'per-request' },
+    load: closed(clients),
+  }
+}
+
+function pooled(kind: Work, size: number): Step {
+  return {
+    ...stepOf(kind, { CONNECTION_MODE: 'pool', POOL_SIZE: String(size) }),
+    variant: variantOf(kind, size),
+    knobs: { work: kind, mode: 'pool', pool: size },
+    load: closed(pooledClients),
+  }
+}
+
+function stepOf(kind: Work, service: Record<string, string>) {
+  return {
+    service: { INSERT_STRATEGY: 'prepared', ...service },
+    postgres: { max_connections: String(maxConnections) },
+    seed: seedTasks,
+    requests: work[kind],
+    ceiling: true,
+  }
+}
+
+function variantOf(kind: Work, size: number): string {
+  return `${kind}, pool of ${size}`
+}
+
+function conclude(samples: readonly Sample[]): Conclusion {
+  const opened = find(samples, 'task page, per request', clientsWithinLimit)
+  const best = bestPool(samples, 'task page')
+  const answer = [
+    opened && best && comparison(opened, best),
+    refusal(find(samples, 'task page, per request', clientsBeyondLimit)),
+    enough(samples, 'task page'),
+    enough(samples, 'insert'),
+    ramped(samples),
+  ].filter(Boolean)
+  return {
+    answer: answer.length === 0 ? 'Too little was measured to compare.' : answer.join(' '),
+    accused: find(samples, variantOf('insert', 1), pooledClients) ?? byThroughput(samples)[0] ?? null,
+  }
+}
+
+interface Pool {
+  readonly size: number
+  readonly sample: Sample
+}
+
+function poolsOf(samples: readonly Sample[], kind: Work): Pool[] {
+  return poolSizes.flatMap(size => {
+    const sample = find(samples, variantOf(kind, size), pooledClients)
+    return sample === undefined ? [] : [{ size, sample }]
+  })
+}
+
+function bestPool(samples: readonly Sample[], kind: Work): Pool | undefined {
+  return poolsOf(samples, kind).toSorted(
+    (a, b) => b.sample.throughputPerS.median - a.sample.throughputPerS.median,
+  )[0]
+}
+
+function comparison(opened: Sample, { size, sample }: Pool): string {
+  return (
+    `A page of tasks on a connection of its own: ${spread(opened.throughputPerS, 'requests/s')}; ` +
+    `from a pool of ${size}: ${spread(sample.throughputPerS, 'requests/s')}, ` +
+    `${spread(ratio(sample.throughputPerS, opened.throughputPerS), 'times')} as many.`
+  )
+}
+
+function refusal(sample: Sample | undefined): string | undefined {
+  if (sample === undefined) return undefined
+  const why = sample.complaint === undefined ? '' : ` ("${sample.complaint}")`
+  return `With ${clientsBeyondLimit} clients, each opening its own, ${percent(sample.errors.ratio.median)} of the requests fail${why}.`
+}
+
+/** The smallest pool within a tenth of the best one's throughput. */
+function enough(samples: readonly Sample[], kind: Work): string | undefined {
+  const best = bestPool(samples, kind)
+  const smallest = poolsOf(samples, kind).find(
+    ({ sample }) => best && sample.throughputPerS.median >= 0.9 * best.sample.throughputPerS.median,
+  )
+  return (
+    smallest &&
+    `For the ${kind} a pool of ${smallest.size} is within a tenth of the best, ` +
+      `at ${spread(smallest.sample.throughputPerS, 'requests/s')}.`
+  )
+}
+
+function rampedOf(samples: readonly Sample[]): Sample | undefined {
+  return find(samples, 'task page, ramped users', users)
+}
+
+function ramped(samples: readonly Sample[]): string | undefined {
+  const sample = rampedOf(samples)
+  return (
+    sample &&
+    `${users} users, ${usersPerS} more each second: ${spread(sample.throughputPerS, 'requests/s')}, ` +
+      `p99 ${spread(sample.latencyMs.p99, 'ms')}, ${percent(sample.errors.ratio.high)} errors.`
+  )
+}
+
+function reproduce(samples: readonly Sample[]): Reproduction[] {
+  const opened = find(samples, 'task page, per request', clientsWithinLimit)
+  const beyond = find(samples, 'task page, per request', clientsBeyondLimit)
+  const pool = find(samples, variantOf('task page', 20), pooledClients)
+  const many = rampedOf(samples)
+  return [
+    reproduction({
+      finding: 'B2',
+      compared: 'page of tasks, a connection a request → a pool of 20',
+      unit: 'requests/s',
+      reported: [200, 900],
+      reportedText: '200 → 900 requests/s',
+      ours: [opened?.throughputPerS, pool?.throughputPerS],
+      explanation: 'the page costs this service less, so that opening a connection weighs more beside it',
+    }),
+    statement({
+      finding: 'B2',
+      compared: 'a connection a request, past max_connections, against a pool',
+      reported: 'FATAL: sorry, too many clients already; with a pool no errors',
+      ours:
+        beyond && pool
+          ? `${percent(beyond.errors.ratio.median)} errors (${beyond.complaint ?? 'no reason given'}); with a pool ${percent(pool.errors.ratio.high)}`
+          : 'not measured',
+      reproduced:
+        beyond !== undefined &&
+        beyond.errors.ratio.low > 0 &&
+        pool !== undefined &&
+        pool.errors.ratio.high === 0,
+      because: `${clientsBeyondLimit} clients open more than the ${maxConnections} connections that the server takes, a pool of 20 does not`,
+    }),
+    statement({
+      finding: 'B3',
+      compared: `tasks API with ${users} users, ${usersPerS} more each second`,
+      reported: 'pages by cursor, served to 200 users',
+      ours: many
+        ? `${spread(many.throughputPerS, 'requests/s')}, p99 ${spread(many.latencyMs.p99, 'ms')}, ${percent(many.errors.ratio.high)} errors`
+        : 'not measured',
+      reproduced: many !== undefined && many.errors.ratio.high === 0,
+      because: many ? 'every request of every user was answered' : 'it was not measured',
+    }),
+  ]
+}

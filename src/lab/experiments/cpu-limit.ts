@@ -1,0 +1,79 @@
+import { number, spread } from '../analysis/wording.ts'
+import type { Sample } from '../results.ts'
+import { type Conclusion, closed, type Experiment, find, type Step } from './experiment.ts'
+import { reproduction } from './reproduction.ts'
+import { crudMix, seedTasks } from './tasks.ts'
+
+const users = 100
+/** null: as much as it wants of what there is. */
+const limits: readonly (number | null)[] = [null, 1, 0.5, 0.25]
+
+/** Finding C1: 100 users waited 2 s on a container of one CPU. Is that what one CPU does, or a quarter? */
+export const cpuLimit: Experiment = {
+  name: 'cpu-limit',
+  question: 'What does a container that may use one core, a half or a quarter do to 100 users?',
+  hypothesis:
+    'One core is all that one JavaScript thread uses, so a limit of one takes little. Below it throughput falls ' +
+    'with the limit, and the slowest answers wait for whole periods of 100 ms in which the process stands still.',
+  finding: 'C1',
+  varies: 'cores that the service may use, users',
+  holds:
+    'the mix of tasks, one worker, pool of 20; memory is not limited, the process needs far less than 512 MB',
+  timing: { breakInS: 4, warmupS: 1, durationS: 4, repeats: 3 },
+  steps: [...limits.map(cores => step(cores, users)), step(1, 1)],
+  conclude,
+  reproduce: samples => [
+    reproduction({
+      finding: 'C1',
+      compared: 'latency of a lone request → with 100 users, one CPU',
+      unit: 'ms',
+      reported: [14, 2_000],
+      reportedText: '14 ms → 2 s',
+      ours: [of(samples, 1, 1)?.latencyMs.p50, of(samples, 1, users)?.latencyMs.p50],
+      explanation:
+        'one CPU is enough for this service, so a CPU limit alone does not make users wait; what each request waits for does (experiment workers)',
+    }),
+  ],
+}
+
+function step(cores: number | null, connections: number): Step {
+  return {
+    variant: variantOf(cores),
+    knobs: { cores: cores ?? 'all' },
+    ...(cores !== null && { serviceCores: cores }),
+    seed: seedTasks,
+    load: closed(connections),
+    requests: crudMix,
+    ceiling: true,
+  }
+}
+
+function variantOf(cores: number | null): string {
+  return cores === null ? 'no limit' : `${cores} of a core`
+}
+
+function of(samples: readonly Sample[], cores: number | null, connections: number): Sample | undefined {
+  return find(samples, variantOf(cores), connections)
+}
+
+function conclude(samples: readonly Sample[]): Conclusion {
+  const measured = limits.flatMap(cores => {
+    const sample = of(samples, cores, users)
+    return sample === undefined ? [] : [{ cores, sample }]
+  })
+  const [tightest] = measured.toReversed()
+  return {
+    answer:
+      measured.length === 0
+        ? 'Nothing was measured.'
+        : `${number(users)} users: ${measured.map(({ cores, sample }) => described(cores, sample)).join('; ')}.`,
+    accused: tightest?.sample ?? null,
+  }
+}
+
+function described(cores: number | null, { throughputPerS, latencyMs }: Sample): string {
+  return (
+    `${variantOf(cores)} ${spread(throughputPerS, 'requests/s')}, ` +
+    `p50 ${spread(latencyMs.p50, 'ms')}, p99 ${spread(latencyMs.p99, 'ms')}`
+  )
+}

@@ -1,0 +1,67 @@
+import { ratio } from '../analysis/figures.ts'
+import { spread } from '../analysis/wording.ts'
+import type { Sample } from '../results.ts'
+import { byThroughput, type Conclusion, closed, type Experiment, find, type Step } from './experiment.ts'
+
+const busy = 64
+const strategies = ['prepared', 'batched']
+const modes = ['on', 'off'] as const
+
+/** What waiting for the disk costs, and who pays. An experiment: an answer before its row is safe is no default. */
+export const durability: Experiment = {
+  name: 'durability',
+  question: 'What does it cost to answer only when a row is on disk?',
+  hypothesis:
+    'A lone client waits for the flush each time. Many share one: PostgreSQL flushes for all that wait, so with 64 ' +
+    'of them, and more so in batches, waiting for the disk costs little throughput.',
+  finding: null,
+  varies: 'synchronous_commit, insert strategy, connections',
+  holds: 'one row a request, one worker, pool of 20, fsync on',
+  timing: { breakInS: 4, warmupS: 1, durationS: 3, repeats: 3 },
+  steps: modes.flatMap(mode => [
+    ...strategies.map(strategy => step(strategy, mode, busy)),
+    step('prepared', mode, 1),
+  ]),
+  conclude,
+}
+
+function step(strategy: string, mode: (typeof modes)[number], connections: number): Step {
+  return {
+    variant: variantOf(strategy, mode),
+    knobs: { strategy, synchronousCommit: mode },
+    service: { SYNCHRONOUS_COMMIT: mode },
+    load: closed(connections),
+    requests: [{ path: `/test-insert?strategy=${strategy}` }],
+    ceiling: true,
+  }
+}
+
+function variantOf(strategy: string, mode: string): string {
+  return `${strategy}, synchronous_commit ${mode}`
+}
+
+function conclude(samples: readonly Sample[]): Conclusion {
+  const [safe, unsafe] = modes.map(
+    mode => (strategy: string, connections: number) => find(samples, variantOf(strategy, mode), connections),
+  )
+  const gains = [
+    ...strategies.map(strategy => ({ strategy, connections: busy })),
+    { strategy: 'prepared', connections: 1 },
+  ].flatMap(({ strategy, connections }) => {
+    const durable = safe?.(strategy, connections)
+    const hasty = unsafe?.(strategy, connections)
+    return durable && hasty ? [gain(strategy, connections, durable, hasty)] : []
+  })
+  return {
+    answer: gains.length === 0 ? 'No two settings were measured to compare.' : gains.join(' '),
+    accused: safe?.('prepared', busy) ?? byThroughput(samples)[0] ?? null,
+  }
+}
+
+function gain(strategy: string, connections: number, durable: Sample, hasty: Sample): string {
+  const who = connections === 1 ? 'a lone client' : `${connections} clients`
+  return (
+    `Not waiting for the disk, ${who} get ${spread(ratio(hasty.throughputPerS, durable.throughputPerS), 'times')} ` +
+    `the ${strategy} inserts, each after ${spread(hasty.latencyMs.p50, 'ms')} instead of ${spread(durable.latencyMs.p50, 'ms')}.`
+  )
+}

@@ -1,0 +1,147 @@
+import { ratio } from '../analysis/figures.ts'
+import { spread } from '../analysis/wording.ts'
+import type { Figure, Reproduction, Sample } from '../results.ts'
+import { byThroughput, type Conclusion, closed, type Experiment, find, type Step } from './experiment.ts'
+import { reproduction } from './reproduction.ts'
+import { crudMix, seedTasks } from './tasks.ts'
+
+const lone = 1
+const some = 100
+const many = 500
+/** 500 users over 1.6 s, the report's figures, are 312 requests/s: some 3 ms each, one after the other. */
+const blockMs = 3
+const slowCommitMs = 10
+
+/** Commits that take long, as on a disk that is far away: on every change of a task the server sleeps. */
+const slowCommits = [
+  `CREATE OR REPLACE FUNCTION slow_commit() RETURNS trigger LANGUAGE plpgsql AS
+    'BEGIN PERFORM pg_sleep(${slowCommitMs / 1000}); RETURN NULL; END'`,
+  `CREATE TRIGGER slow_commit AFTER INSERT OR UPDATE OR DELETE ON tasks
+    FOR EACH STATEMENT EXECUTE FUNCTION slow_commit()`,
+]
+
+type Kind = 'blocking' | 'small pool' | 'as it is'
+
+/**
+ * Findings C1 and C2: more worker processes brought 1.6 s to 90 ms although CPU was low throughout. So what
+ * they multiplied was no CPU but what each process had one of: a thread that waited, or a small pool. Shown
+ * beside the case where there is nothing to multiply.
+ */
+export const workers: Experiment = {
+  name: 'workers',
+  question: 'When do more worker processes help, and when can they not?',
+  hypothesis:
+    `Where each request holds its process for ${blockMs} ms without using it, sixteen workers answer almost sixteen ` +
+    'times as many and users wait a sixteenth. Where each worker has one database connection and commits are ' +
+    'slow, four workers do what one with a pool of four does. Where the cores are full, nothing.',
+  finding: 'C1, C2',
+  varies:
+    'workers, users, and what a request waits for: a blocking call, a connection of a small pool, nothing',
+  holds: '75 % reads, 20 % writes, 5 % deletes of tasks by id, telemetry full',
+  timing: { breakInS: 2, warmupS: 3, durationS: 3, repeats: 3 },
+  steps: [
+    ...[lone, some, many].map(users => step('blocking', 1, users)),
+    ...[some, many].map(users => step('blocking', 4, users)),
+    step('blocking', 16, many),
+    step('small pool', 1, some),
+    step('small pool', 4, some),
+    step('small pool', 1, some, 4),
+    ...[1, 2, 4].map(count => step('as it is', count, some)),
+  ],
+  conclude,
+  reproduce,
+}
+
+function step(kind: Kind, count: number, users: number, pool = kind === 'small pool' ? 1 : 20): Step {
+  const rigs: Record<Kind, Record<string, string>> = {
+    blocking: {
+      NODE_OPTIONS: '--import ./src/lab/rigs/blocking-call.ts',
+      RIG_BLOCK_MS: String(blockMs),
+    },
+    'small pool': {},
+    'as it is': {},
+  }
+  return {
+    variant: variantOf(kind, count, pool),
+    knobs: { waits: kind, workers: count, pool },
+    service: { WORKERS: String(count), POOL_SIZE: String(pool), ...rigs[kind] },
+    // Sixteen workers and their successors share it (see `divideConnections` in the service).
+    postgres: { max_connections: '200' },
+    seed: kind === 'small pool' ? [...seedTasks, ...slowCommits] : seedTasks,
+    load: closed(users),
+    requests: crudMix,
+    ceiling: true,
+  }
+}
+
+function variantOf(kind: Kind, count: number, pool: number): string {
+  const ofPool = kind === 'small pool' ? `, ${pool} ${pool === 1 ? 'connection' : 'connections'} each` : ''
+  return `${kind}, ${count} ${count === 1 ? 'worker' : 'workers'}${ofPool}`
+}
+
+const of = (samples: readonly Sample[], kind: Kind, count: number, users: number, pool?: number) =>
+  find(samples, variantOf(kind, count, pool ?? (kind === 'small pool' ? 1 : 20)), users)
+
+function conclude(samples: readonly Sample[]): Conclusion {
+  const one = of(samples, 'small pool', 1, some)
+  const answer = [
+    gain(
+      'blocked on its thread, 16 workers',
+      of(samples, 'blocking', 1, many),
+      of(samples, 'blocking', 16, many),
+    ),
+    gain('short of connections, 4 workers', one, of(samples, 'small pool', 4, some)),
+    gain('short of connections, one worker with a pool of 4', one, of(samples, 'small pool', 1, some, 4)),
+    gain('as it is, 4 workers', of(samples, 'as it is', 1, some), of(samples, 'as it is', 4, some)),
+  ].filter(text => text !== null)
+  return {
+    answer:
+      answer.length === 0
+        ? 'No two settings were measured to compare.'
+        : `Against one worker: ${answer.join('; ')}.`,
+    accused: of(samples, 'blocking', 1, many) ?? byThroughput(samples)[0] ?? null,
+  }
+}
+
+function gain(what: string, one: Sample | undefined, more: Sample | undefined): string | null {
+  if (one === undefined || more === undefined) return null
+  const times = spread(ratio(more.throughputPerS, one.throughputPerS), 'times')
+  return `${what}: ${times} the requests/s, median wait ${wait(one)} → ${wait(more)}`
+}
+
+function wait({ latencyMs }: Sample): string {
+  return spread(latencyMs.p50, 'ms')
+}
+
+function reproduce(samples: readonly Sample[]): Reproduction[] {
+  const latency = (sample: Sample | undefined): Figure | undefined => sample?.latencyMs.p50
+  const cores = 'workers beyond what the cores carry wait for a core instead'
+  return [
+    reproduction({
+      finding: 'C1',
+      compared: 'latency of a lone request → with 100 users, one process that blocks',
+      unit: 'ms',
+      reported: [14, 2_000],
+      reportedText: '14 ms → 2 s',
+      ours: [latency(of(samples, 'blocking', 1, lone)), latency(of(samples, 'blocking', 1, some))],
+    }),
+    reproduction({
+      finding: 'C2',
+      compared: 'latency at 500 users, 1 worker → 16, blocking calls',
+      unit: 'ms',
+      reported: [1_600, 90],
+      reportedText: '1.6 s → 90 ms',
+      ours: [latency(of(samples, 'blocking', 1, many)), latency(of(samples, 'blocking', 16, many))],
+      explanation: cores,
+    }),
+    reproduction({
+      finding: 'C2',
+      compared: 'latency at 100 users, 1 worker → 4, blocking calls',
+      unit: 'ms',
+      reported: [2_000, 300],
+      reportedText: '2 s → 300 ms on the small container',
+      ours: [latency(of(samples, 'blocking', 1, some)), latency(of(samples, 'blocking', 4, some))],
+      explanation: cores,
+    }),
+  ]
+}
