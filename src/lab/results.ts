@@ -192,6 +192,8 @@ export type Limit = Static<typeof Limit>
 
 export const Verdict = Type.Object({
   limit: Limit,
+  /** Label of the sample that it is about. */
+  accused: Type.Optional(Type.String()),
   /** high: two independent signs agree; medium: one clear sign; low: the best of weak ones. */
   confidence: Type.Union([Type.Literal('high'), Type.Literal('medium'), Type.Literal('low')]),
   /** One sentence a manager understands. */

@@ -56,6 +56,7 @@ export function judge(trial: Trial, circumstances: Circumstances): Verdict {
   if (first === undefined) return nothingToJudge(accused)
   return {
     limit: first.limit,
+    accused: accused.label,
     confidence: unsteady(circumstances) ? lower(first.confidence) : first.confidence,
     sentence: first.sentence,
     causes: [

@@ -1,6 +1,7 @@
 import type { Manifest } from '../results.ts'
 import { formatNumber, formatSetting } from './format.ts'
 import { type Html, html } from './html.ts'
+import { prose } from './prose.ts'
 
 /**
  * Whatever limits how far the figures of this run may be carried, in calm words; empty where nothing does.
@@ -20,7 +21,7 @@ export function caveatList(manifest: Manifest): Html | null {
   if (statements.length === 0) return null
   return html`<aside class="caveats" aria-label="How to read these figures">
     <h2>How to read these figures</h2>
-    <ul>${statements.map(statement => html`<li>${statement}</li>`)}</ul>
+    <ul>${statements.map(statement => html`<li>${prose(statement)}</li>`)}</ul>
   </aside>`
 }
 

@@ -1,9 +1,12 @@
 import type { CpuProfile } from '../analysis/call-tree.ts'
 import type { ExperimentResult, Manifest, Sample } from '../results.ts'
+import { accusedSample } from './accused.ts'
 import { formatSetting } from './format.ts'
 import { type Html, html } from './html.ts'
 import { plotsFor } from './plots/plots-for.ts'
 import { renderPlot } from './plots/report-plot.ts'
+import { prose } from './prose.ts'
+import { resourceTable } from './resources.ts'
 import { sampleTables } from './tables.ts'
 import { describeSetting, describeValue, distinct, splitDimensions } from './variation.ts'
 import { verdictDetails } from './verdict.ts'
@@ -18,19 +21,21 @@ export function experimentSection(
   profiles: ReadonlyMap<string, CpuProfile>,
 ): Html {
   const { name, question, hypothesis, finding, answer, samples, verdict, repeat } = experiment
+  const accused = accusedSample(experiment)
   const isLowerBound = mayDoMore(experiment, manifest)
   return html`<section class="experiment" id="${name}" aria-labelledby="${name}-title">
     <header>
       <p class="source">${name}${finding === null ? null : html` · reproduces finding ${finding}`}</p>
-      <h2 id="${name}-title">${question}</h2>
-      <p class="answer">${answer}</p>
-      <p class="hypothesis"><b>Hypothesis</b> ${hypothesis}</p>
+      <h2 id="${name}-title">${prose(question)}</h2>
+      <p class="answer">${prose(answer)}</p>
+      <p class="hypothesis"><b>Hypothesis</b> ${prose(hypothesis)}</p>
       ${isLowerBound ? html`<p class="note">Read every throughput of this experiment as “at least”.</p>` : null}
     </header>
     ${samples.length === 0 ? html`<p class="note">No sample was completed: there is nothing to plot.</p>` : null}
     ${plotsFor(experiment, profiles).map(renderPlot)}
     <h3>Why: the verdict and its evidence</h3>
     ${verdictDetails(verdict)}
+    ${accused === null ? null : resourceTable(accused, manifest)}
     ${samples.length === 0 ? null : figuresOf(samples, isLowerBound)}
     <h3>How to repeat it</h3>
     <pre><code>${repeat}</code></pre>
@@ -55,7 +60,18 @@ function figuresOf(samples: readonly Sample[], isLowerBound: boolean): Html {
     <h3>The figures</h3>
     <p class="held"><b>Varied</b> ${variedHere.length === 0 ? 'nothing' : variedHere.join('; ')}<br>
       <b>Held constant</b> ${heldConstant.join('; ')}</p>
+    ${doubtsAbout(samples)}
     ${sampleTables(samples, isLowerBound)}`
+}
+
+/** What the samples themselves say against them; null where nothing does. */
+function doubtsAbout(samples: readonly Sample[]): Html | null {
+  const doubted = samples.filter(({ doubts = [] }) => doubts.length > 0)
+  if (doubted.length === 0) return null
+  return html`<aside class="caveats" aria-label="Doubts">
+    <h4>What speaks against some of these figures</h4>
+    <ul>${doubted.map(({ label, doubts = [] }) => html`<li>“${label}”: ${prose(doubts.join('; '))}</li>`)}</ul>
+  </aside>`
 }
 
 const modes: Record<Sample['load']['mode'], string> = {

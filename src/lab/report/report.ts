@@ -3,6 +3,7 @@ import type { Results } from '../results.ts'
 import { htmlDocument, masthead, stylesheet } from './document.ts'
 import { caveatList, environmentSection } from './environment.ts'
 import { experimentSection } from './experiment.ts'
+import { findingsTable } from './findings.ts'
 import { formatInstant } from './format.ts'
 import { type Html, html } from './html.ts'
 import { verdictList } from './verdict.ts'
@@ -25,6 +26,7 @@ export function renderReport(
     ${experiments.length === 0 ? html`<p>No experiment was completed.</p>` : verdictList(experiments)}
     ${caveatList(manifest)}
   </section>
+  ${findingsTable(experiments)}
   ${experiments.map(experiment => experimentSection(experiment, manifest, profiles))}
   ${environmentSection(manifest)}
 </main>`

@@ -1,6 +1,7 @@
 import type { ExperimentResult, Verdict } from '../results.ts'
 import { figureInText, limitNames } from './format.ts'
 import { type Html, html } from './html.ts'
+import { prose } from './prose.ts'
 
 const confidenceMeanings: Record<Verdict['confidence'], string> = {
   high: 'two independent signs agree',
@@ -14,9 +15,9 @@ export function verdictList(experiments: readonly ExperimentResult[]): Html {
     ${experiments.map(
       ({ name, verdict }) => html`<li data-limit="${verdict.limit}">
         <p class="source"><a href="#${name}">${name}</a></p>
-        <p class="sentence">${verdict.sentence}</p>
+        <p class="sentence">${prose(verdict.sentence)}</p>
         <p class="meta">${limitBadge(verdict)} ${confidence(verdict)}</p>
-        <p class="next"><b>Next</b> ${verdict.next}</p>
+        <p class="next"><b>Next</b> ${prose(verdict.next)}</p>
       </li>`,
     )}
   </ol>`
@@ -33,7 +34,7 @@ export function verdictDetails(verdict: Verdict): Html {
       <div><dt>Ceiling</dt><dd>${ceilingText(verdict)}</dd></div>
       <div><dt>Confirmed</dt><dd>${confirmationText(verdict)}</dd></div>
       <div><dt>Confidence</dt><dd>${verdict.confidence}: ${confidenceMeanings[verdict.confidence]}</dd></div>
-      <div><dt>Next</dt><dd>${verdict.next}</dd></div>
+      <div><dt>Next</dt><dd>${prose(verdict.next)}</dd></div>
     </dl>`
 }
 
@@ -52,7 +53,7 @@ function causeList({ causes }: Verdict): Html {
   return html`<ol>
     ${causes.map(
       cause => html`<li><b>${limitNames[cause.limit]}</b>
-        <ul>${cause.evidence.map(statement => html`<li>${statement}</li>`)}</ul>
+        <ul>${cause.evidence.map(statement => html`<li>${prose(statement)}</li>`)}</ul>
       </li>`,
     )}
   </ol>`
@@ -70,5 +71,10 @@ function ceilingText({ ceiling }: Verdict): string {
 function confirmationText({ confirmed }: Verdict): string {
   if (confirmed === null)
     return 'not tried: the accused resource was not changed, so this rests on observation'
-  return `${confirmed.holds ? 'yes' : 'no'}: ${confirmed.effect}`
+  const { holds, effect, turned, beforePerS, afterPerS } = confirmed
+  const figures =
+    beforePerS && afterPerS
+      ? ` (${turned ?? 'turned'}: ${figureInText(beforePerS, 'req/s')} before, ${figureInText(afterPerS, 'req/s')} after)`
+      : ''
+  return `${holds ? 'yes' : 'no'}: ${prose(effect)}${figures}`
 }

@@ -8,6 +8,7 @@ import {
   completeRun,
   inconclusive,
   insertCost,
+  locked,
   observabilityPrice,
   pingScaling,
   rowsPerRequest,
@@ -15,7 +16,15 @@ import {
 
 const report = renderReport({
   ...completeRun,
-  experiments: [insertCost, pingScaling, batchSweep, observabilityPrice, rowsPerRequest, inconclusive],
+  experiments: [
+    insertCost,
+    pingScaling,
+    batchSweep,
+    observabilityPrice,
+    rowsPerRequest,
+    inconclusive,
+    locked,
+  ],
 })
 
 /** Runs in the page: texts of the drawings in sight that cover each other, or that the drawing's edge cuts. */

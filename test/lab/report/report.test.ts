@@ -8,7 +8,7 @@ import {
 } from '../../../src/lab/report/format.ts'
 import { renderReport } from '../../../src/lab/report/report.ts'
 import type { ExperimentResult, Figure, Results, Sample } from '../../../src/lab/results.ts'
-import { completeRun, figure, insertCost, partialRun, pingSweep } from './fixtures.ts'
+import { completeRun, figure, insertCost, locked, partialRun, pingSweep } from './fixtures.ts'
 
 describe('renderReport', () => {
   const markup = renderReport(completeRun)
@@ -91,13 +91,48 @@ describe('renderReport', () => {
   it('says once that cores were shared where the run has warned of it already', () => {
     const warning = 'Everything shares 2 cores: every throughput is a lower bound.'
     const warned = domOf({ ...completeRun, manifest: { ...completeRun.manifest, warnings: [warning] } })
-    expect([...warned.querySelectorAll('.caveats li')].map(item => item.textContent)).toEqual([warning])
+    expect([...warned.querySelectorAll('.caveats li')].map(textOf)).toEqual([warning])
   })
 
   it('names what was not measured instead of showing a zero', () => {
     const row = domOf(partialRun).querySelectorAll('#connections .figures')[1]?.querySelector('tbody tr')
     expect(textOf(row)).toBe('pool of 20 not measured not measured 61.0 55.0–80.0 3')
     expect(domOf(partialRun).querySelector('#connections [data-plot=cpu-by-process]')).toBeNull()
+  })
+
+  it('judges every resource of the accused sample by use, queue and errors, and leaves out what was not read', () => {
+    const section = domOf({ ...completeRun, experiments: [locked] }).getElementById('locks')
+    const rows = [...(section?.querySelectorAll('[aria-label=Resources] tbody tr') ?? [])].map(textOf)
+    const rowOf = (name: string) => rows.find(row => row.startsWith(name))?.replaceAll('\u202f', ' ')
+    expect(rowOf('Connection pool')).toBe(
+      'Connection pool 19.8 of 20 connections lent (19.6–20.0) 43.0 requests waiting (41.0–44.0) 31.2 ms a wait (29.0–34.1) 3.00 gave up waiting (0–9.00)',
+    )
+    expect(rowOf('PostgreSQL: locks')).toContain('17.2 sessions waiting for a lock (Lock:transactionid)')
+    expect(rowOf('PostgreSQL: locks')).toContain('16.0 behind: idle in transaction (15.0–17.0)')
+    expect(rowOf('PostgreSQL: connections')).toContain('2.00 % of requests: 503')
+    expect(rowOf('Batches')).toBeUndefined()
+    expect(textOf(section)).toContain(
+      'UPDATE counters SET n = n + $1 WHERE id = $2 1.00 1.00–1.00 14,100 13,600–14,800',
+    )
+    expect(textOf(section?.querySelector('[aria-label=Doubts]'))).toContain('it was not steady')
+    const without = domOf(partialRun).querySelectorAll('#connections [aria-label=Resources] tbody tr')
+    expect([...without].map(textOf).map(row => row.split(' ')[0])).toEqual(['API:', 'Load'])
+  })
+
+  it('says which finding was reproduced, by which ratio, or why it was not', () => {
+    const table = domOf({ ...completeRun, experiments: [locked] }).querySelector('.findings')
+    expect(textOf(table)).toContain('1 of 2 reported comparisons reproduced')
+    const rows = [...(table?.querySelectorAll('tbody tr') ?? [])].map(textOf)
+    expect(rows[0]).toMatch(/^A1 .* – – not reproduced , because one of the two was not measured$/)
+    expect(rows[1]).toMatch(/^B2 .* × 4\.5 × 13\.0 11\.4–14\.5 yes , because opening/)
+    expect(page.querySelector('.findings')).toBeNull()
+  })
+
+  it('shows what both settings of a turned knob did', () => {
+    const text = textOf(domOf({ ...completeRun, experiments: [locked] }).getElementById('locks'))
+    expect(text).toMatch(
+      /HOT_ROWS 1 → 64: 1,300.req\/s \(1,240–1,350\) before, 7,930.req\/s \(7,700–8,050\) after/,
+    )
   })
 
   it('marks an interrupted run and shows what it had', () => {
@@ -224,7 +259,7 @@ function textOf(node: Node | null | undefined): string {
     from.nodeType === 3 ? [from.textContent ?? ''] : [...from.childNodes].flatMap(parts)
   return (node ? parts(node) : [])
     .join(' ')
-    .replace(/[ \n\t]+/g, ' ')
+    .replace(/[ \n\t\u00a0]+/g, ' ')
     .trim()
 }
 

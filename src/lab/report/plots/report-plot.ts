@@ -1,6 +1,7 @@
 import * as Plot from '@observablehq/plot'
 import { parseHTML } from 'linkedom'
 import { type Html, html, trusted, visible } from '../html.ts'
+import { prose } from '../prose.ts'
 
 /** A plot as a value: what it says in words, and how to draw it at a given width. */
 export interface ReportPlot {
@@ -34,11 +35,11 @@ export function renderPlot(plot: ReportPlot): Html {
   )
   return html`<figure class="plot" data-plot="${plot.name}">
     <figcaption>
-      <h4>${plot.title}</h4>
+      <h4>${prose(plot.title)}</h4>
       ${key.length > 0 ? html`<ul class="key">${key}</ul>` : null}
     </figcaption>
     ${drawings.map(drawing => drawSvg(plot, drawing.widthPx, drawing.className))}
-    <p class="note">${plot.note}</p>
+    <p class="note">${prose(plot.note)}</p>
   </figure>
   `
 }

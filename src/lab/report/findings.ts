@@ -1,0 +1,38 @@
+import type { ExperimentResult, Reproduction } from '../results.ts'
+import { formatFigure, formatNumber } from './format.ts'
+import { type Html, html } from './html.ts'
+import { prose } from './prose.ts'
+
+/** What the source reports found, beside what was found here; null where no experiment compares with them. */
+export function findingsTable(experiments: readonly ExperimentResult[]): Html | null {
+  const rows = experiments
+    .flatMap(({ name, reproduction = [] }) => reproduction.map(one => ({ name, ...one })))
+    .toSorted((a, b) => a.finding.localeCompare(b.finding))
+  if (rows.length === 0) return null
+  const reproduced = rows.filter(row => row.reproduced).length
+  return html`<section class="findings" aria-labelledby="findings-title">
+    <h2 id="findings-title">${reproduced} of ${rows.length} reported comparisons reproduced</h2>
+    <p>What must agree is the ratio of the two settings that a report compares, in direction and order of size; its
+      absolute figures are of another machine.</p>
+    <div class="scroll" role="region" tabindex="0" aria-label="Findings">
+      <table class="words">
+        <caption>The source reports’ findings, and ours</caption>
+        <thead><tr><th scope="col">Finding</th><th scope="col">Compared</th><th scope="col">Reported</th>
+          <th scope="col">Here <span>median (lowest–highest repeat)</span></th>
+          <th scope="col">Ratio <span>reported</span></th><th scope="col">Ratio <span>here</span></th>
+          <th scope="col">Reproduced</th></tr></thead>
+        <tbody>${rows.map(
+          row => html`<tr><th scope="row"><a href="#${row.name}">${row.finding}</a></th><td>${prose(row.compared)}</td>
+            <td>${prose(row.reported)}</td><td>${prose(row.ours)}</td>${ratioCells(row)}
+            <td><b>${row.reproduced ? 'yes' : 'not reproduced'}</b>, because ${prose(row.because)}</td></tr>`,
+        )}</tbody>
+      </table>
+    </div>
+  </section>`
+}
+
+function ratioCells({ ratio: { reported, ours } }: Reproduction): Html {
+  const here = ours === null ? null : formatFigure(ours)
+  return html`<td>${reported === null ? '–' : `× ${formatNumber(reported, 2)}`}</td>
+    <td>${here === null ? '–' : html`× ${here.median} <small>${here.range ?? 'one run'}</small>`}</td>`
+}
