@@ -15,7 +15,14 @@ import type { Scenario } from 'k6/options'
 import { duration, positive, text } from './lib/env.ts'
 import { testOptions } from './lib/options.ts'
 import { toSeconds } from './lib/phases.ts'
-import { insertsAtOnce, ping, pingOnNewConnection, postText, testInsert } from './lib/service.ts'
+import {
+  insertReadingCpu,
+  insertsAtOnce,
+  ping,
+  pingOnNewConnection,
+  postText,
+  testInsert,
+} from './lib/service.ts'
 import { mixedStep } from './lib/tasks-mix.ts'
 
 const ratePerS = positive('BACKGROUND_RATE', 20)
@@ -46,8 +53,9 @@ function waves(exec: string, part: number): Scenario {
   return { executor: 'ramping-arrival-rate', exec, timeUnit: '1m', stages, ...users }
 }
 
-export const options = {
-  ...testOptions('background', {
+export const options = testOptions(
+  'background',
+  {
     // What k6 sends at once to one host.
     batchPerHost: burst,
     scenarios: {
@@ -65,12 +73,12 @@ export const options = {
         duration: lasting,
       },
     },
-  }),
-  tags: { testid: text('TESTID', 'background') },
-}
+  },
+  text('TESTID', 'background'),
+)
 
 export function insert(): void {
-  testInsert(1, strategy())
+  insertReadingCpu(strategy())
 }
 
 export function insertMany(): void {

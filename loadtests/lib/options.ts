@@ -44,14 +44,17 @@ export function arrivals(phase: {
 
 /**
  * The options of a test: its scenarios, and what all tests share.
- * @param name names the test; its id (`testid` tag, `TESTID` to choose one) tells runs apart in Grafana.
+ * @param testid tells runs apart in Grafana: a tag of k6's figures, and part of the user agent, which the service
+ * puts into its traces. `TESTID` chooses one.
  */
 export function testOptions(
   name: string,
   options: Options & { scenarios: Record<string, Scenario> },
+  testid = text('TESTID', `${name}-${new Date().toISOString().slice(0, 19)}`),
 ): Options {
   return {
-    tags: { testid: text('TESTID', `${name}-${new Date().toISOString().slice(0, 19)}`) },
+    tags: { testid },
+    userAgent: `k6 (${testid})`,
     // Bodies cost k6 CPU that it may share with the service; the few requests that need theirs ask for it.
     discardResponseBodies: true,
     summaryTrendStats: ['avg', 'min', 'med', 'p(90)', 'p(95)', 'p(99)', 'max'],

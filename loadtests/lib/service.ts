@@ -1,5 +1,6 @@
 import { check } from 'k6'
 import http, { type RefinedParams, type RefinedResponse, type ResponseType } from 'k6/http'
+import { Counter } from 'k6/metrics'
 import { baseUrl } from './env.ts'
 
 /**
@@ -36,6 +37,26 @@ export function testInsert(rows = 1, strategy = ''): Answer {
   const name = 'GET /test-insert'
   const query = strategy === '' ? `rows=${rows}` : `rows=${rows}&strategy=${strategy}`
   return expectStatus(http.get(`${baseUrl}/test-insert?${query}`, params(name)), name, 200)
+}
+
+/** Two readings of the same inserts' CPU, as sums beside their number: means over any window can be had from them. */
+const cpuReadings = new Counter('insert_cpu_readings')
+const cpuByLedger = new Counter('insert_cpu_ledger_seconds')
+const cpuByProcess = new Counter('insert_cpu_naive_seconds')
+
+/** An insert that also tells what `process.cpuUsage()` at its start and end would have said of its CPU. */
+export function insertReadingCpu(strategy = ''): void {
+  const name = 'GET /test-insert'
+  const query = strategy === '' ? 'naive=1' : `naive=1&strategy=${strategy}`
+  const answer = http.get(`${baseUrl}/test-insert?${query}`, params(name, { responseType: 'text' }))
+  expectStatus(answer, name, 200)
+  if (answer.status !== 200) return
+  const reading = parsed<{ cpu_duration: number | null; cpu_duration_naive: number }>(answer)
+  // The service keeps no ledger where its telemetry is off.
+  if (reading.cpu_duration === null) return
+  cpuReadings.add(1)
+  cpuByLedger.add(reading.cpu_duration)
+  cpuByProcess.add(reading.cpu_duration_naive)
 }
 
 /** Inserts that arrive together, each on a connection of its own. */

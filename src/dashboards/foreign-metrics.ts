@@ -13,6 +13,9 @@ export const k6Metrics = {
   checksRate: 'k6_checks_rate',
   iterations: 'k6_iterations_total',
   droppedIterations: 'k6_dropped_iterations_total',
+  cpuReadings: 'k6_insert_cpu_readings_total',
+  cpuByLedger: 'k6_insert_cpu_ledger_seconds_total',
+  cpuByProcess: 'k6_insert_cpu_naive_seconds_total',
   vus: 'k6_vus',
   vusMax: 'k6_vus_max',
 } as const
@@ -45,6 +48,10 @@ export const postgresMetrics = {
 /** Recorded by prometheus/rules, which says how each is made. */
 export const recordedMetrics = {
   utilisation: 'resource:utilisation:ratio1m',
+  saturation: 'resource:saturation:seconds1m',
+  demand: 'resource:service_demand:seconds1m',
   ceiling: 'resource:throughput_ceiling:rate1m',
   throughput: 'instance:http_server_requests:rate1m',
+  errors: 'instance:http_server_request_errors:ratio1m',
+  dropped: 'testid:k6_dropped_iterations:rate30s',
 } as const

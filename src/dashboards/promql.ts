@@ -6,11 +6,16 @@ import { metricNames } from '../telemetry/metric-names.ts'
  */
 const window = '[$__rate_interval]'
 
+/** Prometheus, Tempo and the exporter also tell their CPU and memory under the names that the service uses. */
+const instance = 'job="service",instance=~"$instance"'
+
 /** The label matchers behind the dashboards' variables. `All` is `.*`, which also matches series without the label. */
 export const filters = {
-  instance: 'instance=~"$instance"',
-  route: 'instance=~"$instance",http_route=~"$route"',
-  strategy: 'instance=~"$instance",http_route=~"$route",insert_strategy=~"$strategy"',
+  instance,
+  route: `${instance},http_route=~"$route"`,
+  strategy: `${instance},http_route=~"$route",insert_strategy=~"$strategy"`,
+  /** For what rules record by instance: it comes from the service alone, and has no job. */
+  recorded: 'instance=~"$instance"',
   testid: 'testid=~"$testid"',
 } as const
 

@@ -7,7 +7,8 @@ import { parse } from 'yaml'
 import { boards } from '../../src/dashboards/boards.ts'
 import { dataSources, scrapeIntervalS } from '../../src/dashboards/datasources.ts'
 import { drift, render } from '../../src/dashboards/generate.ts'
-import { knownMetrics } from './known-metrics.ts'
+import { metricNames } from '../../src/telemetry/metric-names.ts'
+import { knownMetrics, rules } from './known-metrics.ts'
 import { metricsOf } from './promql.ts'
 
 interface Target {
@@ -106,6 +107,19 @@ describe.each(everyPanel)('$name', ({ panel }) => {
     }
   })
 })
+
+test.each([metricNames.processCpu, metricNames.residentMemory])(
+  '%s, which every scraped process has, is read of the service alone',
+  metric => {
+    const read = [
+      ...everyPanel.flatMap(({ panel }) => targetsOf(panel).map(({ expr }) => expr ?? '')),
+      ...rules.map(({ expr }) => expr),
+    ]
+    const using = read.filter(expr => expr.includes(metric))
+    expect(using).not.toEqual([])
+    for (const expr of using) expect(expr).not.toMatch(new RegExp(`${metric}(?!\\{job="service")`))
+  },
+)
 
 test('uids are distinct', () => {
   expect(new Set(boards.map(({ uid }) => uid)).size).toBe(boards.length)

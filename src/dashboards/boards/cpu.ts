@@ -1,11 +1,14 @@
 import { metricNames } from '../../telemetry/metric-names.ts'
 import { board } from '../board.ts'
+import { k6Metrics } from '../foreign-metrics.ts'
 import { heatmap, stat, timeSeries } from '../panel.ts'
 import { buckets, filters, mean, orNone, quantile, rate, requestRate } from '../promql.ts'
 
 const anInsert = `${filters.strategy},insert_strategy!=""`
 const perRow = (labels: readonly string[]) =>
   `${rate(`${metricNames.requestCpu}_sum`, anInsert, labels)} / ${rate(metricNames.insertRows, `${filters.instance},insert_strategy=~"$strategy"`, labels)}`
+const cpuReading = (counter: string) =>
+  `sum(rate(${counter}[$__rate_interval])) / sum(rate(${k6Metrics.cpuReadings}[$__rate_interval]))`
 
 /** The project's first question: what one insert costs the service, and what that cost is made of. */
 export const cpu = board({
@@ -97,6 +100,22 @@ export const cpu = board({
               expr: `${rate(metricNames.unscaledCpu, filters.instance)} / ${rate(metricNames.processCpu, filters.instance)}`,
               legend: 'unscaled slices / CPU clock',
             },
+          ],
+        }),
+      ],
+    },
+    {
+      title: 'True against naive',
+      panels: [
+        timeSeries({
+          title: 'What would the usual reading say?',
+          description:
+            'Mean CPU of the same inserts by two readings: the ledger, and process.cpuUsage() at the start and the end of the request, as the usual middleware takes it. Alone they agree. Run a load test beside the background traffic: the usual reading climbs with the number of requests in progress, because it charges each for all that ran meanwhile, and the ledger stays.',
+          unit: 's',
+          span: 24,
+          queries: [
+            { expr: cpuReading(k6Metrics.cpuByLedger), legend: 'the ledger' },
+            { expr: cpuReading(k6Metrics.cpuByProcess), legend: 'process.cpuUsage() at start and end' },
           ],
         }),
       ],

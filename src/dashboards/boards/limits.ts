@@ -4,8 +4,8 @@ import { k6Metrics, postgresMetrics, recordedMetrics } from '../foreign-metrics.
 import { bars, stat, timeSeries } from '../panel.ts'
 import { filters, orNone, quantile, rate, requestRate } from '../promql.ts'
 
-const { instance } = filters
-const fullest = `max by (resource) (${recordedMetrics.utilisation}{${instance}})`
+const { instance, recorded } = filters
+const fullest = `max by (resource) (${recordedMetrics.utilisation}{${recorded}})`
 const here = 'datname="insertlab"'
 
 /** One row a resource, each as utilisation, saturation, errors: what is full, who waits for it, who was refused. */
@@ -49,12 +49,45 @@ export const limits = board({
           unit: 'reqps',
           span: 8,
           queries: [
-            { expr: `sum(${recordedMetrics.throughput}{${instance}})`, legend: 'now' },
+            { expr: `sum(${recordedMetrics.throughput}{${recorded}})`, legend: 'now' },
             {
-              expr: `sum by (resource) (${recordedMetrics.ceiling}{${instance}})`,
+              expr: `sum by (resource) (${recordedMetrics.ceiling}{${recorded}})`,
               legend: 'ceiling of {{resource}}',
             },
           ],
+        }),
+        timeSeries({
+          title: 'What does one request take of each resource?',
+          description:
+            'Service demand (utilisation / throughput): the time for which an average request occupies the thread, and its share of the pool. One divided by it is the ceiling above. A demand that rises with load means that requests get in each other’s way; one that falls, that they share work (batches).',
+          unit: 's',
+          span: 8,
+          queries: [
+            { expr: `avg by (resource) (${recordedMetrics.demand}{${recorded}})`, legend: '{{resource}}' },
+          ],
+        }),
+        timeSeries({
+          title: 'How long does work wait for each resource?',
+          description:
+            'Saturation: the typical wait, of the worker where it is longest. Full and waited for is a limit; full without a wait is a resource well used. A wait for the thread delays every request, a wait for the pool only those that need a connection.',
+          unit: 's',
+          span: 8,
+          queries: [
+            {
+              expr: `max by (resource) (${recordedMetrics.saturation}{${recorded}})`,
+              legend: '{{resource}}',
+            },
+          ],
+        }),
+        timeSeries({
+          title: 'What share of the requests fails?',
+          description:
+            'Server errors (5xx, refusals with 503 among them) in the last minute, by worker. The objective is 0.1 %: the alerts on it compare longer windows.',
+          unit: 'percentunit',
+          span: 8,
+          warnAt: 0.0005,
+          limitAt: 0.001,
+          queries: [{ expr: `${recordedMetrics.errors}{${recorded}}`, legend: '{{instance}}' }],
         }),
       ],
     },
@@ -209,7 +242,7 @@ export const limits = board({
           span: 12,
           queries: [
             {
-              expr: `sum by (testid) (rate(${k6Metrics.droppedIterations}[$__rate_interval])) or 0 * sum by (testid) (${k6Metrics.vus})`,
+              expr: recordedMetrics.dropped,
               legend: 'dropped, {{testid}}',
             },
           ],

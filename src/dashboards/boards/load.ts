@@ -1,6 +1,6 @@
 import { metricNames } from '../../telemetry/metric-names.ts'
 import { board } from '../board.ts'
-import { k6Metrics } from '../foreign-metrics.ts'
+import { k6Metrics, recordedMetrics } from '../foreign-metrics.ts'
 import { stat, timeSeries } from '../panel.ts'
 import { filters, quantile } from '../promql.ts'
 
@@ -67,7 +67,7 @@ export const load = board({
               legend: 'completed, {{testid}}',
             },
             {
-              expr: `sum by (testid) (rate(${k6Metrics.droppedIterations}{${testid}}${window})) or 0 * sum by (testid) (${k6Metrics.vus}{${testid}})`,
+              expr: `${recordedMetrics.dropped}{${testid}}`,
               legend: 'dropped, {{testid}}',
             },
           ],

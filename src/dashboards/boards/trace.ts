@@ -10,7 +10,7 @@ export const traces = board({
   title: 'What happened in this request?',
   description:
     'One traced request, and lists to choose one from. The diamonds in other dashboards lead here.',
-  variables: ['trace'],
+  variables: ['trace', 'testid'],
   rows: [
     {
       title: 'This request',
@@ -22,6 +22,21 @@ export const traces = board({
           span: 24,
           query: '$trace',
         }),
+      ],
+    },
+    {
+      title: 'From a load test',
+      panels: [
+        traceList(
+          {
+            title: 'Which requests did this load test send?',
+            description:
+              'Traced requests whose user agent names the load test chosen above: k6 sends its test id there, so a figure of "What does the client see?" and its requests are one click apart.',
+            span: 24,
+            query: '{ kind = server && span.user_agent.original =~ ".*($testid).*" }',
+          },
+          link,
+        ),
       ],
     },
     {
