@@ -10,6 +10,11 @@ describe.skipIf(!hasCompose)('docker compose config', () => {
     expect(code, output).toBe(0)
   })
 
+  test.each(['profiling', 'load', 'peers'])('accepts the profile %s', async profile => {
+    const { code, output } = await run('docker', ['compose', '--profile', profile, 'config', '--quiet'])
+    expect(code, output).toBe(0)
+  })
+
   test('accepts it with .env.example', async () => {
     const { code, stdout, output } = await run('docker', ['compose', '--env-file', '.env.example', 'config'])
     expect(code, output).toBe(0)
