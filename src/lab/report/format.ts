@@ -43,6 +43,17 @@ function formatToStep(figure: Figure, step: number): FormattedFigure {
   }
 }
 
+/**
+ * Medians that are added up, all to the digits that the largest of them shows: `84.7 + 0.1 + 70.0`. null reads `?`.
+ */
+export function formatSum(figures: readonly (Figure | null)[]): string {
+  const largest = Math.max(...figures.map(figure => figure?.median ?? 0))
+  const decimals = Math.max(0, 2 - magnitude(largest))
+  return figures
+    .map(figure => (figure === null ? '?' : grouped(figure.median, decimals, decimals)))
+    .join(' + ')
+}
+
 /** A figure in running text: `54.2 µs (52.9–55.8)`; a lone repeat says so instead of a range. */
 export function figureInText(figure: Figure, unit: string): string {
   const { median, range } = formatFigure(figure)

@@ -1,5 +1,5 @@
 import type { Figure, Manifest, Sample } from '../results.ts'
-import { figureInText, formatFigure, formatSetting, scaleFigure } from './format.ts'
+import { figureInText, formatFigure, formatFigureFixed, formatSetting, scaleFigure } from './format.ts'
 import { type Html, html } from './html.ts'
 
 /** What the USE method asks of a resource (Gregg, Systems Performance, 2013, section 2.5). */
@@ -39,9 +39,9 @@ export function resourceTable(sample: Sample, manifest: Manifest): Html {
     ${statementsTable(sample)}`
 }
 
-function resourcesOf(sample: Sample, { cores }: Manifest): Resource[] {
+function resourcesOf(sample: Sample, { cores: all }: Manifest): Resource[] {
   const { utilisation, whereabouts, pool, postgres, runtime, pressure, throttled, errors } = sample
-  const ofCores = `of ${formatSetting(cores)} cores`
+  const ofCores = `of ${formatSetting(all)} cores`
   return [
     {
       name: 'API: event loop',
@@ -54,7 +54,7 @@ function resourcesOf(sample: Sample, { cores }: Manifest): Resource[] {
     },
     {
       name: 'API: CPU',
-      utilisation: amount(utilisation.api, 'cores'),
+      utilisation: cores(utilisation.api, 'cores'),
       saturation: shareUnlessNone(throttled?.api, 'of the time stopped by its quota'),
       errors: [],
     },
@@ -84,7 +84,7 @@ function resourcesOf(sample: Sample, { cores }: Manifest): Resource[] {
     },
     {
       name: 'PostgreSQL: CPU',
-      utilisation: amount(utilisation.database, ofCores),
+      utilisation: cores(utilisation.database, ofCores),
       saturation: [
         ...amount(whereabouts?.database, 'requests with a statement under way'),
         ...shareUnlessNone(throttled?.database, 'of the time stopped by its quota'),
@@ -118,7 +118,7 @@ function resourcesOf(sample: Sample, { cores }: Manifest): Resource[] {
     },
     {
       name: 'Host: CPU',
-      utilisation: amount(utilisation.host, ofCores),
+      utilisation: cores(utilisation.host, ofCores),
       saturation: share(pressure?.cpu, 'of the time something waited for a core (PSI)'),
       errors: [],
     },
@@ -130,7 +130,7 @@ function resourcesOf(sample: Sample, { cores }: Manifest): Resource[] {
     },
     {
       name: 'Load generator',
-      utilisation: amount(utilisation.generator, 'cores'),
+      utilisation: cores(utilisation.generator, 'cores'),
       saturation: [
         ...share(sample.generatorStalled, 'of the time it stood still'),
         ...shareUnlessNone(throttled?.generator, 'of the time stopped by its quota'),
@@ -145,6 +145,13 @@ type Reading = Figure | null | undefined
 
 function amount(figure: Reading, unit: string): string[] {
   return figure === null || figure === undefined ? [] : [figureInText(figure, unit)]
+}
+
+/** A hundredth of a core is the smallest worth telling. */
+function cores(figure: Reading, unit: string): string[] {
+  if (figure === null || figure === undefined) return []
+  const { median, range } = formatFigureFixed(figure, 2)
+  return [`${median} ${unit} (${range ?? 'one run'})`]
 }
 
 function share(figure: Reading, of: string): string[] {

@@ -6,6 +6,7 @@ import {
   formatNumber,
   formatRepeats,
   formatSetting,
+  formatSum,
   shorten,
 } from '../../../src/lab/report/format.ts'
 import { figure } from './fixtures.ts'
@@ -38,6 +39,11 @@ it('formats measured numbers by significance and settings whole', () => {
   expect(formatNumber(67.7, 2)).toBe('68')
   expect(formatSetting(1_234_567)).toBe('1,234,567')
   expect(formatSetting(0.25)).toBe('0.25')
+})
+
+it('writes what is added up to the digits of the largest', () => {
+  expect(formatSum([figure(84.7, 66, 86), figure(0.0505, 0.04, 0.07), null])).toBe('84.7 + 0.1 + ?')
+  expect(formatSum([figure(1_202, 1_100, 1_300), figure(7.43, 7, 8)])).toBe('1,202 + 7')
 })
 
 it('states how often was measured', () => {

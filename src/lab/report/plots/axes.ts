@@ -4,7 +4,7 @@ import { colours } from './palette.ts'
 
 /** An axis from zero for amounts, or a logarithmic one for values that differ by orders of magnitude. */
 export interface ValueAxis {
-  scale: Plot.ScaleOptions
+  scale: Plot.ScaleOptions & { domain: [number, number] }
   marks: Plot.Markish[]
 }
 

@@ -35,7 +35,7 @@ function waterfall(sample: Sample, steps: readonly Step[]): ReportPlot {
     title: `Where the CPU goes with “${shorten(sample.label, 60)}”: the largest part of ${formatNumber(total)} µs, ${share} %, is ${shorten(largest?.layer ?? '', 60)}`,
     key: [],
     note: [
-      `Sampled V8 profile folded by layer, taken in a window of its own and scaled to the measured one; median of ${formatRepeats(steps.map(step => step.figure))}.`,
+      `Sampled V8 profile folded by layer, taken in a window of its own and scaled to the measured one; median of ${formatRepeats(steps.map(step => step.figure))}, in brackets the lowest and highest.`,
       outside ? `Dashed line: the process’s own CPU per request, ${figureInText(outside, 'µs')}.` : '',
       ...trust(sample),
     ].join(' '),
@@ -76,10 +76,13 @@ function stepsOf(sample: Sample, order: readonly string[]): Step[] {
   })
 }
 
+/** Room for a value with its spread, `12.5 µs (11.9–13.4)`. */
+const textPx = 130
+
 function draw(steps: readonly Step[], outside: Figure | null, widthPx: number): Plot.PlotOptions {
   const rows = layOutRows(
     steps.map(step => step.layer),
-    { widthPx, valuesPx: 80 },
+    { widthPx, valuesPx: widthPx < 500 ? 80 : textPx },
   )
   const ends = steps.map(step => step.x2)
   const axis = valueAxisX(
@@ -87,6 +90,13 @@ function draw(steps: readonly Step[], outside: Figure | null, widthPx: number): 
     'API CPU per request (µs)',
     rows.innerWidthPx,
   )
+  const end = axis.scale.domain[1]
+  /** Where a value stands: behind its bar, or behind the dashed line where that would run through it. */
+  const besides = (x: number) => {
+    const isCrossed =
+      outside !== null && x < outside.median && outside.median < x + (textPx / rows.innerWidthPx) * end
+    return isCrossed ? outside.median : x
+  }
   const indexed = steps.map((step, row) => ({ ...step, row }))
   return rowPlot(rows, axis.scale, [
     ...axis.marks,
@@ -101,7 +111,11 @@ function draw(steps: readonly Step[], outside: Figure | null, widthPx: number): 
       dy: rows.dy,
     }),
     rowValues(
-      indexed.map(step => ({ row: step.row, x: step.x2, text: `${formatFigure(step.figure).median} µs` })),
+      indexed.map(({ row, x2, figure }) => ({
+        row,
+        x: besides(x2),
+        text: rows.labelsAbove ? `${formatFigure(figure).median} µs` : figureInText(figure, 'µs'),
+      })),
       rows,
     ),
   ])

@@ -1,6 +1,6 @@
 import * as Plot from '@observablehq/plot'
 import type { Figure, Sample } from '../../results.ts'
-import { figureInText, formatFigure, formatNumber, formatRepeats, shorten } from '../format.ts'
+import { figureInText, formatNumber, formatRepeats, formatSum, shorten } from '../format.ts'
 import { valueAxisX } from './axes.ts'
 import { processes } from './palette.ts'
 import type { ReportPlot } from './report-plot.ts'
@@ -72,7 +72,7 @@ function draw(data: readonly Row[], widthPx: number): Plot.PlotOptions {
   const totals = data.map(row => ({
     row: row.row,
     x: Math.max(row.parts.at(-1)?.x2 ?? 0, row.api.high),
-    text: `${row.parts.map(part => (part.figure ? formatFigure(part.figure).median : '?')).join(' + ')} µs`,
+    text: `${formatSum(row.parts.map(part => part.figure))} µs`,
   }))
   const axis = valueAxisX(
     totals.map(total => total.x),
