@@ -35,7 +35,7 @@ function waterfall(sample: Sample, steps: readonly Step[]): ReportPlot {
     title: `Where the CPU goes with “${shorten(sample.label, 60)}”: the largest part of ${formatNumber(total)} µs, ${share} %, is ${shorten(largest?.layer ?? '', 60)}`,
     key: [],
     note: [
-      `Sampled V8 profile folded by layer, taken in a window of its own and scaled to the measured one; median of ${formatRepeats(steps.map(step => step.figure))}, in brackets the lowest and highest.`,
+      `${samplerOf(sample)} folded by layer, taken in a window of its own and scaled to the measured one; median of ${formatRepeats(steps.map(step => step.figure))}, in brackets the lowest and highest.`,
       outside ? `Dashed line: the process’s own CPU per request, ${figureInText(outside, 'µs')}.` : '',
       ...trust(sample),
     ].join(' '),
@@ -44,9 +44,20 @@ function waterfall(sample: Sample, steps: readonly Step[]): ReportPlot {
   }
 }
 
+/** What took the profile, by the ending of its file. */
+function samplerOf({ profile }: Sample): string {
+  const [file = ''] = profile?.files ?? []
+  if (file.endsWith('.pb.gz')) return 'Go’s own sampled profile'
+  return file.endsWith('.stacks.txt') ? 'Stacks sampled by py-spy,' : 'Sampled V8 profile'
+}
+
 /** How far the profile was from the process's CPU before it was scaled, and what it cannot show. */
-function trust({ layersUs, profile }: Sample): string[] {
+function trust(sample: Sample): string[] {
+  const { layersUs, profile } = sample
   const { agreement = null } = profile ?? {}
+  if (samplerOf(sample).includes('py-spy'))
+    return ['C code has no stack of its own here: it counts for the Python function that called it.']
+  if (samplerOf(sample).includes('Go')) return ['It sees all threads, and system calls within who made them.']
   return [
     agreement === null
       ? ''
