@@ -4,6 +4,7 @@ import {
   type Conclusion,
   closed,
   type Experiment,
+  open,
   type Step,
   type Timing,
 } from '../experiments/experiment.ts'
@@ -22,6 +23,11 @@ export interface AttachPlan {
   readonly timing: Timing
 }
 
+/** Rates that the search tries, each with all its repeats. */
+const ratesAtMost = 4
+/** The limit is known well enough when a rate that holds and one that does not are this close. */
+const closeEnough = 1.1
+
 /** How far does a service go that we know nothing of, and what stops it? */
 export function attachExperiment(plan: AttachPlan): Experiment {
   return {
@@ -35,6 +41,9 @@ export function attachExperiment(plan: AttachPlan): Experiment {
     steps: doublings(plan.maxConnections).map(
       (connections): Step => ({ ...stepOf(plan), load: closed(connections), ceiling: true }),
     ),
+    search: { atMost: ratesAtMost, next: samples => nextRate(plan, samples) },
+    // It has no knob that is ours to turn.
+    confirms: false,
     conclude: samples => conclude(plan, samples),
   }
 }
@@ -47,6 +56,22 @@ function doublings(most: number): number[] {
 
 function stepOf({ target, requests }: AttachPlan) {
   return { variant: target, knobs: {}, requests }
+}
+
+function nextRate(plan: AttachPlan, samples: readonly Sample[]): Step | null {
+  const ceilingPerS = byThroughput(closedOf(samples))[0]?.throughputPerS.median ?? 0
+  const rates = samples.filter(isOpen)
+  const holding = rates.filter(sample => holds(plan, sample)).map(rateOf)
+  const failing = rates.filter(sample => !holds(plan, sample)).map(rateOf)
+  const highest = Math.max(0, ...holding)
+  // What a closed loop could not get is beyond reach; nobody has to try it.
+  const lowest = Math.min(closeEnough * ceilingPerS, plan.maxRatePerS * closeEnough, ...failing)
+  if (lowest <= closeEnough * highest) return null
+  const ratePerS = Math.floor(
+    Math.min(plan.maxRatePerS, highest === 0 ? 0.7 * lowest : Math.sqrt(highest * lowest)),
+  )
+  if (ratePerS <= highest || ratePerS < 1) return null
+  return { ...stepOf(plan), load: open(ratePerS, plan.maxConnections) }
 }
 
 /** In every repeat: all arrivals answered (to a percent of clock), the p99 within the objective, no error. */

@@ -2,6 +2,7 @@ import { accept } from './accept.ts'
 import { accessLog } from './access-log.ts'
 import { batchLanes } from './batch-lanes.ts'
 import { batchStatement } from './batch-statement.ts'
+import { blockingCalls } from './blocking-calls.ts'
 import { ceiling } from './ceiling.ts'
 import { connections } from './connections.ts'
 import { cpuLimit } from './cpu-limit.ts'
@@ -34,6 +35,7 @@ export const experiments: readonly Experiment[] = [
   durability,
   observabilityPrice,
   peersCompared,
+  blockingCalls,
   scraping,
   batchStatement,
   batchLanes,

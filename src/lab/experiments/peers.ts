@@ -1,8 +1,9 @@
 import { availableParallelism } from 'node:os'
 import { ratio } from '../analysis/figures.ts'
 import { number, spread } from '../analysis/wording.ts'
-import type { Figure, Sample } from '../results.ts'
+import type { Figure, Reproduction, Sample } from '../results.ts'
 import { byThroughput, type Conclusion, closed, type Experiment, find, type Step } from './experiment.ts'
+import { reproduction, statement } from './reproduction.ts'
 
 const connections = 64
 
@@ -41,7 +42,10 @@ export const peersCompared: Experiment = {
     ...tenRows().map(stack => step(stack, { rows: 10 })),
     ...multiplied().map(stack => step(stack, { workers: 2 })),
   ],
+  // The stack is the knob, and every turn of it is measured.
+  confirms: false,
   conclude,
+  reproduce,
 }
 
 function stackNames(): Stack[] {
@@ -133,4 +137,35 @@ function cpuRatio(of: Sample | undefined, to: Sample | undefined): Figure | null
 
 function rateRatio(of: Sample | undefined, to: Sample | undefined): Figure | null {
   return of === undefined || to === undefined ? null : ratio(of.throughputPerS, to.throughputPerS)
+}
+
+/** What the report says of one insert, us. */
+const reportedUs = { low: 1000, high: 2000 }
+
+function reproduce(samples: readonly Sample[]): Reproduction[] {
+  const one = find(samples, variantOf('FastAPI', {}), connections)
+  const ten = find(samples, variantOf('FastAPI', { rows: 10 }), connections)
+  const cost = one?.cpuPerRequestUs.api ?? null
+  const near = cost !== null && cost.median >= reportedUs.low / 2 && cost.median <= reportedUs.high * 2
+  return [
+    statement({
+      finding: 'A1',
+      compared: 'CPU of one insert, on the report’s own stack',
+      reported: '1-2 ms',
+      ours: cost === null ? 'not measured' : spread(cost, 'us'),
+      reproduced: near,
+      because:
+        cost === null
+          ? 'the CPU of the service could not be read'
+          : `${near ? 'within' : 'more than'} a factor of two, on another machine with newer versions`,
+    }),
+    reproduction({
+      finding: 'A2',
+      compared: 'one insert a request → ten, on the report’s own stack',
+      unit: 'requests/s',
+      reported: [667, 300],
+      reportedText: '500-1,000 (from 1-2 ms each) → about 300 requests/s a worker',
+      ours: [one?.throughputPerS, ten?.throughputPerS],
+    }),
+  ]
 }

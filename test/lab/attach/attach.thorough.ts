@@ -55,6 +55,7 @@ describe('names what limits a stranger', () => {
     // Eight at a time, 50 ms each, are 160 a second; on a slow machine fewer.
     const best = Math.max(...(attached.result?.samples ?? []).map(one => one.throughputPerS.median))
     expect(best).toBeLessThan(175)
+    expect(attached.result?.samples.some(({ load }) => load.mode !== 'closed')).toBe(true)
     expect(attached.results?.complete).toBe(true)
   })
 

@@ -1,0 +1,76 @@
+import { percent, spread } from '../analysis/wording.ts'
+import type { Reproduction, Sample } from '../results.ts'
+import { byThroughput, type Conclusion, closed, type Experiment, find, type Step } from './experiment.ts'
+import { reproduction } from './reproduction.ts'
+import { crudMix, seedTasks } from './tasks.ts'
+
+const users = 100
+const workers = [1, 4, 16]
+/** With it a lone request takes about the report's 14 ms. */
+const databaseDelayMs = 10
+
+/** Finding C2 on its own stack: processes help a service that only waits, and need no cores for it. */
+export const blockingCalls: Experiment = {
+  name: 'blocking-calls',
+  question:
+    'Requests to a Python service take seconds while its CPU has little to do, and 16 processes bring 1.6 s to 90 ms: why?',
+  hypothesis:
+    'Its handlers call the database in a way that blocks the event loop, so that each process answers one request at a ' +
+    'time: the wait falls with the number of processes, and with one most of a core is idle.',
+  finding: 'C2',
+  varies: 'worker processes',
+  holds: `FastAPI with blocking calls, ${users} users, the CRUD mix, a database ${databaseDelayMs} ms away`,
+  timing: { breakInS: 1, warmupS: 1, durationS: 4, repeats: 3 },
+  steps: workers.map(
+    (count): Step => ({
+      variant: variantOf(count),
+      knobs: { stack: 'FastAPI, blocking calls', workers: count },
+      program: 'fastapi-blocking',
+      service: { WORKERS: String(count), DATABASE_DELAY_MS: String(databaseDelayMs) },
+      seed: seedTasks,
+      load: closed(users),
+      requests: crudMix,
+      ceiling: true,
+    }),
+  ),
+  // The number of processes is the knob, and it is turned.
+  confirms: false,
+  conclude,
+  reproduce,
+}
+
+function variantOf(count: number): string {
+  return `blocking calls, ${count} ${count === 1 ? 'worker' : 'workers'}`
+}
+
+const withWorkers = (samples: readonly Sample[], count: number) => find(samples, variantOf(count), users)
+
+function conclude(samples: readonly Sample[]): Conclusion {
+  const waits = workers.flatMap(count => {
+    const sample = withWorkers(samples, count)
+    if (sample === undefined) return []
+    const busy = sample.utilisation.api
+    const cores = busy === null ? '' : `, ${percent(busy.median)} of one core in use`
+    return [
+      `${count} ${count === 1 ? 'process' : 'processes'}: ${spread(sample.latencyMs.p50, 'ms')}${cores}.`,
+    ]
+  })
+  return {
+    answer: waits.join(' ') || 'Nothing was measured.',
+    accused: withWorkers(samples, 1) ?? byThroughput(samples)[0] ?? null,
+  }
+}
+
+function reproduce(samples: readonly Sample[]): Reproduction[] {
+  return [
+    reproduction({
+      finding: 'C2',
+      compared: 'one worker process → 16, on a service that blocks',
+      unit: 'ms',
+      reported: [1600, 90],
+      reportedText: '1.6 s → 90 ms',
+      ours: [withWorkers(samples, 1)?.latencyMs.p50, withWorkers(samples, 16)?.latencyMs.p50],
+      explanation: 'sixteen Python processes share the few cores of one machine with the database',
+    }),
+  ]
+}
