@@ -45,8 +45,13 @@ export const experiments: readonly Experiment[] = [
 /** These ask how the service should be built, not what an insert costs or what limits it; each runs by name. */
 const ofConstruction: ReadonlySet<Experiment> = new Set([scraping, batchStatement, batchLanes, accept])
 
+/** These install other languages' packages, which nobody should find done by a run of everything. */
+const ofPeers: ReadonlySet<Experiment> = new Set([peersCompared, blockingCalls])
+
 /** What `--full` runs: every finding of the source reports, in about three quarters of an hour. */
-export const full: readonly Experiment[] = experiments.filter(one => !ofConstruction.has(one))
+export const full: readonly Experiment[] = experiments.filter(
+  one => !ofConstruction.has(one) && !ofPeers.has(one),
+)
 
 /** A first figure at once: a ping from few clients and from many, without the sweep between them. */
 const pingInTour: Experiment = {
