@@ -68,18 +68,21 @@ describe('the tour', () => {
     }
   })
 
-  test('an insert costs more than a ping, and a named statement less than an unnamed one', () => {
+  // What the machine's noise cannot turn round: each is a factor of two and more where it was measured. A named
+  // statement against an unnamed one is not among them for the API's CPU, and barely for PostgreSQL's.
+  test('an insert costs more than a ping, and a batch spares PostgreSQL most of it', () => {
     const ping = sample('ping', 'ping, 64 connections').cpuPerRequestUs.api?.median ?? 0
-    const single = sample('insert-cost', 'single, 64 connections').cpuPerRequestUs.api?.median ?? 0
-    const prepared = sample('insert-cost', 'prepared, 64 connections').cpuPerRequestUs.api?.median ?? 0
-    expect(prepared).toBeGreaterThan(ping * 1.5)
-    expect(single).toBeGreaterThan(prepared)
+    const prepared = sample('insert-cost', 'prepared, 64 connections').cpuPerRequestUs
+    const batched = sample('insert-cost', 'batched, 64 connections').cpuPerRequestUs
+    expect(prepared.api?.median).toBeGreaterThan(ping * 1.5)
+    expect(prepared.database?.median).toBeGreaterThan((batched.database?.median ?? 0) * 2)
   })
 
   test('the usual reading is many times too high under 64 connections (finding A1)', () => {
     const { cpuPerRequestUs, reportedCpuUs } = sample('insert-cost', 'prepared, 64 connections')
     const really = cpuPerRequestUs.api?.median ?? Number.POSITIVE_INFINITY
     expect(reportedCpuUs?.naive?.median).toBeGreaterThan(really * 10)
+    expect(experiment('insert-cost').reproduction).toMatchObject([{ finding: 'A1', reproduced: true }])
   })
 })
 

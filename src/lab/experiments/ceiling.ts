@@ -5,7 +5,7 @@ import { byThroughput, type Conclusion, closed, type Experiment, find } from './
 import { predictCeiling, predictionText } from './prediction.ts'
 
 const strategies = ['prepared', 'batched']
-const clients = [1, 2, 4, 8, 16, 32, 64]
+const clients = [1, 2, 4, 8, 16, 64]
 const busiest = Math.max(...clients)
 
 /** Whether a machine's limit can be told without driving it there: what capacity planning lives on. */

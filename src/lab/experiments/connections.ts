@@ -5,7 +5,10 @@ import { byThroughput, type Conclusion, closed, type Experiment, find, type Step
 import { reproduction, statement } from './reproduction.ts'
 import { seedTasks, taskPage } from './tasks.ts'
 
-const poolSizes = [1, 2, 4, 8, 16, 20, 40]
+const poolSizes: Record<Work, readonly number[]> = {
+  'task page': [1, 2, 4, 8, 16, 20, 40],
+  insert: [1, 2, 4, 20],
+}
 const pooledClients = 64
 /** The server takes 60 connections: so many clients may each open one, and so many not. */
 const maxConnections = 60
@@ -32,7 +35,7 @@ export const connections: Experiment = {
   steps: [
     ...[clientsWithinLimit, clientsBeyondLimit].map(clients => perRequest('task page', clients)),
     perRequest('insert', clientsWithinLimit),
-    ...(['task page', 'insert'] as const).flatMap(kind => poolSizes.map(size => pooled(kind, size))),
+    ...(['task page', 'insert'] as const).flatMap(kind => poolSizes[kind].map(size => pooled(kind, size))),
     {
       ...pooled('task page', 20),
       variant: 'task page, ramped users',
@@ -98,7 +101,7 @@ interface Pool {
 }
 
 function poolsOf(samples: readonly Sample[], kind: Work): Pool[] {
-  return poolSizes.flatMap(size => {
+  return poolSizes[kind].flatMap(size => {
     const sample = find(samples, variantOf(kind, size), pooledClients)
     return sample === undefined ? [] : [{ size, sample }]
   })

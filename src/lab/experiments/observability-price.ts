@@ -33,7 +33,7 @@ export const observabilityPrice: Experiment = {
   finding: null,
   varies: 'telemetry level, sampling ratio, insert strategy',
   holds: `one row a request, ${connections} connections, one worker, spans sent to a local receiver that drops them`,
-  timing: { breakInS: 4, warmupS: 1, durationS: 3, repeats: 3 },
+  timing: { breakInS: 4, warmupS: 1, durationS: 2, repeats: 3 },
   steps: strategies.flatMap(strategy =>
     levels.map(
       ({ name, env }): Step => ({

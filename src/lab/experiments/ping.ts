@@ -4,7 +4,7 @@ import type { Sample } from '../results.ts'
 import { byThroughput, type Conclusion, closed, type Experiment, find } from './experiment.ts'
 import { predictCeiling, predictionText } from './prediction.ts'
 
-const connections = [1, 2, 4, 8, 16, 32, 64]
+const connections = [1, 2, 4, 8, 16, 64]
 const busiest = Math.max(...connections)
 
 /** What the HTTP server and framework cost before any work is done: the floor under every other figure. */

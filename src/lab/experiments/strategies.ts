@@ -24,7 +24,6 @@ export const strategiesCompared: Experiment = {
     ...strategies.map(strategy => step(strategy, busy, { INSERT_STRATEGY: strategy })),
     ...['prepared', 'batched'].map(strategy => step(strategy, 1, { INSERT_STRATEGY: strategy })),
   ],
-  confirms: true,
   conclude,
 }
 

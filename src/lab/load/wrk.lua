@@ -11,10 +11,11 @@ end
 
 function done(summary, latency)
   local errors = summary.errors
-  local unanswered = errors.connect + errors.read + errors.write + errors.timeout
   io.stderr:write(string.format(
-    '{"succeeded":%d,"failed":%d,"durationS":%.6f,"latencyMs":{"p50":%.3f,"p90":%.3f,"p99":%.3f,"max":%.3f}}\n',
-    summary.requests - errors.status, errors.status + unanswered, summary.duration / 1e6,
-    latency:percentile(50) / 1e3, latency:percentile(90) / 1e3, latency:percentile(99) / 1e3, latency.max / 1e3))
+    '{"answered":%d,"refused":%d,"unanswered":%d,"durationUs":%d,' ..
+    '"latencyUs":{"p50":%d,"p90":%d,"p99":%d,"max":%d,"mean":%.1f}}\n',
+    summary.requests, errors.status, errors.connect + errors.read + errors.write + errors.timeout,
+    summary.duration, latency:percentile(50), latency:percentile(90), latency:percentile(99),
+    latency.max, latency.mean))
   io.read()
 end

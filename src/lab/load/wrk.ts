@@ -78,7 +78,7 @@ async function send(
     if (line === 'window opens') onWindow('opens', pid)
     else if (line.startsWith('{')) {
       onWindow('closes', pid)
-      result = { ...(JSON.parse(line) as Omit<LoadResult, 'dropped'>), dropped: 0 }
+      result = resultOf(JSON.parse(line) as WrkSummary)
       child.stdin?.end()
     } else complaint = line
   }
@@ -91,4 +91,29 @@ async function send(
     `wrk gave up: ${complaint}`,
     'Check that the service answers at its address, or try the other generator: --generator autocannon',
   )
+}
+
+/** What `wrk.lua` tells; wrk does not say which status a refusal had. */
+interface WrkSummary {
+  readonly answered: number
+  readonly refused: number
+  readonly unanswered: number
+  readonly durationUs: number
+  readonly latencyUs: Record<'p50' | 'p90' | 'p99' | 'max' | 'mean', number>
+}
+
+function resultOf({ answered, refused, unanswered, durationUs, latencyUs }: WrkSummary): LoadResult {
+  const { p50, p90, p99, max, mean } = latencyUs
+  return {
+    succeeded: answered - refused,
+    failed: refused + unanswered,
+    failures: {
+      ...(refused > 0 && { 'a status of 400 or more': refused }),
+      ...(unanswered > 0 && { 'no answer': unanswered }),
+    },
+    dropped: 0,
+    durationS: durationUs / 1e6,
+    stalled: null,
+    latencyMs: { p50: p50 / 1e3, p90: p90 / 1e3, p99: p99 / 1e3, max: max / 1e3, mean: mean / 1e3 },
+  }
 }

@@ -1,11 +1,31 @@
 import { styleText } from 'node:util'
 import { number, range } from '../analysis/wording.ts'
-import type { ExperimentResult, Figure, Sample } from '../results.ts'
+import type { ExperimentResult, Figure, Reproduction, Sample } from '../results.ts'
 import { textTable } from './text-table.ts'
 
 /** What the terminal shows at the end: per experiment the verdict's sentence, the answer and a short table. */
 export function summaryOf(experiments: readonly ExperimentResult[]): string {
-  return experiments.map(oneOf).join('\n\n')
+  const findings = experiments.flatMap(({ reproduction = [] }) => reproduction)
+  return [...experiments.map(oneOf), ...(findings.length > 0 ? [findingsOf(findings)] : [])].join('\n\n')
+}
+
+/** The source reports' comparisons, in the reports' order: theirs, ours, and whether they agree. */
+export function findingsOf(findings: readonly Reproduction[]): string {
+  const inOrder = findings.toSorted((a, b) => a.finding.localeCompare(b.finding))
+  return [styleText('bold', 'The findings of the reports'), ...inOrder.map(findingOf)].join('\n')
+}
+
+function findingOf({ finding, compared, reported, ours, ratio, reproduced, because }: Reproduction): string {
+  const times = [
+    ...(ratio.reported === null ? [] : [`${number(ratio.reported)} times there`]),
+    ...(ratio.ours === null ? [] : [`${figure(ratio.ours)} times here`]),
+  ]
+  return [
+    `${finding}  ${compared}: ${reproduced ? 'reproduced' : `not reproduced, because ${because}`}`,
+    `    report  ${reported}`,
+    `    here    ${ours}`,
+    ...(times.length === 0 ? [] : [`    ratio   ${times.join(', ')}`]),
+  ].join('\n')
 }
 
 function oneOf({ name, verdict, answer, samples }: ExperimentResult): string {
