@@ -1,9 +1,16 @@
 import { describe, expect, test } from 'vitest'
-import { rigs } from '../fixtures/rigs/rigs.ts'
+import type { Verdict } from '../../src/lab/results.ts'
+import { type Rig, rigs } from '../fixtures/rigs/rigs.ts'
 import { verdictOn } from './known-answers.ts'
 
 /** How often each rig is set up and judged; `KNOWN_ANSWERS_REPEATS=5` is the long form. */
 const repeats = Number(process.env['KNOWN_ANSWERS_REPEATS'] ?? 1)
+
+/** What the log keeps, so that a wrong verdict can be traced to its evidence. */
+function inWords({ name }: Rig, { limit, confidence, sentence, causes }: Verdict): string {
+  const evidence = causes.flatMap(cause => cause.evidence.map(line => `  ${cause.limit}: ${line}`))
+  return [`${name}: ${limit}, ${confidence}`, `  ${sentence}`, ...evidence].join('\n')
+}
 
 /**
  * The verdict on systems whose limit is known, because it was built into them. A machine that is busy with other
@@ -11,9 +18,9 @@ const repeats = Number(process.env['KNOWN_ANSWERS_REPEATS'] ?? 1)
  */
 describe.runIf(process.platform === 'linux').each(rigs)('$name', rig => {
   test.each(Array.from({ length: repeats }, (_, index) => index + 1))('is named, run %i', async () => {
-    const { limit, confidence, causes, sentence } = await verdictOn(rig)
-    const named = causes.map(cause => cause.limit).filter(cause => cause !== 'environment')
-    console.log(`${rig.name}: ${limit} (${confidence}): ${sentence}`)
-    expect(named.slice(0, rig.expects.length), JSON.stringify(causes, null, 1)).toEqual(rig.expects)
+    const verdict = await verdictOn(rig)
+    const named = verdict.causes.map(({ limit }) => limit).filter(limit => limit !== 'environment')
+    console.log(inWords(rig, verdict))
+    expect(named.slice(0, rig.expects.length)).toEqual(rig.expects)
   })
 })
