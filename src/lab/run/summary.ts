@@ -1,9 +1,10 @@
 import { styleText } from 'node:util'
+import { scalingInWords } from '../analysis/scaling-wording.ts'
 import { number, range } from '../analysis/wording.ts'
 import type { ExperimentResult, Figure, Reproduction, Sample } from '../results.ts'
 import { textTable } from './text-table.ts'
 
-/** What the terminal shows at the end: per experiment the verdict's sentence, the answer and a short table. */
+/** What the terminal shows at the end: per experiment the verdict's sentence, the answer, a short table, doubts. */
 export function summaryOf(experiments: readonly ExperimentResult[]): string {
   const findings = experiments.flatMap(({ reproduction = [] }) => reproduction)
   return [...experiments.map(oneOf), ...(findings.length > 0 ? [findingsOf(findings)] : [])].join('\n\n')
@@ -28,8 +29,14 @@ function findingOf({ finding, compared, reported, ours, ratio, reproduced, becau
   ].join('\n')
 }
 
-function oneOf({ name, verdict, answer, samples }: ExperimentResult): string {
-  return [styleText('bold', `${name}: ${verdict.sentence}`), answer, tableOf(samples)].join('\n')
+function oneOf({ name, verdict, answer, samples, scaling = [] }: ExperimentResult): string {
+  return [
+    styleText('bold', `${name}: ${verdict.sentence}`),
+    answer,
+    ...scalingInWords(scaling),
+    tableOf(samples),
+    ...samples.flatMap(({ label, doubts = [] }) => doubts.map(doubt => `doubt: "${label}": ${doubt}`)),
+  ].join('\n')
 }
 
 const columns: { head: string; cell: (sample: Sample) => string }[] = [

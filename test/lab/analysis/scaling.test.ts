@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { figureOf } from '../../../src/lab/analysis/figures.ts'
 import { scalingOf } from '../../../src/lab/analysis/scaling.ts'
+import { scalingInWords } from '../../../src/lab/analysis/scaling-wording.ts'
 import type { Figure, Sample } from '../../../src/lab/results.ts'
 import { sample } from './samples.ts'
 
@@ -82,4 +83,16 @@ test('too few concurrencies, or an open loop, is no sweep', () => {
     swept('ping', n, usl(n), { load: { generator: 'k6', mode: 'open', ratePerS: n, durationS: 3 } }),
   )
   expect(scalingOf(open)).toEqual([])
+})
+
+test('in words: what the law says, with intervals, and what cannot be said', () => {
+  const [prepared = ''] = scalingInWords(scalingOf(doubling.map(n => swept('prepared', n, usl(n)))))
+  expect(prepared).toMatch(
+    /^prepared, 1 to 64 connections: a client that meets no other gets 2,000 requests\/s \([\d,–]+\), 5 % \(/,
+  )
+  expect(prepared).toMatch(/throughput peaks with .+ at 21\.8 connections .+; the knee is between/)
+  const straight = scalingInWords(scalingOf(doubling.map(n => swept('idle', n, 100 * n))))
+  expect(straight[0]).toMatch(
+    /; throughput only rises; no knee: throughput bends nowhere in what was measured\.$/,
+  )
 })
