@@ -1,31 +1,20 @@
-import { availableParallelism } from 'node:os'
 import { scalingOf } from '../analysis/scaling.ts'
 import type { Circumstances } from '../analysis/verdict/case.ts'
 import { judge } from '../analysis/verdict.ts'
-import { number } from '../analysis/wording.ts'
 import {
-  closed,
   confirmingRepeats,
   type Experiment,
-  estimateS,
   labelOf,
   processKeyOf,
   type Step,
   type Timing,
 } from '../experiments/experiment.ts'
-import { autocannonGenerator } from '../load/autocannon.ts'
-import type { Need } from '../load/choose.ts'
-import { type LoadGenerator, rampS } from '../load/generator.ts'
-import type { SpeedWatch } from '../probes/cpu-speed.ts'
+import type { LoadGenerator } from '../load/generator.ts'
 import type { ExperimentResult, Sample, Verdict } from '../results.ts'
 import { confirmationOf, turnOf } from './intervention.ts'
-import { type Observation, observe, requestsServed } from './observe.ts'
-import { profileStep } from './profile-step.ts'
-import type { Progress } from './progress.ts'
+import { generatorOf, runStep, type StepContext } from './run-step.ts'
 import { type Profiled, sampleOf } from './sample.ts'
-import { startScraping } from './scraping.ts'
 import { shuffledInGroups } from './shuffle.ts'
-import type { Target, TestBed } from './test-bed.ts'
 
 /** One experiment as it will be run: its own timing, or what the command line made of it. */
 export interface Planned {
@@ -38,18 +27,9 @@ export interface Planned {
   readonly repeat: string
 }
 
-export interface RunContext {
-  readonly bed: TestBed
-  readonly generatorFor: (need: Need) => LoadGenerator
+export interface RunContext extends StepContext {
   readonly installed: readonly LoadGenerator['name'][]
-  readonly progress: Progress
-  readonly signal: AbortSignal
   readonly circumstances: () => Circumstances
-  readonly speed: SpeedWatch
-  /** Called with the newest output of the service after a step in which requests failed. */
-  readonly onTrouble: (what: string, log: string) => void
-  /** Keeps a file beside the results. */
-  readonly keep: (name: string, content: string | Uint8Array) => void
   /** Called after every observation with everything measured up to then. */
   readonly onResults: (experiments: readonly ExperimentResult[]) => void
 }
@@ -116,7 +96,7 @@ async function runExperiment(
   const result = resultOf(plan, measured, context)
   save(result)
   if (!plan.confirms || result.verdict.confirmed !== null) return result
-  const confirmed = await confirm(plan, measured, result, context)
+  const confirmed = await confirm(plan, measured, result.verdict, context)
   const proven = resultOf(plan, measured, context, confirmed)
   save(proven)
   return proven
@@ -148,7 +128,7 @@ async function measure(
   for (let repeat = 1; repeat <= timing.repeats; repeat++) {
     await context.bed.retire()
     for (const step of shuffledInGroups(steps, processKeyOf)) {
-      observed(step, await runStep({ experiment, timing }, step, repeat, context))
+      observed(step, await runStep(step, { experiment: experiment.name, timing, repeat }, context))
     }
   }
 }
@@ -157,14 +137,13 @@ async function measure(
 async function confirm(
   plan: Possible,
   measured: ReadonlyMap<Step, Measured>,
-  { samples, verdict }: ExperimentResult,
+  { limit, accused }: Verdict,
   context: RunContext,
 ): Promise<Verdict['confirmed']> {
-  const accused = plan.experiment.conclude(samples, context.circumstances()).accused?.label
   const step = [...measured.keys()].find(one => labelOf(one) === accused)
   if (step === undefined) return null
   const generator = generatorOf(step, context).name
-  const turn = turnOf(verdict.limit, step, { generator, installed: context.installed })
+  const turn = turnOf(limit, step, { generator, installed: context.installed })
   if (turn === null) return null
   const before = { ...step, variant: `${step.variant}, again` }
   const after = { ...turn.step, variant: `${step.variant}, ${turn.turned}` }
@@ -177,79 +156,6 @@ async function confirm(
     ratesPerS.get(one)?.push(load.succeeded / load.durationS)
   })
   return confirmationOf(turn.turned, ratesPerS.get(before) ?? [], ratesPerS.get(after) ?? [])
-}
-
-async function runStep(
-  { experiment, timing }: Pick<Planned, 'experiment' | 'timing'>,
-  step: Step,
-  repeat: number,
-  context: RunContext,
-): Promise<Profiled> {
-  const { bed, progress, signal, speed, onTrouble, keep } = context
-  signal.throwIfAborted()
-  const name = `${experiment.name}: ${labelOf(step)} (${repeat} of ${timing.repeats})`
-  let target = await bed.prepare(step)
-  if (target.isNew) {
-    progress.begin(`${experiment.name}: breaking in ${step.variant}`, timing.breakInS)
-    await breakIn(target, step, timing.breakInS, signal)
-    progress.done(`${experiment.name}: broke in ${step.variant}`)
-    target = await bed.prepare(step)
-  }
-  const once = { ...timing, breakInS: 0, repeats: 1 }
-  progress.begin(name, estimateS({ steps: [step], timing: once }))
-  speed.sample()
-  const generator = generatorOf(step, context)
-  const plan = {
-    baseUrl: target.url,
-    requests: step.requests,
-    shape: step.load,
-    warmupS: timing.warmupS + rampS(step.load),
-    durationS: timing.durationS,
-  }
-  using _ = await scrapingOf(target, step)
-  const observation = await observe(target, generator, plan, {
-    signal,
-    cores: availableParallelism(),
-    reportedCpu: step.reportedCpu,
-    onLive: ratePerS => progress.live(ratePerS),
-  })
-  const failed = observation.load.failed > 0
-  if (failed) onTrouble(name, target.log())
-  const complaint = failed ? newestComplaint(target.log()) : null
-  const profile = step.profile ? await profileStep(target, generator, plan, signal) : null
-  progress.done(`${name}: ${outcomeOf(observation)}`)
-  const seen = { ...observation, ...(complaint !== null && { complaint }) }
-  if (profile === null) return seen
-  const file = `${experiment.name}-${labelOf(step).replaceAll(/[^\w.]+/g, '-')}-${repeat}.${profile.ending}`
-  keep(file, profile.file)
-  return { ...seen, profile: { ...profile.layers, file } }
-}
-
-function generatorOf({ ceiling = false, generator }: Step, { generatorFor }: RunContext): LoadGenerator {
-  return generatorFor({ ceiling, generator })
-}
-
-function scrapingOf({ adminUrl }: Target, { scrapeEveryS }: Step): Promise<Disposable> | undefined {
-  return adminUrl === null || scrapeEveryS === undefined ? undefined : startScraping(adminUrl, scrapeEveryS)
-}
-
-const breakInConnections = 64
-
-/**
- * Loads a new process until V8 has compiled what is hot. Its compiler works on helper threads, and their CPU
- * counts as the service's: over the first 60,000 inserts it was measured at 20 us each, on top of 100, and a
- * lone client takes a minute to send so many. So the load is the step's requests, but from many connections
- * and the cheapest generator.
- */
-async function breakIn(
-  target: Target,
-  { requests }: Step,
-  durationS: number,
-  signal: AbortSignal,
-): Promise<void> {
-  if (durationS === 0) return
-  const plan = { baseUrl: target.url, requests, shape: closed(breakInConnections), warmupS: 0, durationS }
-  await autocannonGenerator.run(plan, { signal, onLive: () => {}, onWindow: () => {} })
 }
 
 function resultOf(
@@ -297,22 +203,4 @@ function samplesOf(
     const { timing, observations } = seen
     return [sampleOf(step, generatorOf(step, context), timing.durationS, observations)]
   })
-}
-
-/** The newest line in which PostgreSQL or the service says what went wrong. */
-export function newestComplaint(log: string): string | null {
-  const line = log.split('\n').findLast(one => /FATAL|ERROR|"level":(50|60)/.test(one))
-  return line === undefined ? null : line.slice(line.search(/FATAL|ERROR|\{/))
-}
-
-function outcomeOf(observation: Observation): string {
-  const { load, cpuUs } = observation
-  const served = requestsServed(observation)
-  return [
-    `${number(load.succeeded / load.durationS)} requests/s`,
-    `p50 ${number(load.latencyMs.p50)} ms`,
-    `p99 ${number(load.latencyMs.p99)} ms`,
-    ...(cpuUs.api === null || served === 0 ? [] : [`API ${number(cpuUs.api / served)} us`]),
-    ...(load.failed > 0 ? [`${number(load.failed)} failed`] : []),
-  ].join(', ')
 }

@@ -3,12 +3,8 @@ import { closed, type Experiment } from '../../../src/lab/experiments/experiment
 import { autocannonGenerator } from '../../../src/lab/load/autocannon.ts'
 import { watchSpeed } from '../../../src/lab/probes/cpu-speed.ts'
 import type { ExperimentResult } from '../../../src/lab/results.ts'
-import {
-  newestComplaint,
-  type Planned,
-  type RunContext,
-  runExperiments,
-} from '../../../src/lab/run/run-experiments.ts'
+import { type Planned, type RunContext, runExperiments } from '../../../src/lab/run/run-experiments.ts'
+import { newestComplaint } from '../../../src/lab/run/run-step.ts'
 import { dedicated } from '../analysis/samples.ts'
 import { type StandInBed, standInBed } from './stand-in-bed.ts'
 
