@@ -8,7 +8,7 @@ import {
   limitOf,
   names,
   openCase,
-  othersCrowd,
+  othersAreBusy,
   speedSpreadTolerated,
   uses,
 } from './verdict/case.ts'
@@ -124,7 +124,7 @@ function nextToFill(one: Case, named: readonly Judgement[]): Verdict['causes'] {
   const accused = new Set(named.map(({ limit }) => limit))
   return one.demands
     .filter(({ utilisation }) => utilisation.median >= noticeable)
-    .filter(({ resource }) => resource !== 'host' || !othersCrowd(one))
+    .filter(({ resource }) => resource !== 'host' || !othersAreBusy(one))
     .map(demand => ({ limit: limitOf[demand.resource], evidence: [uses(demand, names[demand.resource])] }))
     .filter(({ limit }) => !accused.has(limit))
 }

@@ -15,6 +15,12 @@ export function range({ low, high, repeats }: Figure): string {
   return repeats === 1 ? 'one run' : `${number(low)}–${number(high)}`
 }
 
+/** A share with its spread: `72 % (70–75 %)`. */
+export function shareSpread({ median, low, high, repeats }: Figure): string {
+  const range = repeats === 1 ? 'one run' : `${Math.round(low * 100)}–${percent(high)}`
+  return `${percent(median)} (${range})`
+}
+
 /** A share as a whole percentage: `98 %`. */
 export function percent(share: number): string {
   return `${Math.round(share * 100)} %`

@@ -69,7 +69,12 @@ export function fillsTheHost(one: Case): boolean {
 
 /** Someone else's programs take the cores that are missed. */
 export function othersCrowd(one: Case): boolean {
-  return shortOfCores(one) && (othersShare(one) ?? 0) >= othersTolerated
+  return shortOfCores(one) && othersAreBusy(one)
+}
+
+/** Someone else's programs take a part of the host that is worth saying. */
+export function othersAreBusy(one: Case): boolean {
+  return (othersShare(one) ?? 0) >= othersTolerated
 }
 
 /** Share of the host that neither API, PostgreSQL nor generator used; null where one of them is unknown. */

@@ -1,5 +1,6 @@
+import type { Sample } from '../../results.ts'
 import { number, percent } from '../wording.ts'
-import { atLeast, type Case, demandOf, full, middle, rate, uses } from './case.ts'
+import { atLeast, type Case, demandOf, full, middle, rate, threadWanted, uses } from './case.ts'
 import { confidenceOf, type Judgement } from './judgement.ts'
 import { sessionWork } from './sessions.ts'
 import { isWithDatabase } from './whereabouts.ts'
@@ -37,19 +38,33 @@ export function databaseCpu(one: Case): Judgement | null {
 const heldAtLeast = 1
 
 /**
- * A session that is active and waits for nothing has a core or wants one. Those that have one show as CPU,
- * those in line as time in the scheduler's queue; what is left is held back by a quota, or stopped.
+ * A session that is active and waits for nothing has a core or wants one, and so has one that was sent a
+ * statement and has not begun it. Those that have a core show as CPU, those in line as time in the
+ * scheduler's queue; what is left is held back by a quota, or stopped.
  */
 function heldBack({ sample }: Case): string[] | null {
   const work = sessionWork(sample)
   const used = middle(sample.utilisation.database)
-  if (work === null || used === null) return null
-  const inLine = middle(sample.utilisation.databaseQueued) ?? 0
-  const held = work.cpu - used - inLine
-  if (held < heldAtLeast || held < work.cpu / 2 || work.cpu < work.active / 2) return null
+  // Its processes must be on this machine to be seen in line.
+  const inLine = middle(sample.utilisation.databaseQueued)
+  if (work === null || used === null || inLine === null) return null
+  const wanting = work.cpu + notBegun(sample, work.active)
+  const held = wanting - used - inLine
+  if (held < heldAtLeast || held < wanting / 2 || wanting < work.active / 2) return null
   return [
-    `${number(work.cpu)} sessions want a core at any moment; together they have ${number(used)}, and ${number(inLine)} stand in line for one: the others are held back`,
+    `${number(wanting)} sessions want a core at any moment; together they have ${number(used)}, and ${number(inLine)} stand in line for one: the others are held back`,
   ]
+}
+
+/** Below it, the service reads results as they come. */
+const threadAtEase = 0.7
+
+/** Statements that the service has sent and PostgreSQL does not know of; none are taken for such where the service is slow to read. */
+function notBegun(sample: Sample, active: number): number {
+  const thread = Math.max(middle(sample.utilisation.apiThread) ?? 1, threadWanted(sample) ?? 0)
+  const [lent, sent] = [middle(sample.pool?.used), middle(sample.whereabouts?.database)]
+  if (thread >= threadAtEase || lent === null || sent === null) return 0
+  return Math.max(0, Math.min(lent, sent) - active)
 }
 
 function oneLine(text: string): string {

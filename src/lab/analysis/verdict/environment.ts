@@ -1,4 +1,4 @@
-import { percent, spread } from '../wording.ts'
+import { percent, shareSpread } from '../wording.ts'
 import { type Case, othersCrowd, othersShare, queuedForCore, rate } from './case.ts'
 import type { Judgement } from './judgement.ts'
 
@@ -33,7 +33,7 @@ export function throttled(one: Case): Judgement | null {
     limit: 'environment',
     confidence: 'high',
     sentence: `A CPU quota is the limit: the container of ${held.map(({ name }) => name).join(' and ')} was kept from running ${percent(first.share.median)} of the time, so this says what the quota allows: ${rate(one)}.`,
-    evidence: held.map(({ name, share }) => `${name} was throttled ${spread(share, 'of 1')} of the window`),
+    evidence: held.map(({ name, share }) => `${name} was throttled ${shareSpread(share)} of the time`),
     next: 'Raise the CPU limit of the container (cpus, resources.limits.cpu), or take the figures for what that limit allows.',
   }
 }

@@ -1,4 +1,4 @@
-import { number, percent, spread } from '../wording.ts'
+import { number, percent, shareSpread } from '../wording.ts'
 import { type Case, demandOf, fillsTheHost, inUse, names, queuedForCore, rate, uses } from './case.ts'
 import type { Judgement } from './judgement.ts'
 
@@ -23,7 +23,7 @@ export function hostCpu(one: Case): Judgement | null {
       ...queuedForCore(one),
       ...shares.filter(inUse).map(share => uses(share, names[share.resource])),
       ...(pressure?.cpu
-        ? [`some process stands in line for a core ${spread(pressure.cpu, 'of 1')} of the window`]
+        ? [`some process stands in line for a core ${shareSpread(pressure.cpu)} of the time`]
         : []),
     ],
     next: 'Run the generator, and then PostgreSQL, on another machine; or lower what each of them spends on a request.',

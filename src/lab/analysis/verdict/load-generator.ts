@@ -1,4 +1,4 @@
-import { number, percent, spread } from '../wording.ts'
+import { number, percent, shareSpread } from '../wording.ts'
 import { type Case, demandOf, full, hostIsFull, middle, rate, threadWanted, uses } from './case.ts'
 import { confidenceOf, type Judgement } from './judgement.ts'
 
@@ -38,7 +38,7 @@ export function loadGenerator(one: Case): Judgement | null {
       ...(drops ?? []),
       ...(absent ?? []),
       ...(stalled
-        ? [`${load.generator} was due and did not run ${spread(generatorStalled, 'of 1')} of the window`]
+        ? [`${load.generator} was due and did not run ${shareSpread(generatorStalled)} of the time`]
         : []),
     ],
     next: 'Run the generator on another machine, or a cheaper one (--generator autocannon), and repeat.',

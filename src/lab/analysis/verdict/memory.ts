@@ -1,4 +1,4 @@
-import { percent, spread } from '../wording.ts'
+import { percent, shareSpread } from '../wording.ts'
 import { atLeast, type Case, middle, rate } from './case.ts'
 import { confidenceOf, type Judgement } from './judgement.ts'
 
@@ -23,12 +23,10 @@ export function memory(one: Case): Judgement | null {
     sentence: `Memory is the limit: ${swaps ? 'the machine has too little of it' : `the service spends ${percent(gc ?? 0)} of its time collecting garbage`}; it answered ${atLeast(one)}${rate(one)}.`,
     evidence: [
       ...(runtime?.gcShare
-        ? [`garbage collection stops the thread ${spread(runtime.gcShare, 'of 1')} of the window`]
+        ? [`garbage collection stops the thread ${shareSpread(runtime.gcShare)} of the time`]
         : []),
       ...(runtime?.heapShare ? [`the heap is ${percent(runtime.heapShare.median)} of its limit`] : []),
-      ...(pressure?.memory
-        ? [`processes wait for memory ${spread(pressure.memory, 'of 1')} of the window`]
-        : []),
+      ...(pressure?.memory ? [`processes wait for memory ${shareSpread(pressure.memory)} of the time`] : []),
     ],
     next: 'Give the service more memory (--max-old-space-size, the container’s limit), or find what it keeps with a heap snapshot.',
   }

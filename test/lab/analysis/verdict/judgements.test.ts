@@ -175,8 +175,24 @@ describe('database-cpu', () => {
     expect(held.sentence).toContain('too little CPU')
   })
 
+  test('sessions that were sent a statement and do not begin it want a core too', () => {
+    const change = {
+      ...{ postgres: postgres({ cpu: 1, idle: 8 }), pool: pool(10, 9.9), whereabouts: whereabouts(20, 9.5) },
+      utilisation: { database: figure(0.3), databaseQueued: figure(0.5) },
+    }
+    expect(named(change)).toEqual(['database-cpu', 'connection-pool'])
+    // The service may be slow to read the results, or the way to PostgreSQL long.
+    expect(
+      named({ ...change, utilisation: { ...change.utilisation, apiThread: figure(0.8) } }),
+    ).not.toContain('database-cpu')
+    expect(named({ ...change, utilisation: { database: figure(0.3) } })).not.toContain('database-cpu')
+  })
+
   test('not where they have their cores, or stand in line for them', () => {
-    const served = { postgres: postgres({ cpu: 3 }), utilisation: { database: figure(2.9), host: figure(4) } }
+    const served = {
+      postgres: postgres({ cpu: 3 }),
+      utilisation: { database: figure(2.9), databaseQueued: figure(0), host: figure(4) },
+    }
     expect(named(served)).not.toContain('database-cpu')
     expect(
       named({ ...wanting, utilisation: { database: figure(0.6), databaseQueued: figure(8) } }),
