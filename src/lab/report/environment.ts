@@ -1,5 +1,5 @@
 import type { Manifest } from '../results.ts'
-import { formatNumber, formatSetting } from './format.ts'
+import { figureInText, formatNumber, formatSetting, notMeasured } from './format.ts'
 import { type Html, html } from './html.ts'
 import { prose } from './prose.ts'
 
@@ -25,6 +25,11 @@ export function caveatList(manifest: Manifest): Html | null {
   </aside>`
 }
 
+/** What a fixed piece of work cost during the run: the same on every machine, so figures of two can be set off. */
+function speedInWords({ fixedWorkUs }: Manifest): string {
+  return fixedWorkUs ? figureInText(fixedWorkUs, 'µs of CPU') : notMeasured
+}
+
 /** What ran where: the manifest as a table. */
 export function environmentSection(manifest: Manifest): Html {
   const rows: [string, string][] = [
@@ -47,6 +52,7 @@ export function environmentSection(manifest: Manifest): Html {
       'cgroup CPU quota',
       manifest.cgroupQuotaCores === null ? 'none' : `${formatSetting(manifest.cgroupQuotaCores)} cores`,
     ],
+    ['Speed, by a fixed piece of work between the loads', speedInWords(manifest)],
     [
       'CPU time stolen by the hypervisor',
       manifest.stealRatio === null

@@ -66,11 +66,17 @@ function figuresOf(samples: readonly Sample[], isLowerBound: boolean): Html {
 
 /** What the samples themselves say against them; null where nothing does. */
 function doubtsAbout(samples: readonly Sample[]): Html | null {
-  const doubted = samples.filter(({ doubts = [] }) => doubts.length > 0)
+  const doubted = samples
+    .map(({ label, doubts = [], complaint }) => ({
+      label,
+      doubts:
+        complaint === undefined ? doubts : [...doubts, `requests failed, and the log said: ${complaint}`],
+    }))
+    .filter(({ doubts }) => doubts.length > 0)
   if (doubted.length === 0) return null
   return html`<aside class="caveats" aria-label="Doubts">
     <h4>What speaks against some of these figures</h4>
-    <ul>${doubted.map(({ label, doubts = [] }) => html`<li>“${label}”: ${prose(doubts.join('; '))}</li>`)}</ul>
+    <ul>${doubted.map(({ label, doubts }) => html`<li>“${label}”: ${prose(doubts.join('; '))}</li>`)}</ul>
   </aside>`
 }
 

@@ -45,8 +45,11 @@ function resourcesOf(sample: Sample, { cores: all }: Manifest): Resource[] {
   return [
     {
       name: 'API: event loop',
-      utilisation: [...share(utilisation.apiThread, 'of the time')],
-      saturation: [...share(utilisation.apiThreadQueued, 'of the time in line for a core')],
+      utilisation: [
+        ...share(utilisation.apiThread, 'of the time'),
+        ...share(utilisation.apiThreadRan, 'of the time on a core'),
+      ],
+      saturation: share(utilisation.apiThreadQueued, 'of the time in line for a core'),
       errors: [
         ...shareUnlessNone(errors.ratio, 'of requests not answered 2xx'),
         ...named(sample.refusals, (name, figure) => shareUnlessNone(figure, `refused: ${name}`)),
@@ -75,7 +78,10 @@ function resourcesOf(sample: Sample, { cores: all }: Manifest): Resource[] {
     },
     {
       name: 'Connection pool',
-      utilisation: fraction(pool?.used, pool?.max, 'connections lent'),
+      utilisation: [
+        ...fraction(pool?.used, pool?.max, 'connections lent'),
+        ...amount(pool?.useMs, 'ms a loan'),
+      ],
       saturation: [
         ...amount(whereabouts?.poolQueue, 'requests waiting'),
         ...amount(pool?.waitMs, 'ms a wait'),
@@ -86,6 +92,7 @@ function resourcesOf(sample: Sample, { cores: all }: Manifest): Resource[] {
       name: 'PostgreSQL: CPU',
       utilisation: cores(utilisation.database, ofCores),
       saturation: [
+        ...amount(utilisation.databaseQueued, 'processes in line for a core'),
         ...amount(whereabouts?.database, 'requests with a statement under way'),
         ...shareUnlessNone(throttled?.database, 'of the time stopped by its quota'),
       ],
@@ -102,7 +109,12 @@ function resourcesOf(sample: Sample, { cores: all }: Manifest): Resource[] {
     },
     {
       name: 'PostgreSQL: WAL and disk',
-      utilisation: share(postgres?.walFlush.share, 'of the time writing and flushing WAL'),
+      utilisation: [
+        ...share(postgres?.walFlush.share, 'of the time writing and flushing WAL'),
+        ...amount(postgres?.walFlush.perS, 'flushes/s'),
+        ...amount(postgres?.walBytesPerRequest, 'bytes of WAL a request'),
+        ...unlessNone(postgres?.checkpoints, 'checkpoints ended'),
+      ],
       saturation: [
         ...amount(postgres?.walFlush.ms, 'ms a flush'),
         ...sessionsWaiting(sample, 'IO', 'sessions waiting for input or output'),

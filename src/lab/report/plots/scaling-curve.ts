@@ -12,7 +12,7 @@ import {
 } from '../format.ts'
 import { colours } from './palette.ts'
 import type { ReportPlot } from './report-plot.ts'
-import { layOutPlane, overMarks } from './xy.ts'
+import { ceilingMarks, layOutPlane, overMarks } from './xy.ts'
 
 interface Curve {
   readonly points: readonly { readonly x: number; readonly figure: Figure }[]
@@ -151,7 +151,7 @@ function draw(
     marks: [
       ...(options.marks ?? []),
       ...(knee ? kneeMarks(knee, first) : []),
-      ...(ceiling ? ceilingMarks(ceiling, first) : []),
+      ...(ceiling ? ceilingMarks(ceiling) : []),
       Plot.lineY(fitted, line),
       Plot.lineY(beyond, { ...line, strokeDasharray: '5 4' }),
       Plot.text(beyond.slice(-1), {
@@ -191,22 +191,6 @@ function kneeMarks(knee: NonNullable<Scaling['knee']>, first: number): Plot.Mark
       dx: 6,
       dy: -8,
       fill: colours.muted,
-      ...overMarks,
-    }),
-  ]
-}
-
-function ceilingMarks(ceiling: Figure, first: number): Plot.Markish[] {
-  return [
-    Plot.ruleY([ceiling.median], { stroke: colours.ink, strokeDasharray: '2 3' }),
-    Plot.text([ceiling], {
-      x: () => first,
-      y: 'median',
-      text: () => `predicted ceiling ${formatNumber(ceiling.median)}`,
-      textAnchor: 'start',
-      dx: 6,
-      dy: -9,
-      fill: colours.ink,
       ...overMarks,
     }),
   ]

@@ -5,7 +5,7 @@ import { visible } from '../html.ts'
 import { type Dimension, describeSetting, describeValue, distinct, splitDimensions } from '../variation.ts'
 import { colours, seriesColour } from './palette.ts'
 import type { ReportPlot } from './report-plot.ts'
-import { isNarrow, layOutPlane } from './xy.ts'
+import { ceilingMarks, isNarrow, layOutPlane } from './xy.ts'
 
 interface Point {
   x: number
@@ -43,7 +43,7 @@ export function throughputSweep(experiment: ExperimentResult): ReportPlot | null
     key: [],
     note: [
       `Answered requests a second; median of ${formatRepeats(experiment.samples.map(s => s.throughputPerS))}; band and whiskers from lowest to highest.`,
-      ceiling ? `Dashed line: predicted ceiling, ${figureInText(ceiling, 'req/s')}.` : '',
+      ceiling ? `Dotted line: predicted ceiling, ${figureInText(ceiling, 'req/s')}.` : '',
     ].join(' '),
     description: sweep.series
       .map(({ name, points }) => {
@@ -111,7 +111,6 @@ function draw({ axis, series }: Sweep, ceiling: Figure | null, widthPx: number):
     ...options,
     marks: [
       ...(options.marks ?? []),
-      ...(ceiling ? [Plot.ruleY([ceiling.median], { stroke: colours.ink, strokeDasharray: '4 3' })] : []),
       ...series.map(line =>
         Plot.areaY(line.points, {
           x: 'x',
@@ -141,6 +140,7 @@ function draw({ axis, series }: Sweep, ceiling: Figure | null, widthPx: number):
           fontWeight: 600,
         }),
       ),
+      ...(ceiling ? ceilingMarks(ceiling) : []),
     ],
   }
 }

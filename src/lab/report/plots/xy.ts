@@ -1,5 +1,6 @@
 import * as Plot from '@observablehq/plot'
-import { formatSetting } from '../format.ts'
+import type { Figure } from '../../results.ts'
+import { formatNumber, formatSetting } from '../format.ts'
 import { logTicks } from './axes.ts'
 import { colours } from './palette.ts'
 
@@ -80,6 +81,23 @@ export function isNarrow(widthPx: number): boolean {
 
 /** Words beside a mark, kept legible by the page's colour around them. */
 export const overMarks = { stroke: colours.page, strokeWidth: 4 } as const
+
+/** The predicted ceiling, named on its line. */
+export function ceilingMarks(ceiling: Figure): Plot.Markish[] {
+  return [
+    Plot.ruleY([ceiling.median], { stroke: colours.ink, strokeDasharray: '2 3' }),
+    Plot.text([ceiling], {
+      frameAnchor: 'left',
+      y: 'median',
+      text: () => `predicted ceiling ${formatNumber(ceiling.median)}`,
+      textAnchor: 'start',
+      dx: 6,
+      dy: -9,
+      fill: colours.ink,
+      ...overMarks,
+    }),
+  ]
+}
 
 /** The swept values themselves as ticks, without those whose labels would touch their left neighbour's. */
 function thinOut(
