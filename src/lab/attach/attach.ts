@@ -61,7 +61,10 @@ export async function attach(options: AttachOptions): Promise<number> {
     name: 'attach',
     timing: {},
     assertions: [],
-    ...options,
+    outFolder: options.outFolder,
+    generator: options.generator,
+    live: options.live,
+    signal,
     attached: { bed, url: baseUrl, repeat: options.repeat },
     check(measured) {
       const trouble = troubleIn(

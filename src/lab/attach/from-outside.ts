@@ -1,5 +1,5 @@
 import { number, percent, spread } from '../analysis/wording.ts'
-import type { Sample, Verdict } from '../results.ts'
+import type { Limit, Sample, Verdict } from '../results.ts'
 
 /** More clients brought no more answers: the rates of two steps are this close. */
 const sameRate = 1.15
@@ -22,11 +22,30 @@ const sameCount = 1.5
  * threads, another service) looks the same from outside, and is called so.
  */
 export function fromOutside(verdict: Verdict, sweep: readonly Sample[]): Verdict {
-  if (verdict.limit !== 'inconclusive') return verdict
+  const finding = waitIn(sweep)
+  if (finding === null) return verdict
+  const { limit, evidence, sentence, next } = finding
+  const cause = { limit, evidence }
+  const [first, ...others] = verdict.causes.filter(one => one.limit !== 'inconclusive')
+  const isDoubtful = verdict.limit === 'inconclusive' || verdict.confidence === 'low'
+  if (isDoubtful) {
+    const causes = [cause, ...(first === undefined ? [] : [first]), ...others]
+    return { ...verdict, limit, confidence: 'medium', sentence, causes, next, ceiling: null }
+  }
+  // A machine that others keep busy comes first, whatever the service waits for.
+  return spoilt.has(verdict.limit) && first !== undefined
+    ? { ...verdict, causes: [first, cause, ...others] }
+    : verdict
+}
+
+const spoilt: ReadonlySet<Limit> = new Set(['environment', 'host-cpu', 'load-generator'])
+
+type Finding = Pick<Verdict, 'limit' | 'sentence' | 'next'> & { readonly evidence: string[] }
+
+function waitIn(sweep: readonly Sample[]): Finding | null {
   const plateau = plateauOf(sweep)
-  if (plateau === null) return verdict
+  if (plateau === null || !isAtEase(plateau.last)) return null
   const { before, last, slots } = plateau
-  if (!isAtEase(last)) return verdict
   const evidence = [
     `${before.load.connections} connections: ${spread(before.throughputPerS, 'requests/s')}, ${spread(before.latencyMs.p50, 'ms')}; ` +
       `${last.load.connections} connections: ${spread(last.throughputPerS, 'requests/s')}, ${spread(last.latencyMs.p50, 'ms')}: more clients only wait longer`,
@@ -36,36 +55,23 @@ export function fromOutside(verdict: Verdict, sweep: readonly Sample[]): Verdict
   const pool = lentSessions(last, slots)
   if (pool !== null) {
     return {
-      ...verdict,
       limit: 'connection-pool',
-      confidence: 'medium',
       sentence: `The pool of database connections is the limit: its ${number(pool.all)} sessions are busy ${percent(pool.busy / pool.all)} of the time, while PostgreSQL and the service have time to spare.`,
-      causes: [
-        {
-          limit: 'connection-pool',
-          evidence: [
-            `PostgreSQL has ${number(pool.all)} sessions of this database, ${number(pool.busy)} of them busy at any moment`,
-            ...evidence,
-          ],
-        },
-        ...verdict.causes.filter(({ limit }) => limit !== 'inconclusive'),
+      evidence: [
+        `PostgreSQL has ${number(pool.all)} sessions of this database, ${number(pool.busy)} of them busy at any moment`,
+        ...evidence,
       ],
       next: 'Raise the size of the pool one step and look whether the rate follows; or keep each connection for less time.',
     }
   }
   return {
-    ...verdict,
     limit: 'external-wait',
-    confidence: 'medium',
-    sentence: `The service works on about ${number(slots)} requests at a time and waits, without using its CPU, for something outside it: it answered ${number(last.throughputPerS.median)} requests/s, however many clients asked.`,
-    causes: [
-      { limit: 'external-wait', evidence },
-      ...verdict.causes.filter(({ limit }) => limit !== 'inconclusive'),
-    ],
+    sentence: `The service works on about ${Math.round(slots)} requests at a time and waits, without using its CPU, for something outside it: it answered ${number(last.throughputPerS.median)} requests/s, however many clients asked.`,
+    evidence,
     next:
       last.postgres === undefined
-        ? `Look for what lets ${number(slots)} requests through at a time: a pool, a semaphore, another service. --database tells whether it is the pool of database connections.`
-        : `Look for what lets ${number(slots)} requests through at a time: a semaphore, a pool of threads, another service.`,
+        ? `Look for what lets ${Math.round(slots)} requests through at a time: a pool, a semaphore, another service. --database tells whether it is the pool of database connections.`
+        : `Look for what lets ${Math.round(slots)} requests through at a time: a semaphore, a pool of threads, another service.`,
   }
 }
 

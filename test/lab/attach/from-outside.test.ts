@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { judge } from '../../../src/lab/analysis/verdict.ts'
 import { fromOutside } from '../../../src/lab/attach/from-outside.ts'
-import type { Sample } from '../../../src/lab/results.ts'
+import type { Sample, Verdict } from '../../../src/lab/results.ts'
 import { dedicated, figure, sample } from '../analysis/samples.ts'
 
 /** A target of which nothing is busy, and that lets eight requests of 50 ms through at a time. */
@@ -79,6 +79,18 @@ test('nothing is proven while the rate still grows, or where the CPU is not know
   expect(verdictOn([1, 2, 4, 8].map(n => step(n))).limit).toBe('inconclusive')
   const unknown = sweepOf({ utilisation: { ...step(1).utilisation, api: null, apiThread: null } })
   expect(verdictOn(unknown).limit).toBe('inconclusive')
+})
+
+test('on a machine that others keep busy it is the second cause', () => {
+  const sweep = sweepOf()
+  const busy: Verdict = {
+    ...judge({ accused: sweep.at(-1) ?? null }, dedicated),
+    ...{ limit: 'environment', confidence: 'high', sentence: 'The machine was busy.' },
+    causes: [{ limit: 'environment', evidence: ['others use 90 %'] }],
+  }
+  const { limit, sentence, causes } = fromOutside(busy, sweep)
+  expect({ limit, sentence }).toEqual({ limit: 'environment', sentence: 'The machine was busy.' })
+  expect(causes.map(cause => cause.limit)).toEqual(['environment', 'external-wait'])
 })
 
 test('a verdict that stands is left alone', () => {
