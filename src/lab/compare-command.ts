@@ -25,6 +25,9 @@ export function comparisonText(before: Results, after: Results, showAll: boolean
     headline('after ', after),
     ...cautions(before, after, comparison).map(caution => `note    ${caution}`),
     '',
+    ...comparison.verdicts.map(
+      ({ experiment, before, after }) => `${experiment}: the verdict was ${before} and is ${after}`,
+    ),
     ...table(comparison, showAll),
     ...comparison.unmatched.before.map(name => `only before: ${name}`),
     ...comparison.unmatched.after.map(name => `only after: ${name}`),

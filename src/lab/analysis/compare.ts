@@ -1,4 +1,4 @@
-import type { ExperimentResult, Figure, Results, Sample } from '../results.ts'
+import type { ExperimentResult, Figure, Limit, Results, Sample } from '../results.ts'
 import { type Metric, metrics } from './metrics.ts'
 import { bestConfidence, type Shift, shiftOf } from './shift.ts'
 
@@ -34,6 +34,8 @@ export interface Comparison {
   /** CPU that the same fixed piece of work took, after over before; null where it is not known to differ. */
   readonly machine: Shift | null
   readonly samples: readonly SampleComparison[]
+  /** Experiments in both results that blame something else now. */
+  readonly verdicts: readonly { readonly experiment: string; readonly before: Limit; readonly after: Limit }[]
   /** In one of the two results only: `experiment, sample`. */
   readonly unmatched: { readonly before: readonly string[]; readonly after: readonly string[] }
 }
@@ -57,6 +59,11 @@ export function compareResults(before: Results, after: Results): Comparison {
   return {
     machine,
     samples: both,
+    verdicts: before.experiments.flatMap(({ name, verdict }) => {
+      const now = after.experiments.find(experiment => experiment.name === name)?.verdict.limit
+      if (now === undefined || now === verdict.limit) return []
+      return [{ experiment: name, before: verdict.limit, after: now }]
+    }),
     unmatched: {
       before: [...earlier.keys()].filter(missingIn(later)),
       after: [...later.keys()].filter(missingIn(earlier)),
