@@ -1,66 +1,97 @@
 import { number, percent } from '../wording.ts'
-import { atLeast, type Case, demandOf, inUse, limitOf, names, rate, uses } from './case.ts'
+import {
+  atLeast,
+  type Case,
+  demandOf,
+  inUse,
+  limitOf,
+  names,
+  othersAreBusy,
+  othersShare,
+  rate,
+  uses,
+} from './case.ts'
 import type { Judgement } from './judgement.ts'
 import { describePlacement, placementOf } from './whereabouts.ts'
-
-/** Busy enough that its queue is most of the latency, and few clients enough that it is sometimes empty. */
-const nearlyFull = 0.7
 
 /**
  * Nothing is full. A lone client that waits for its answers explains that; many do not, unless something is
  * so nearly full that the clients are only too few to fill it.
  */
 export function unexplained(one: Case): Judgement {
-  const { load, utilisation, latencyMs } = one.sample
-  const placement = placementOf(one.sample)
-  const evidence = [
-    ...one.demands.filter(inUse).map(demand => uses(demand, names[demand.resource])),
-    ...(placement === null ? [] : [describePlacement(placement)]),
-  ]
-  if (demandOf(one, 'api') === null && utilisation.apiThread === null) {
-    return {
-      limit: 'inconclusive',
-      confidence: 'low',
-      sentence: `No limit can be named: the CPU of the service could not be read. It answered ${rate(one)}.`,
-      evidence,
-      next: 'Let the lab start the service itself, on this machine, so that it can read its CPU.',
-    }
-  }
-  const underOffer = load.mode !== 'closed'
-  if (underOffer ? keptUp(one) : load.connections === 1) {
-    return {
-      limit: 'none-observed',
-      confidence: 'medium',
-      sentence: underOffer
-        ? `No limit was reached: the service kept up with ${rate(one)}.`
-        : `No limit was reached: one client waits for each answer, so latency (${number(latencyMs.p50.median)} ms) sets the rate of ${rate(one)}.`,
-      evidence,
-      next: 'Raise the load to find the limit.',
-    }
-  }
-  const nearest = one.demands.toSorted((a, b) => b.utilisation.median - a.utilisation.median)[0]
-  if (nearest !== undefined && nearest.utilisation.median >= nearlyFull) {
-    return {
-      limit: limitOf[nearest.resource],
-      confidence: 'low',
-      sentence: `Nothing is quite full; nearest to it is ${names[nearest.resource]}, whose CPU is ${percent(nearest.utilisation.median)} in use, and it answered ${atLeast(one)}${rate(one)}.`,
-      evidence,
-      next: 'Raise the connections until something is full: between few clients, each waits for the others’ turn.',
-    }
-  }
-  const missing = missingReadings(one)
+  return unread(one) ?? unlimited(one) ?? nearest(one) ?? inconclusive(one)
+}
+
+function unread(one: Case): Judgement | null {
+  if (demandOf(one, 'api') !== null || one.sample.utilisation.apiThread !== null) return null
   return {
     limit: 'inconclusive',
     confidence: 'low',
+    sentence: `No limit can be named: the CPU of the service could not be read. It answered ${rate(one)}.`,
+    evidence: whatIsKnown(one),
+    next: 'Let the lab start the service itself, on this machine, so that it can read its CPU.',
+  }
+}
+
+function unlimited(one: Case): Judgement | null {
+  const { load, latencyMs } = one.sample
+  const underOffer = load.mode !== 'closed'
+  if (underOffer ? !keptUp(one) : load.connections !== 1) return null
+  return {
+    limit: 'none-observed',
+    confidence: 'medium',
     sentence: underOffer
-      ? `No CPU is full, yet the service fell behind the ${number(load.ratePerS ?? 0)} requests/s it was offered: something other than CPU sets the rate of ${rate(one)}.`
-      : `No CPU is full, yet ${load.connections ?? 'the'} clients wait: something other than CPU sets the rate of ${rate(one)}.`,
-    evidence: [...evidence, ...missing.map(what => `not known: ${what}`)],
+      ? `No limit was reached: the service kept up with ${rate(one)}.`
+      : `No limit was reached: one client waits for each answer, so latency (${number(latencyMs.p50.median)} ms) sets the rate of ${rate(one)}.`,
+    evidence: whatIsKnown(one),
+    next: 'Raise the load to find the limit.',
+  }
+}
+
+/** Busy enough that its queue is most of the latency, and few clients enough that it is sometimes empty. */
+const nearlyFull = 0.7
+
+/** The host counts only where it is known that what fills it is what is measured. */
+function nearest(one: Case): Judgement | null {
+  const hostIsOurs = othersShare(one) !== null && !othersAreBusy(one)
+  const [demand] = one.demands
+    .filter(({ resource }) => resource !== 'host' || hostIsOurs)
+    .toSorted((a, b) => b.utilisation.median - a.utilisation.median)
+  if (demand === undefined || demand.utilisation.median < nearlyFull) return null
+  return {
+    limit: limitOf[demand.resource],
+    confidence: 'low',
+    sentence: `Nothing is quite full; nearest to it is ${names[demand.resource]}, whose CPU is ${percent(demand.utilisation.median)} in use, and it answered ${atLeast(one)}${rate(one)}.`,
+    evidence: whatIsKnown(one),
+    next: 'Raise the connections until something is full: between few clients, each waits for the others’ turn.',
+  }
+}
+
+function inconclusive(one: Case): Judgement {
+  const { load } = one.sample
+  const missing = missingReadings(one)
+  const clients =
+    load.mode === 'closed'
+      ? `${load.connections ?? 'the'} clients wait`
+      : `the service fell behind the ${number(load.ratePerS ?? 0)} requests/s it was offered`
+  return {
+    limit: 'inconclusive',
+    confidence: 'low',
+    sentence: `No CPU is full, yet ${clients}: something other than CPU sets the rate of ${rate(one)}.`,
+    evidence: [...whatIsKnown(one), ...missing.map(what => `not known: ${what}`)],
     next:
       missing.length === 0
         ? 'Look at the waits: connections of the pool in use, and what PostgreSQL sessions wait for; none of them alone explains it.'
         : `Make known what is missing (connections of the pool in use, what PostgreSQL sessions wait for): TELEMETRY=full for the service's metrics, DATABASE_URL for PostgreSQL's.`,
   }
+}
+
+function whatIsKnown(one: Case): string[] {
+  const placement = placementOf(one.sample)
+  return [
+    ...one.demands.filter(inUse).map(demand => uses(demand, names[demand.resource])),
+    ...(placement === null ? [] : [describePlacement(placement)]),
+  ]
 }
 
 const fellBehind = 0.95

@@ -324,6 +324,9 @@ describe('load-generator', () => {
 test('where nothing is full, the one that is nearly so is the best of weak signs', () => {
   const nearly = { api: figure(0.8), apiThread: figure(0.85), host: figure(1.5) }
   expect(verdict({ utilisation: nearly }, laptop)).toMatchObject({ limit: 'api-cpu', confidence: 'low' })
+  // What fills the host is not known where PostgreSQL is not seen.
+  const elsewhere = { ...nearly, api: figure(0.3), apiThread: figure(0.3), database: null, host: figure(1.7) }
+  expect(named({ utilisation: elsewhere }, laptop)[0]).toBe('inconclusive')
   expect(named({ utilisation: { ...nearly, api: figure(0.69), apiThread: figure(0.72) } })[0]).toBe(
     'inconclusive',
   )
