@@ -16,17 +16,19 @@ export interface PrometheusServer {
   readonly url: string
   /** An instant query, now. */
   query(expr: string): Promise<Series[]>
+  /** Labels of the exemplars that a query's series carried in the last five minutes. */
+  exemplars(expr: string): Promise<Record<string, string>[]>
   stop(): Promise<void>
 }
 
 /**
  * A real Prometheus on loopback, with the repository's configuration, rules and flags; only the addresses are those
  * of the test.
- * @param targets the service's admin address, and the exporter's where one runs.
+ * @param targets the service's admin address, and the exporter's.
  */
 export async function startPrometheus(targets: {
   adminUrl: string
-  exporter: string | undefined
+  exporter: string
 }): Promise<PrometheusServer> {
   const folder = await mkdtemp(join(tmpdir(), 'insertlab-prometheus-'))
   const configFile = join(folder, 'prometheus.yml')
@@ -55,17 +57,16 @@ export async function startPrometheus(targets: {
     await stop()
     throw new Error(`Prometheus did not start: ${log}`, { cause: error })
   }
-  return { url, query: expr => query(url, expr), stop }
+  return { url, query: expr => query(url, expr), exemplars: expr => exemplars(url, expr), stop }
 }
 
 /** prometheus/prometheus.yml with the addresses of this test instead of compose's. */
-async function configuration(targets: { adminUrl: string; exporter: string | undefined }): Promise<string> {
+async function configuration(targets: { adminUrl: string; exporter: string }): Promise<string> {
   const config = parse(await readFile(join(repository, 'prometheus/prometheus.yml'), 'utf8'))
   config.rule_files = [join(repository, 'prometheus/rules/*.yml')]
   for (const job of config.scrape_configs) {
     if (job.job_name === 'service') job.http_sd_configs[0].url = `${targets.adminUrl}/targets`
-    if (job.job_name === 'postgres')
-      job.static_configs = [{ targets: targets.exporter ? [targets.exporter] : [] }]
+    if (job.job_name === 'postgres') job.static_configs = [{ targets: [targets.exporter] }]
   }
   config.scrape_configs = config.scrape_configs.filter((job: { job_name: string }) =>
     ['service', 'postgres'].includes(job.job_name),
@@ -104,6 +105,18 @@ async function query(url: string, expr: string): Promise<Series[]> {
   }
   if (status !== 'success') throw new Error(`${error}: ${expr}`)
   return data.result
+}
+
+async function exemplars(url: string, expr: string): Promise<Record<string, string>[]> {
+  const nowS = Date.now() / 1000
+  const answer = await fetch(`${url}/api/v1/query_exemplars`, {
+    method: 'POST',
+    body: new URLSearchParams({ query: expr, start: String(nowS - 300), end: String(nowS) }),
+  })
+  const { data } = (await answer.json()) as {
+    data: { exemplars: { labels: Record<string, string> }[] }[]
+  }
+  return data.flatMap(series => series.exemplars.map(({ labels }) => labels))
 }
 
 async function end(child: ChildProcess): Promise<void> {
