@@ -59,9 +59,10 @@ test('a profiled step tells its CPU by layer, keeps the raw profile and names it
   expect(dearest).toBe('other code')
   expect(layersUs['node core']?.median).toBeGreaterThan(0)
   if (process.platform === 'linux') {
-    // What it saw in functions is the thread's CPU, but for little native work and a sampler's noise.
-    expect(sample?.profile?.agreement?.median).toBeGreaterThan(0.6)
-    expect(sample?.profile?.agreement?.median).toBeLessThan(1.3)
+    // What it saw in functions is the thread's CPU, but for little native work and the noise of its clock: on a
+    // busy machine a sample stands for more time than the thread had.
+    expect(sample?.profile?.agreement?.median).toBeGreaterThan(0.5)
+    expect(sample?.profile?.agreement?.median).toBeLessThan(2)
   }
 })
 
@@ -70,8 +71,7 @@ test('a target that gives no profile is measured without one', async () => {
   const target = await bed.prepare(step)
   const plan = { baseUrl: target.url, requests: step.requests, shape: step.load, ...timing }
   const { signal } = new AbortController()
-  expect(await profileStep({ ...target, adminUrl: null }, autocannonGenerator, plan, signal)).toBeNull()
-  expect(
-    await profileStep({ ...target, adminUrl: 'http://127.0.0.1:9' }, autocannonGenerator, plan, signal),
-  ).toBeNull()
+  const nowhere = { kind: 'v8', adminUrl: 'http://127.0.0.1:9' } as const
+  for (const profiler of [null, nowhere])
+    expect(await profileStep({ ...target, profiler }, autocannonGenerator, plan, signal)).toBeNull()
 })
