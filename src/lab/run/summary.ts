@@ -1,7 +1,7 @@
 import { styleText } from 'node:util'
 import { scalingInWords } from '../analysis/scaling-wording.ts'
 import { number, range } from '../analysis/wording.ts'
-import type { ExperimentResult, Figure, Reproduction, Sample } from '../results.ts'
+import type { ExperimentResult, Figure, Reproduction, Sample, Verdict } from '../results.ts'
 import { textTable } from './text-table.ts'
 
 /** What the terminal shows at the end: per experiment the verdict's sentence, the answer, a short table, doubts. */
@@ -33,10 +33,15 @@ function oneOf({ name, verdict, answer, samples, scaling = [] }: ExperimentResul
   return [
     styleText('bold', `${name}: ${verdict.sentence}`),
     answer,
+    ...(verdict.confirmed === null ? [] : [proofOf(verdict.confirmed)]),
     ...scalingInWords(scaling),
     tableOf(samples),
     ...samples.flatMap(({ label, doubts = [] }) => doubts.map(doubt => `doubt: "${label}": ${doubt}`)),
   ].join('\n')
+}
+
+function proofOf({ holds, effect }: NonNullable<Verdict['confirmed']>): string {
+  return `Put to the proof, the verdict ${holds ? 'holds' : 'does not hold'}: ${effect}.`
 }
 
 const columns: { head: string; cell: (sample: Sample) => string }[] = [
