@@ -7,6 +7,7 @@ import { exitCodes, LabError } from './errors.ts'
 import { full as allFindings, experiments, tour } from './experiments/all.ts'
 import { type Experiment, estimateS } from './experiments/experiment.ts'
 import type { LoadGenerator } from './load/generator.ts'
+import { addPlanCommand } from './plan/command.ts'
 import { holdToAssertions } from './run/assertions.ts'
 import { readResults, renderAgain } from './run/results-folder.ts'
 import { runLab } from './run/run.ts'
@@ -64,6 +65,8 @@ function commandLine(setExitCode: (code: number) => void): Command {
     .description("render a result's report again")
     .argument('<result>', 'a folder under results/, or its results.json')
     .action((path: string) => console.log(renderAgain(path)))
+
+  addPlanCommand(lab)
 
   lab
     .command('compare')

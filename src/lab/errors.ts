@@ -29,5 +29,6 @@ const errorExitCodes = {
   LAB_LOAD_GENERATOR: exitCodes.environment,
   LAB_TARGET: exitCodes.environment,
   LAB_RESULTS_UNREADABLE: exitCodes.usage,
+  LAB_PLAN: exitCodes.usage,
 } as const
 export type LabErrorCode = keyof typeof errorExitCodes

@@ -3,6 +3,7 @@ import { accessLog } from './access-log.ts'
 import { batchLanes } from './batch-lanes.ts'
 import { batchStatement } from './batch-statement.ts'
 import { blockingCalls } from './blocking-calls.ts'
+import { capacity } from './capacity.ts'
 import { ceiling } from './ceiling.ts'
 import { connections } from './connections.ts'
 import { cpuLimit } from './cpu-limit.ts'
@@ -40,6 +41,7 @@ export const experiments: readonly Experiment[] = [
   batchStatement,
   batchLanes,
   accept,
+  capacity,
 ]
 
 /** These ask how the service should be built, not what an insert costs or what limits it; each runs by name. */

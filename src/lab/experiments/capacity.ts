@@ -1,0 +1,57 @@
+import { ratio } from '../analysis/figures.ts'
+import { spread } from '../analysis/wording.ts'
+import type { Sample } from '../results.ts'
+import { byThroughput, type Conclusion, closed, type Experiment, find, type Step } from './experiment.ts'
+
+const clients = [1, 2, 4, 8, 16, 32, 64]
+const busiest = Math.max(...clients)
+
+/** What `plan` reads, and the steps by which it checks itself. */
+export const capacity: Experiment = {
+  name: 'capacity',
+  question:
+    'What does an insert cost, so that any number of workers, rows and clients can be planned from it?',
+  hypothesis:
+    'A request, a row and a batch each have their price. Who knows these prices, the length of a commit and the ' +
+    'number of cores predicts the throughput of a full machine, and of two workers, within 20 %: `plan` says how near it came.',
+  finding: null,
+  varies: 'connections, rows a request, workers',
+  holds: 'group commit, durable commits, everything on the same cores',
+  timing: { breakInS: 6, warmupS: 1, durationS: 2, repeats: 3 },
+  steps: [
+    ...clients.map(connections => step(1, connections, 1)),
+    ...[8, busiest].map(connections => step(1, connections, 10)),
+    ...[16, busiest].map(connections => step(2, connections, 1)),
+    // What a request costs to send with what sends it in a cluster.
+    { ...step(1, 32, 1), variant: 'not from the cheapest generator', ceiling: false },
+  ],
+  conclude,
+}
+
+function step(workers: number, connections: number, rows: number): Step {
+  return {
+    variant: variantOf(workers, rows),
+    knobs: { strategy: 'batched', workers, rows },
+    service: { WORKERS: String(workers), INSERT_STRATEGY: 'batched' },
+    load: closed(connections),
+    requests: [{ path: `/test-insert?rows=${rows}` }],
+    ceiling: true,
+  }
+}
+
+function variantOf(workers: number, rows: number): string {
+  return `${workers} ${workers === 1 ? 'worker' : 'workers'}, ${rows} ${rows === 1 ? 'row' : 'rows'}`
+}
+
+function conclude(samples: readonly Sample[]): Conclusion {
+  const [one, two] = [1, 2].map(workers => find(samples, variantOf(workers, 1), busiest))
+  const accused = one ?? byThroughput(samples)[0] ?? null
+  if (one === undefined || two === undefined)
+    return { answer: 'Two workers were not measured beside one.', accused }
+  return {
+    answer:
+      `One worker answers ${spread(one.throughputPerS, 'requests/s')} to ${busiest} clients, two on the same cores ` +
+      `${spread(ratio(two.throughputPerS, one.throughputPerS), 'times')} as many. \`npm run lab -- plan --rate …\` carries it on.`,
+    accused,
+  }
+}

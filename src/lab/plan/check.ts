@@ -1,0 +1,58 @@
+import { workersOf } from '../analysis/demand.ts'
+import type { Figure, Sample } from '../results.ts'
+import { costsOf } from './costs.ts'
+import { simulate } from './simulation.ts'
+
+/** What the model says of a step that it never saw, beside what was measured. */
+export interface Check {
+  readonly label: string
+  readonly throughputPerS: Comparison
+  readonly p90Ms: Comparison
+}
+
+export interface Comparison {
+  readonly predicted: number
+  readonly measured: Figure
+}
+
+/** The model sees one worker under at most so many clients … */
+const seenClients = 16
+/** … and a simulated step has so long to show itself. */
+const simulatedS = 3
+
+/**
+ * Predicts the measured steps under more clients, and those of several workers, from the light steps of one worker.
+ * All of it shares the machine's cores, in the simulation as in the lab.
+ */
+export function checksOf(samples: readonly Sample[], cores: number): Check[] {
+  const found = costsOf(samples.filter(sample => clientsOf(sample) <= seenClients))
+  if ('missing' in found) return []
+  const unseen = samples.filter(
+    ({ load, knobs, ...sample }) =>
+      load.mode === 'closed' &&
+      load.generator === 'autocannon' &&
+      knobs['strategy'] === 'batched' &&
+      (knobs['telemetry'] ?? 'full') === 'full' &&
+      found.measured.rowsPerRequest.includes(Number(knobs['rows'] ?? 1)) &&
+      (clientsOf({ load }) > seenClients || workersOf({ ...sample, load, knobs }) > 1),
+  )
+  return unseen.map(sample => {
+    const simulated = simulate({
+      costs: found.costs,
+      rowsPerRequest: Number(sample.knobs['rows'] ?? 1),
+      workers: workersOf(sample),
+      load: { mode: 'closed', clients: clientsOf(sample) },
+      sharedCores: cores,
+      seconds: simulatedS,
+    })
+    return {
+      label: sample.label,
+      throughputPerS: { predicted: simulated.throughputPerS, measured: sample.throughputPerS },
+      p90Ms: { predicted: simulated.latencyMs.p90, measured: sample.latencyMs.p90 },
+    }
+  })
+}
+
+function clientsOf({ load }: Pick<Sample, 'load'>): number {
+  return load.connections ?? 1
+}

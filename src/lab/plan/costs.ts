@@ -1,0 +1,205 @@
+import { bootstrap } from '../analysis/bootstrap.ts'
+import { workersOf } from '../analysis/demand.ts'
+import { median } from '../analysis/figures.ts'
+import { nonNegativeLeastSquares } from '../analysis/least-squares.ts'
+import type { Figure, Sample } from '../results.ts'
+
+/** CPU of one request that inserts r rows, in batches of n rows: request + r · (row + batch / n), us. */
+export interface Cost {
+  readonly requestUs: number
+  /** Each further row; zero where only single rows were measured, which then are part of `requestUs`. */
+  readonly rowUs: number
+  readonly batchUs: number
+}
+
+/** All that the plan multiplies. */
+export interface Costs {
+  readonly api: Cost
+  readonly database: Cost
+  readonly generatorUs: number
+  /** What a batch takes beside CPU: the flush of the WAL, wake-ups, the network, us. */
+  readonly pauseUs: number
+}
+
+/** How far the samples reach: beyond it, a figure is extrapolated. */
+export interface Measured {
+  readonly workers: number
+  readonly requestsPerS: number
+  readonly rowsPerRequest: readonly number[]
+  readonly rowsPerBatch: number
+  readonly repeats: number
+  readonly walBytesPerRow: Figure | null
+  readonly residentMiB: Figure | null
+}
+
+export interface CostsFound {
+  readonly costs: Costs
+  /** The same from repeats drawn anew: what any figure of the plan comes to on them is its interval. */
+  readonly draws: readonly Costs[]
+  readonly measured: Measured
+}
+
+/** One repeat of one step. */
+interface Reading {
+  readonly connections: number
+  readonly rows: number
+  readonly rowsPerBatch: number
+  readonly throughputPerS: number
+  readonly apiUs: number
+  readonly databaseUs: number
+  readonly generatorUs: number
+}
+
+const resamples = 400
+
+/**
+ * The costs of inserting by group commit, from every closed step of one worker that says how many rows shared a
+ * batch and changes nothing else of the service.
+ *
+ * @returns the costs, or which measurement is missing
+ */
+export function costsOf(all: readonly Sample[]): CostsFound | { missing: string } {
+  const samples = all.filter(isOrdinary)
+  const steps = samples.map(readingsOf).filter(readings => readings.length > 0)
+  const sizes = steps.map(readings => median(readings.map(({ rowsPerBatch }) => rowsPerBatch)) ?? 0)
+  if (steps.length < 3 || Math.max(...sizes) < 2 * Math.min(...sizes)) {
+    return {
+      missing: `batched inserts of one worker at three or more numbers of connections, with the CPU of the API, of PostgreSQL and of the load generator (there are ${steps.length})`,
+    }
+  }
+  if (!steps.some(([first]) => first?.connections === 1)) {
+    return { missing: 'batched inserts over a single connection, from which the length of a commit is read' }
+  }
+  const costs = fitted(steps)
+  if (costs === null) return { missing: 'batched inserts whose CPU depends on the size of the batch' }
+  const draws = bootstrap(steps, fitted, { resamples })
+  const busiest = samples.toSorted((a, b) => b.throughputPerS.median - a.throughputPerS.median)[0]
+  return {
+    costs,
+    draws,
+    measured: {
+      workers: Math.max(...all.map(workersOf)),
+      requestsPerS: busiest?.throughputPerS.median ?? 0,
+      rowsPerRequest: [...new Set(steps.flatMap(readings => readings.map(({ rows }) => rows)))].sort(
+        (a, b) => a - b,
+      ),
+      rowsPerBatch: Math.max(...sizes),
+      repeats: Math.min(...steps.map(readings => readings.length)),
+      walBytesPerRow: walOf(busiest),
+      residentMiB: busiest?.runtime?.residentMiB ?? null,
+    },
+  }
+}
+
+const ordinaryKnobs = new Set(['strategy', 'rows', 'workers', 'telemetry'])
+
+/**
+ * Group commit as it is deployed, no lane, statement or preload that an experiment tries out, and sent by the generator
+ * that ceilings are measured with, because on shared cores its cost is part of every reading.
+ */
+function isOrdinary(sample: Sample): boolean {
+  const { knobs, load } = sample
+  return (
+    load.mode === 'closed' &&
+    load.generator === 'autocannon' &&
+    knobs['strategy'] === 'batched' &&
+    (knobs['telemetry'] ?? 'full') === 'full' &&
+    workersOf(sample) === 1 &&
+    Object.keys(knobs).every(knob => ordinaryKnobs.has(knob))
+  )
+}
+
+function readingsOf({ load, knobs, throughputPerS, rowsPerBatch, cpuPerRequestUs }: Sample): Reading[] {
+  const { api, database, generator } = cpuPerRequestUs
+  if (!rowsPerBatch || api === null || database === null || generator === null) return []
+  return valuesOf(throughputPerS).flatMap((rate, repeat) => {
+    const [size, apiUs, databaseUs, generatorUs] = [rowsPerBatch, api, database, generator].map(
+      figure => valuesOf(figure)[repeat],
+    )
+    if (!size || apiUs === undefined || databaseUs === undefined || generatorUs === undefined) return []
+    return [
+      {
+        connections: load.connections ?? 1,
+        rows: Number(knobs['rows'] ?? 1),
+        rowsPerBatch: size,
+        throughputPerS: rate,
+        apiUs,
+        databaseUs,
+        generatorUs,
+      },
+    ]
+  })
+}
+
+function valuesOf({ values, median: middle }: Figure): readonly number[] {
+  return values ?? [middle]
+}
+
+function walOf(sample: Sample | undefined): Figure | null {
+  const perRequest = sample?.postgres?.walBytesPerRequest ?? null
+  const rows = Number(sample?.knobs['rows'] ?? 1)
+  if (perRequest === null) return null
+  return {
+    median: perRequest.median / rows,
+    low: perRequest.low / rows,
+    high: perRequest.high / rows,
+    repeats: perRequest.repeats,
+  }
+}
+
+function fitted(steps: readonly (readonly Reading[])[]): Costs | null {
+  const middles = steps.map(readings => middle(readings))
+  const rowsVary = new Set(middles.map(({ rows }) => rows)).size > 1
+  const api = costOf(middles, ({ apiUs }) => apiUs, rowsVary)
+  const database = costOf(middles, ({ databaseUs }) => databaseUs, rowsVary)
+  const lone = middles.find(({ connections, rows }) => connections === 1 && rows === 1)
+  const busiest = middles.toSorted((a, b) => b.throughputPerS - a.throughputPerS)[0]
+  if (api === null || database === null || lone === undefined || busiest === undefined) return null
+  // A lone client's next request waits for this one: what its round takes beyond everyone's CPU is the pause.
+  const cpuUs = lone.apiUs + lone.databaseUs + lone.generatorUs
+  return {
+    api,
+    database,
+    generatorUs: busiest.generatorUs,
+    pauseUs: Math.max(0, 1e6 / lone.throughputPerS - cpuUs),
+  }
+}
+
+/** Least squares of relative errors, none of the terms below zero. */
+function costOf(
+  readings: readonly Reading[],
+  demandUs: (reading: Reading) => number,
+  rowsVary: boolean,
+): Cost | null {
+  const solution = nonNegativeLeastSquares(
+    readings.map(({ rows, rowsPerBatch }) => [1, ...(rowsVary ? [rows] : []), rows / rowsPerBatch]),
+    readings.map(demandUs),
+    readings.map(reading => 1 / demandUs(reading) ** 2),
+  )
+  if (solution === null) return null
+  const [requestUs = 0, ...rest] = solution
+  const batchUs = rest.at(-1) ?? 0
+  return { requestUs, rowUs: rowsVary ? (rest[0] ?? 0) : 0, batchUs }
+}
+
+function middle(readings: readonly Reading[]): Reading {
+  const of = (key: keyof Reading) => median(readings.map(reading => reading[key])) ?? 0
+  return {
+    connections: of('connections'),
+    rows: of('rows'),
+    rowsPerBatch: of('rowsPerBatch'),
+    throughputPerS: of('throughputPerS'),
+    apiUs: of('apiUs'),
+    databaseUs: of('databaseUs'),
+    generatorUs: of('generatorUs'),
+  }
+}
+
+/** CPU of one request, us. */
+export function requestCostUs(
+  { requestUs, rowUs, batchUs }: Cost,
+  rows: number,
+  rowsPerBatch: number,
+): number {
+  return requestUs + rows * (rowUs + batchUs / rowsPerBatch)
+}

@@ -1,0 +1,40 @@
+import { number, percent, spread } from '../analysis/wording.ts'
+import type { Check, Comparison } from './check.ts'
+import type { Plan, PlanFigure } from './plan.ts'
+
+/** The plan for a terminal: a line a figure, its formula below, and what it rests on where it was not measured. */
+export function renderPlan({ objective, assumptions, figures, checks, notes }: Plan): string {
+  const { ratePerS, rowsPerRequest, p99Ms } = objective
+  const rows = rowsPerRequest === 1 ? '1 row' : `${number(rowsPerRequest)} rows`
+  const width = Math.max(...figures.map(({ title }) => title.length))
+  return [
+    `For ${number(ratePerS)} requests/s of ${rows} each, 99 % answered within ${number(p99Ms)} ms,`,
+    `threads and cores at most ${number(assumptions.utilisation * 100)} % busy:`,
+    '',
+    ...figures.flatMap(figure => [
+      `${figure.title.padEnd(width)}  ${spreadOf(figure)}${figure.basis === 'measured' ? '' : `  [${figure.basis}]`}`,
+      `${' '.repeat(width)}  = ${figure.formula}`,
+      ...(figure.because === null ? [] : [`${' '.repeat(width)}  ${figure.basis}: ${figure.because}`]),
+    ]),
+    ...(checks.length === 0
+      ? []
+      : ['', 'Checked: from one worker under light load, a simulation of steps it was not told of says']),
+    ...checks.map(checkLine),
+    ...(notes.length === 0 ? [] : ['', 'Not told:', ...notes.map(note => `- ${note}`)]),
+  ].join('\n')
+}
+
+function spreadOf({ value, low, high, unit }: PlanFigure): string {
+  const shown = (figure: number) =>
+    Number.isInteger(figure) ? figure.toLocaleString('en-US') : number(figure)
+  return low === high ? `${shown(value)} ${unit}` : `${shown(value)} ${unit} (${shown(low)}–${shown(high)})`
+}
+
+function checkLine({ label, throughputPerS, p90Ms }: Check): string {
+  return `- ${label}: ${compared(throughputPerS, 'requests/s')}; p90 ${compared(p90Ms, 'ms')}`
+}
+
+function compared({ predicted, measured }: Comparison, unit: string): string {
+  const off = predicted / measured.median - 1
+  return `${number(predicted)} ${unit}, measured ${spread(measured, unit)}: ${percent(Math.abs(off))} ${off < 0 ? 'too little' : 'too much'}`
+}
