@@ -11,6 +11,7 @@ import { durability } from './durability.ts'
 import type { Experiment } from './experiment.ts'
 import { insertCost } from './insert-cost.ts'
 import { loadGenerator } from './load-generator.ts'
+import { networkPath } from './network-path.ts'
 import { observabilityPrice } from './observability-price.ts'
 import { peersCompared } from './peers.ts'
 import { ping } from './ping.ts'
@@ -37,6 +38,7 @@ export const experiments: readonly Experiment[] = [
   observabilityPrice,
   peersCompared,
   blockingCalls,
+  networkPath,
   scraping,
   batchStatement,
   batchLanes,
@@ -47,8 +49,8 @@ export const experiments: readonly Experiment[] = [
 /** These ask how the service should be built, not what an insert costs or what limits it; each runs by name. */
 const ofConstruction: ReadonlySet<Experiment> = new Set([scraping, batchStatement, batchLanes, accept])
 
-/** These install other languages' packages, which nobody should find done by a run of everything. */
-const ofPeers: ReadonlySet<Experiment> = new Set([peersCompared, blockingCalls])
+/** These install other languages' packages, or pull an image, which a run of everything should not do. */
+const ofPeers: ReadonlySet<Experiment> = new Set([peersCompared, blockingCalls, networkPath])
 
 /** What `--full` runs: every finding of the source reports, in about three quarters of an hour. */
 export const full: readonly Experiment[] = experiments.filter(

@@ -53,7 +53,8 @@ export function createPrograms(): Programs {
       }
       await migrate(options.databaseUrl)
       const peer = await startService({ ...options, launch: found })
-      return { ...peer, adminUrl: null, profiler: profilerOf(found, peer) }
+      const pid = (await found.pidOf?.({ PORT: new URL(peer.url).port })) ?? peer.pid
+      return { ...peer, pid, adminUrl: null, profiler: profilerOf(found, peer) }
     },
   }
 }

@@ -2,13 +2,14 @@ import { afterEach, expect, test, vi } from 'vitest'
 import { labelOf, type Step } from '../../../src/lab/experiments/experiment.ts'
 import { peersCompared } from '../../../src/lab/experiments/peers.ts'
 import type { Sample } from '../../../src/lab/results.ts'
+import { containerised } from '../../../src/lab/stack/peers/container.ts'
 import { fastapi } from '../../../src/lab/stack/peers/fastapi.ts'
 import { gin } from '../../../src/lab/stack/peers/gin.ts'
 import { figure, sample } from '../analysis/samples.ts'
 
 afterEach(() => vi.unstubAllEnvs())
 
-test('without Python or Go a peer says what it lacks, and nothing else happens', async () => {
+test('without Python, Go or Docker a peer says what it lacks, and nothing else happens', async () => {
   vi.stubEnv('PATH', '/nowhere')
   const said: string[] = []
   const say = (line: string) => said.push(line)
@@ -16,6 +17,7 @@ test('without Python or Go a peer says what it lacks, and nothing else happens',
     lack: 'Python 3.11 or newer, with the module venv, is not installed',
   })
   expect(await gin.provide(say)).toEqual({ lack: 'Go 1.25 or newer is not installed' })
+  expect(await containerised('host').provide(say)).toEqual({ lack: 'no Docker engine answers here' })
   expect(said).toEqual([])
 })
 

@@ -16,6 +16,8 @@ export interface Peer {
 export interface PeerLaunch extends Launch {
   /** How its CPU can be profiled; null: not at all. */
   readonly profiler: PeerProfiler | null
+  /** Its process, where that is no descendant of the one that was started; asked for once it is ready. */
+  readonly pidOf?: (env: Readonly<Record<string, string | undefined>>) => Promise<number>
 }
 
 /** Go's own, at the admin port, or py-spy, a program that looks into a Python process from outside. */

@@ -1,4 +1,5 @@
 import { bareFastify } from './bare-fastify.ts'
+import { containerised } from './container.ts'
 import { fastapi } from './fastapi.ts'
 import { gin } from './gin.ts'
 import type { Peer } from './peer.ts'
@@ -10,6 +11,8 @@ export const peers = {
   'fastapi-blocking': fastapi('blocking'),
   gin,
   'bare-fastify': bareFastify,
+  'bare-fastify in a container': containerised('published'),
+  'bare-fastify in a container, host network': containerised('host'),
 } as const satisfies Record<string, Peer>
 
 export type PeerName = keyof typeof peers

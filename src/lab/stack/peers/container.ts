@@ -1,0 +1,64 @@
+import { fileURLToPath } from 'node:url'
+import { messageOf, runCommand } from './command.ts'
+import type { Peer } from './peer.ts'
+
+const image = 'node:24.21.0-bookworm-slim'
+const checkout = fileURLToPath(new URL('../../../..', import.meta.url))
+
+/**
+ * The bare Fastify in a container of the official image of the Node that the lab runs on, the checkout mounted, so that
+ * nothing but the container is different. `published` as most run it: a network of its own, behind a published
+ * port; `host` in the host's network: what is left is the container alone.
+ *
+ * It serves pings only: the database of the lab listens on loopback, where no container finds it.
+ */
+export function containerised(network: 'published' | 'host'): Peer {
+  return {
+    async provide(say) {
+      const lack = await engineLack(say)
+      if (lack !== null) return { lack }
+      return {
+        command: 'sh',
+        // The shell is there for $PORT alone, and docker takes its place and its signals.
+        args: ['-c', `exec docker ${[...run, ...options[network], image, ...program].join(' ')}`],
+        cwd: checkout,
+        profiler: null,
+        pidOf: async ({ PORT }) => {
+          const pid = await runCommand('docker', ['inspect', '--format', '{{.State.Pid}}', nameOf(PORT)])
+          return Number(pid)
+        },
+      }
+    },
+  }
+}
+
+const nameOf = (port: string | undefined) => `insertlab-${port}`
+const run = [
+  ...['run', '--rm', '--init', '--name', '"insertlab-$PORT"', '--read-only', '--cap-drop=ALL'],
+  ...['--volume', '"$PWD:/checkout:ro"'],
+]
+const options = {
+  published: ['--publish', '"127.0.0.1:$PORT:8000"', '--env', 'HOST=0.0.0.0', '--env', 'PORT=8000'],
+  host: ['--network=host', '--env', 'HOST=127.0.0.1', '--env', 'PORT'],
+} as const
+const program = ['node', '/checkout/deploy/peers/bare-fastify/server.ts']
+
+async function engineLack(say: (line: string) => void): Promise<string | null> {
+  try {
+    await runCommand('docker', ['version', '--format', '{{.Server.Version}}'])
+  } catch {
+    return 'no Docker engine answers here'
+  }
+  try {
+    await runCommand('docker', ['image', 'inspect', '--format', '{{.Id}}', image])
+    return null
+  } catch {
+    say(`pulling ${image} …`)
+  }
+  try {
+    await runCommand('docker', ['pull', '--quiet', image])
+    return null
+  } catch (error) {
+    return `the image ${image} is not here and cannot be pulled: ${messageOf(error)}`
+  }
+}
