@@ -39,7 +39,7 @@ describe.skipIf(!hasImage)('the containers of the manifests', () => {
   /** What the kubelet makes of a container, as arguments of `docker run`. */
   function dockerRun(pod: Pod, container: Container, addresses: Record<string, string>): string[] {
     const { username, password, hostname, port, pathname } = new URL(database.url)
-    const [program = '', ...args] = container.command ?? []
+    const [program, ...args] = container.command ?? []
     const environment = {
       ...find('ConfigMap', 'service-').data,
       // The Secret's.
@@ -61,7 +61,7 @@ describe.skipIf(!hasImage)('the containers of the manifests', () => {
       `--memory=${container.resources?.limits?.['memory']?.replace('Mi', 'm')}`,
       ...(container.volumeMounts ?? []).map(({ mountPath }) => `--tmpfs=${mountPath}`),
       ...Object.entries(environment).map(([name, value]) => `--env=${name}=${value}`),
-      `--entrypoint=${program}`,
+      ...(program === undefined ? [] : [`--entrypoint=${program}`]),
       image,
       ...args,
     ]

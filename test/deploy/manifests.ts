@@ -1,5 +1,6 @@
+import { resolve } from 'node:path'
 import { parseAllDocuments } from 'yaml'
-import { available, pathOf, run } from '../programs.ts'
+import { available, pathOf, repository, run } from '../programs.ts'
 
 /** What is read here of a Kubernetes object; the thorough test has the whole schemas. */
 export interface Manifest {
@@ -48,10 +49,10 @@ export interface Container {
 const hasKubectl = pathOf('kubectl') !== null
 export const canRender = hasKubectl || available('kustomize')
 
-/** The objects of an overlay, as `kubectl apply -k` would send them. @param folder under deploy/k8s. */
+/** The objects of an overlay, as `kubectl apply -k` would send them. @param folder under deploy/k8s, or anywhere. */
 export async function render(folder: string): Promise<Manifest[]> {
   const [program, verb] = hasKubectl ? ['kubectl', 'kustomize'] : ['kustomize', 'build']
-  const { code, stdout, output } = await run(program, [verb, `deploy/k8s/${folder}`])
+  const { code, stdout, output } = await run(program, [verb, resolve(repository, 'deploy/k8s', folder)])
   if (code !== 0) throw new Error(output)
   return parseAllDocuments(stdout).map(document => document.toJS() as Manifest)
 }
