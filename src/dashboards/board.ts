@@ -4,6 +4,7 @@ import {
   type Dashboard,
   DashboardBuilder,
   DashboardCursorSync,
+  type DashboardLink,
   DashboardLinkBuilder,
   DashboardLinkType,
   QueryVariableBuilder,
@@ -49,15 +50,7 @@ export function board(spec: BoardSpec): Dashboard {
     .refresh(`${scrapeIntervalS}s`)
     .time({ from: 'now-15m', to: 'now' })
     .timezone('browser')
-    // One menu leads to all the others and keeps what the reader looks at: time range and variables.
-    .link(
-      new DashboardLinkBuilder('The other questions')
-        .type(DashboardLinkType.Dashboards)
-        .tags([tag])
-        .asDropdown(true)
-        .keepTime(true)
-        .includeVars(true),
-    )
+    .link({ build: otherQuestions })
     .annotations([loadTests, alerts])
     .variables(spec.variables.map(name => variable(name)))
   for (const row of spec.rows) {
@@ -65,6 +58,19 @@ export function board(spec: BoardSpec): Dashboard {
     for (const panel of row.panels) dashboard.withPanel(panel)
   }
   return withPanelIds(dashboard.build())
+}
+
+/** One menu leads to all the other dashboards and keeps what the reader looks at: time range and variables. */
+function otherQuestions(): DashboardLink {
+  // The SDK's default placement hides a link in a menu of controls; only without one is it seen.
+  const { placement, ...link } = new DashboardLinkBuilder('The other questions')
+    .type(DashboardLinkType.Dashboards)
+    .tags([tag])
+    .asDropdown(true)
+    .keepTime(true)
+    .includeVars(true)
+    .build()
+  return link
 }
 
 /** Marks in all panels: when a load test ran, and which alert fired. */

@@ -81,6 +81,11 @@ describe.each(boards.map(dashboard => ({ name: dashboard.uid, dashboard })))('$n
     expect(dashboard.title).toMatch(/\?$/)
   })
 
+  test('leads to the others, in plain sight', () => {
+    expect(dashboard.links).toMatchObject([{ type: 'dashboards', keepTime: true, includeVars: true }])
+    expect(dashboard.links?.[0]).not.toHaveProperty('placement')
+  })
+
   test('it refreshes as often as Prometheus scrapes', () => {
     expect(dashboard.refresh).toBe(`${scrapeIntervalS}s`)
   })

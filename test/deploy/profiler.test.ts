@@ -76,7 +76,7 @@ test('hands the profiles of a real service to Pyroscope', async () => {
     .poll(
       async () => {
         await fetch(`${url}/test-insert`)
-        return received.some(({ body }) => /src\/service\/\S+ \d+$/m.test(body))
+        return received.some(({ body }) => /src\/service\/.* \d+$/m.test(body))
       },
       { timeout: 20_000, interval: 20 },
     )
@@ -85,6 +85,6 @@ test('hands the profiles of a real service to Pyroscope', async () => {
   expect(asked.pathname).toBe('/ingest')
   const { name, from, until, format, sampleRate } = Object.fromEntries(asked.searchParams)
   expect({ name, format }).toEqual({ name: 'insertlab{worker=0}', format: 'folded' })
-  expect(Number(until) - Number(from)).toBe(1)
+  expect(Number(until) - Number(from)).toBeGreaterThanOrEqual(1)
   expect(Number(sampleRate)).toBeGreaterThan(0)
 })
