@@ -68,6 +68,7 @@ export function planFor(results: Results, objective: Objective, assumptions: Ass
     sizeOf(of, objective, assumptions, walBytesPerRow, limit)
   const middle = sized(costs, wal?.median ?? 0)
   if (middle === null) return { impossible: 'no worker can take any of this load' }
+  const kept = sizeOf(costs, objective, assumptions, wal?.median ?? 0, limit, 'by worker')
   const others = draws.flatMap(drawn => sized(drawn, wal?.median ?? 0) ?? [])
   const interval = (of: (sizing: Sizing) => number) => ({
     value: of(middle),
@@ -82,6 +83,7 @@ export function planFor(results: Results, objective: Objective, assumptions: Ass
       ...memoryFigures(measured),
       p99Figure(simulated.latencyMs.p99, measured, objective),
       ...databaseFigures(middle, interval, objective, assumptions, measured),
+      ...(middle.shards > 1 && kept !== null ? keptFigures(kept, assumptions) : []),
       ...storageFigures(objective, assumptions, measured),
       ...loadFigures(samples, interval, objective, assumptions, measured),
       ...telemetryFigures(samples, objective),
@@ -151,7 +153,10 @@ function applicationFigures(
     ],
   ])
   const many = beyond([
-    [ratePerS / workerRatePerS > measured.workers, `at most ${measured.workers} workers were measured`],
+    [
+      ratePerS / workerRatePerS > measured.workers,
+      `measured with ${measured.workers} ${measured.workers === 1 ? 'worker' : 'workers'} at most`,
+    ],
   ])
   return [
     {
@@ -164,9 +169,9 @@ function applicationFigures(
     },
     {
       name: 'rowsPerBatch',
-      title: 'rows in a batch',
+      title: 'rows that share a batch',
       ...interval(sizing => sizing.rowsPerBatch),
-      unit: 'rows',
+      unit: '',
       formula:
         'n = x t₀ / (1 − x t₁), with x rows/s of a worker and T(n) = t₀ + t₁ n the time a batch is on its way',
       ...far,
@@ -298,6 +303,22 @@ function databaseFigures(
       ...far,
     },
   ]
+}
+
+/** What sharding by hash costs: the same plan where batches stay whole. */
+function keptFigures({ shards, databaseCores, workers }: Sizing, assumptions: Assumptions): PlanFigure[] {
+  const because = `a server of ${assumptions.databaseCores} cores`
+  const figures: [string, string, number, string][] = [
+    ['keptShards', '… if each worker kept to one server: servers', shards, 'servers'],
+    ['keptDatabaseCores', '… cores for PostgreSQL', databaseCores, 'cores'],
+    ['keptWorkers', '… workers', workers, 'pods'],
+  ]
+  return figures.map(([name, title, value, unit]) => ({
+    ...exactly(name, title, value, unit),
+    formula: 'as above, with batches that are not divided: an id must then say where its row is',
+    basis: 'assumed',
+    because,
+  }))
 }
 
 const secondsPerDay = 86_400

@@ -27,7 +27,8 @@ export function renderPlan({ objective, assumptions, figures, checks, notes }: P
 function spreadOf({ value, low, high, unit }: PlanFigure): string {
   const shown = (figure: number) =>
     Number.isInteger(figure) ? figure.toLocaleString('en-US') : number(figure)
-  return low === high ? `${shown(value)} ${unit}` : `${shown(value)} ${unit} (${shown(low)}–${shown(high)})`
+  const amount = unit === '' ? shown(value) : `${shown(value)} ${unit}`
+  return low === high ? amount : `${amount} (${shown(low)}–${shown(high)})`
 }
 
 function checkLine({ label, throughputPerS, p90Ms }: Check): string {

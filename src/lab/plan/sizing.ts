@@ -21,6 +21,12 @@ export interface Assumptions {
 /** A row of a batch that never fills, and one that takes no more: see `maxBatchRows` in the service. */
 const maxBatchRows = 1000
 
+/**
+ * Of a sharded table: rows are divided by a hash, so every worker writes to every shard and its batches are cut up; or
+ * each worker keeps to one shard (and an id says which), and its batches stay whole.
+ */
+export type Sharding = 'by hash' | 'by worker'
+
 export interface Sizing {
   /** Requests/s of one worker. */
   readonly workerRatePerS: number
@@ -42,13 +48,15 @@ export function sizeOf(
   assumptions: Assumptions,
   walBytesPerRow: number,
   workerRateLimit: number,
+  sharding: Sharding = 'by hash',
 ): Sizing | null {
   const { ratePerS, rowsPerRequest } = objective
   const { utilisation, databaseCores, walMBPerS } = assumptions
   const walPerS = (ratePerS * rowsPerRequest * walBytesPerRow) / 1e6
   const at = (shards: number) => {
-    const workerRatePerS = Math.min(workerRateLimit, workerRate(costs, rowsPerRequest, utilisation, shards))
-    const rowsPerBatch = batchAt(costs, workerRatePerS, rowsPerRequest, shards)
+    const lanes = sharding === 'by hash' ? shards : 1
+    const workerRatePerS = Math.min(workerRateLimit, workerRate(costs, rowsPerRequest, utilisation, lanes))
+    const rowsPerBatch = batchAt(costs, workerRatePerS, rowsPerRequest, lanes)
     const demandUs = requestCostUs(costs.database, rowsPerRequest, rowsPerBatch)
     return { shards, workerRatePerS, rowsPerBatch, cores: (ratePerS * demandUs) / 1e6 / utilisation }
   }
@@ -79,12 +87,14 @@ export function sizeOf(
 
 /**
  * Rows that share a batch, where one batch is on its way and the next takes what arrives meanwhile:
- * n = x · T(n) with T(n) = t₀ + t₁ n, so n = x t₀ / (1 − x t₁). Rows of one request go to one shard, and each shard
- * has a batch of its own on its way.
+ * n = x · T(n) with T(n) = t₀ + t₁ n, so n = x t₀ / (1 − x t₁).
+ *
+ * @param lanes batches on their way at the same time, one to each shard that the worker writes to; all rows of a request
+ * are in the same
  */
-export function batchAt(costs: Costs, ratePerS: number, rowsPerRequest: number, shards: number): number {
+export function batchAt(costs: Costs, ratePerS: number, rowsPerRequest: number, lanes: number): number {
   const { fixedUs, perRowUs } = batchTime(costs, rowsPerRequest)
-  const rowsPerUs = (ratePerS * rowsPerRequest) / shards / 1e6
+  const rowsPerUs = (ratePerS * rowsPerRequest) / lanes / 1e6
   const free = 1 - rowsPerUs * perRowUs
   const rows = free > 0 ? (rowsPerUs * fixedUs) / free : maxBatchRows
   return Math.min(maxBatchRows, Math.max(rowsPerRequest, rows))
@@ -99,11 +109,11 @@ function batchTime({ api, database, pauseUs }: Costs, rowsPerRequest: number) {
 }
 
 /** The rate at which a worker's thread, or the one batch it has on its way, is as busy as it may be. */
-function workerRate(costs: Costs, rowsPerRequest: number, utilisation: number, shards: number): number {
+function workerRate(costs: Costs, rowsPerRequest: number, utilisation: number, lanes: number): number {
   const { perRowUs } = batchTime(costs, rowsPerRequest)
-  const backendLimit = (utilisation * shards * 1e6) / (perRowUs * rowsPerRequest)
+  const backendLimit = (utilisation * lanes * 1e6) / (perRowUs * rowsPerRequest)
   return bisect(backendLimit, rate => {
-    const rows = batchAt(costs, rate, rowsPerRequest, shards)
+    const rows = batchAt(costs, rate, rowsPerRequest, lanes)
     return (rate * requestCostUs(costs.api, rowsPerRequest, rows)) / 1e6 <= utilisation
   })
 }
