@@ -1,31 +1,20 @@
-"""The load of the second and third report, with their tool: 200 users, 20 more each second, on the tasks API.
+"""The load of the second and third report, with their tool: the tasks API from 200 users, 20 more each second.
 
     pip install --require-hashes -r loadtests/locust/requirements.txt
-    locust -f loadtests/locust/locustfile.py --host http://127.0.0.1:8000
+    locust --config loadtests/locust/locust.conf --host http://127.0.0.1:8000 TaskUser
+    locust --config loadtests/locust/locust.conf --host http://127.0.0.1:8000 --headless --run-time 60s TaskUser
+    locust … InsertUser       the first report's endpoint instead
 
 It runs against the service and against every peer: their routes are the same. Locust itself costs some 100 us a
-request on one core, so one process tops out near 3,000 requests/s; past that, `--processes 4`, or k6.
-
-    locust -f loadtests/locust/locustfile.py --headless --run-time 60s --host http://127.0.0.1:8000
-    LOAD=inserts locust …     the first report's endpoint instead
+request, on one core, so one process sends no more than a few thousand requests/s; past that, `--processes 4`, or k6.
 """
 
-import os
 import random
 
-from locust import LoadTestShape, constant, events, task
+from locust import constant, events, task
 from locust.contrib.fasthttp import FastHttpUser
 
-USERS = int(os.environ.get("USERS", "200"))
-USERS_PER_S = int(os.environ.get("LOADS_PER_S", "20"))
 OWN_AT_MOST = 50
-
-
-class Ramp(LoadTestShape):
-    """20 users a second until there are 200, and then all of them until the run ends."""
-
-    def tick(self):
-        return USERS, USERS_PER_S
 
 
 class TaskUser(FastHttpUser):
@@ -79,13 +68,6 @@ class InsertUser(FastHttpUser):
     @task
     def insert(self):
         self.client.get("/test-insert", name="GET /test-insert")
-
-
-# Locust runs every user class that it finds; one of the two is the load.
-if os.environ.get("LOAD", "tasks") == "inserts":
-    del TaskUser
-else:
-    del InsertUser
 
 
 @events.quitting.add_listener

@@ -132,13 +132,13 @@ function rateOf({ load }: Sample): number {
   return load.ratePerS ?? 0
 }
 
-/** Throws-worthy trouble in what was measured last, or null: how many of the requests failed. */
-export function troubleIn(samples: readonly Sample[], tolerated: number): string | null {
-  const worst = samples.toSorted((a, b) => b.errors.ratio.high - a.errors.ratio.high)[0]
-  if (worst === undefined) return null
-  const { errors, label, throughputPerS } = worst
-  if (errors.ratio.high > tolerated)
-    return `${percent(errors.ratio.high)} of the requests of "${label}" failed`
-  const silent = samples.find(sample => sample.throughputPerS.low === 0) ?? null
-  return silent === null || throughputPerS.low > 0 ? null : `"${silent.label}" got no answer`
+/** Why no more load should be sent, or null: too large a share of a step's requests failed, or none was answered. */
+export function troubleIn(samples: readonly Sample[], toleratedShare: number): string | null {
+  for (const { label, errors, throughputPerS } of samples) {
+    if (errors.ratio.high > toleratedShare) {
+      return `${percent(errors.ratio.high)} of the requests of "${label}" failed`
+    }
+    if (throughputPerS.low === 0) return `"${label}" got no answer`
+  }
+  return null
 }

@@ -1,0 +1,92 @@
+import { describe, expect, test } from 'vitest'
+import { type AttachPlan, attachExperiment, troubleIn } from '../../../src/lab/attach/attach-experiment.ts'
+import type { Step } from '../../../src/lab/experiments/experiment.ts'
+import type { Sample } from '../../../src/lab/results.ts'
+import { figure, laptop, sample } from '../analysis/samples.ts'
+
+const plan: AttachPlan = {
+  target: 'target:80',
+  requests: [{ path: '/' }],
+  maxConnections: 24,
+  maxRatePerS: 10_000,
+  p99Ms: 100,
+  timing: { breakInS: 0, warmupS: 1, durationS: 1, repeats: 1 },
+}
+
+function closedAt(connections: number, ratePerS: number, api = 0.5): Sample {
+  return sample({
+    load: { generator: 'autocannon', mode: 'closed', connections, durationS: 1 },
+    throughputPerS: figure(ratePerS),
+    utilisation: { api: figure(api) },
+  })
+}
+
+/** A service that holds every rate up to its limit, and none above. */
+function openAt(ratePerS: number, limitPerS: number): Sample {
+  const isHeld = ratePerS <= limitPerS
+  const exact = (value: number) => ({ median: value, low: value, high: value, repeats: 1 })
+  return sample({
+    load: { generator: 'k6', mode: 'open', ratePerS, durationS: 1 },
+    throughputPerS: exact(Math.min(ratePerS, limitPerS)),
+    latencyMs: { p50: exact(1), p90: exact(1), p99: exact(isHeld ? 10 : 400), max: exact(500) },
+    errors: { ratio: exact(0), dropped: exact(0) },
+  })
+}
+
+function searched(ceilingPerS: number, limitPerS: number, change: Partial<AttachPlan> = {}): number[] {
+  const { search } = attachExperiment({ ...plan, ...change })
+  const samples = [closedAt(1, ceilingPerS / 4), closedAt(24, ceilingPerS)]
+  const rates: number[] = []
+  for (let asked = 0; asked < (search?.atMost ?? 0); asked++) {
+    const load: Step['load'] | undefined = search?.next(samples)?.load
+    if (load?.mode !== 'open') break
+    rates.push(load.ratePerS)
+    samples.push(openAt(load.ratePerS, limitPerS))
+  }
+  return rates
+}
+
+test('the sweep doubles, and ends with the connections that were allowed', () => {
+  const { steps } = attachExperiment(plan)
+  const connections = steps.map(({ load }) => (load.mode === 'closed' ? load.connections : null))
+  expect(connections).toEqual([1, 2, 4, 8, 16, 24])
+})
+
+describe('the search for a rate', () => {
+  test('closes in on the limit from both sides', () => {
+    const rates = searched(1000, 850)
+    expect(rates.length).toBeLessThanOrEqual(4)
+    const held = Math.max(...rates.filter(rate => rate <= 850))
+    expect(held).toBeGreaterThan(850 / 1.2)
+  })
+
+  test('tries little more than the sweep answered, and never more than was allowed', () => {
+    expect(Math.max(...searched(1000, 1e9))).toBeLessThan(1150)
+    expect(Math.max(...searched(1e6, 1e9))).toBeLessThanOrEqual(10_000)
+    expect(Math.max(...searched(1000, 1e9, { maxRatePerS: 300 }))).toBe(300)
+  })
+
+  test('has nothing to look for where nothing was answered', () => {
+    expect(searched(0, 0)).toEqual([])
+  })
+})
+
+test('takes a target for as many cores as it was seen to use', () => {
+  const { conclude } = attachExperiment(plan)
+  const workersOf = (api: number) =>
+    conclude([closedAt(1, 100, 0.2), closedAt(24, 1000, api)], laptop).accused?.knobs['workers']
+  expect([0.5, 1.05, 1.6, 2.1].map(workersOf)).toEqual([1, 1, 2, 2])
+})
+
+test('trouble is too many failures, or no answer at all', () => {
+  const exact = (value: number) => ({ median: value, low: value, high: value, repeats: 1 })
+  const failing = sample({ errors: { ratio: exact(0.2), dropped: exact(0) } })
+  expect(troubleIn([sample(), failing], 0.1)).toBe(
+    '20 % of the requests of "prepared, 64 connections" failed',
+  )
+  expect(troubleIn([sample(), failing], 0.5)).toBeNull()
+  expect(troubleIn([sample(), sample({ throughputPerS: exact(0) })], 0.5)).toBe(
+    '"prepared, 64 connections" got no answer',
+  )
+  expect(troubleIn([], 0.1)).toBeNull()
+})
