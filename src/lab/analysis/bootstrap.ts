@@ -29,6 +29,30 @@ export function bootstrap<Repeat, Answer>(
   return answers
 }
 
+/**
+ * Bootstrap of residuals (Efron 1979), for points that were measured once: what a statistic comes to where
+ * each point misses the fit by what some point, drawn at random, missed it. Misses are relative, and
+ * widened by what the fitted parameters took out of them (√(n/(n − p))).
+ */
+export function bootstrapResiduals<Answer>(
+  {
+    fitted,
+    measured,
+    parameters,
+  }: { fitted: readonly number[]; measured: readonly number[]; parameters: number },
+  statistic: (values: number[]) => Answer | null,
+  options?: { resamples?: number; seed?: number },
+): Answer[] {
+  const count = fitted.length
+  const widening = Math.sqrt(count / Math.max(1, count - parameters))
+  const misses = fitted.map((value, i) => ((measured[i] ?? value) / value - 1) * widening)
+  return bootstrap(
+    [misses],
+    ([drawn = []]) => statistic(fitted.map((value, i) => value * (1 + (drawn[i] ?? 0)))),
+    options,
+  )
+}
+
 /** The middle `level` of the values: the percentile interval. null of none. */
 export function percentileInterval(
   values: readonly number[],

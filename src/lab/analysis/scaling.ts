@@ -6,7 +6,7 @@ import {
   fitBatchDemand,
   ultimateCeiling,
 } from './batch-demand.ts'
-import { bootstrap, percentileInterval } from './bootstrap.ts'
+import { bootstrap, bootstrapResiduals, percentileInterval } from './bootstrap.ts'
 import { median } from './figures.ts'
 import { kneeOf } from './knee.ts'
 import { fewestConcurrencies, fitUsl, peakOf, throughputAt, type Usl } from './usl.ts'
@@ -60,20 +60,17 @@ function uslFit(sweep: readonly Sample[], largest: number): Fits {
   const ns = sweep.map(connectionsOf)
   const fitTo = (rates: readonly (number | null)[]) =>
     fitUsl(ns.map((n, i) => ({ n, throughputPerS: rates[i] ?? 0 })))
-  const fitted = fitTo(sweep.map(({ throughputPerS }) => throughputPerS.median))
+  const measured = sweep.map(({ throughputPerS }) => throughputPerS.median)
+  const fitted = fitTo(measured)
   if (fitted === null) return { fits: [], notes: ['no fit: some step answered nothing'] }
-  const drawn = bootstrap(
-    sweep.map(({ throughputPerS }) => repeatsOf(throughputPerS)),
-    groups => fitTo(groups.map(median)),
-    { resamples },
-  )
+  const groups = sweep.map(({ throughputPerS }) => repeatsOf(throughputPerS))
+  const onFit = ns.map(n => throughputAt(fitted, n))
+  const drawn = isRepeated(groups)
+    ? bootstrap(groups, repeats => fitTo(repeats.map(median)), { resamples })
+    : bootstrapResiduals({ fitted: onFit, measured, parameters: 3 }, fitTo, { resamples })
   const estimate = (of: (usl: Usl) => number) => estimated(of(fitted), drawn.map(of))
   const peak = peakOf(fitted)
-  const worstError = Math.max(
-    ...sweep.map(({ throughputPerS }, i) =>
-      Math.abs(throughputAt(fitted, ns[i] ?? 1) / throughputPerS.median - 1),
-    ),
-  )
+  const worstError = Math.max(...measured.map((rate, i) => Math.abs((onFit[i] ?? rate) / rate - 1)))
   const fit: UslFit = {
     model: 'usl',
     lambdaPerS: estimate(({ lambdaPerS }) => lambdaPerS),
@@ -98,7 +95,7 @@ function uslFit(sweep: readonly Sample[], largest: number): Fits {
       peak !== null &&
         peak.n > largest &&
         `the peak at ${number(peak.n)} connections is extrapolated: nothing beyond ${number(largest)} was measured`,
-      ...misfit(worstError),
+      ...doubtsOf(groups, worstError),
     ].filter(note => note !== false),
   }
 }
@@ -112,7 +109,8 @@ function batchFits(sweep: readonly Sample[]): Fits {
       notes: ['no fit: batches of at least three sizes, the largest twice the smallest, are needed'],
     }
   }
-  return { fits: found, notes: misfit(Math.max(...found.map(({ worstError }) => worstError))) }
+  const groups = sweep.map(({ rowsPerBatch }) => (rowsPerBatch ? repeatsOf(rowsPerBatch) : []))
+  return { fits: found, notes: doubtsOf(groups, Math.max(...found.map(({ worstError }) => worstError))) }
 }
 
 /** Each request inserts one row here, so the CPU of a request is the CPU of a row. */
@@ -123,13 +121,13 @@ function batchFit(sweep: readonly Sample[], resource: BatchDemandFit['resource']
   const middles = groups.map(middleOf).filter(point => point !== null)
   const fitted = middles.length < groups.length ? null : fitBatchDemand(middles)
   if (fitted === null) return null
-  const drawn = bootstrap(
-    groups,
-    resampled => fitBatchDemand(resampled.flatMap(group => middleOf(group) ?? [])),
-    {
-      resamples,
-    },
-  )
+  const onFit = middles.map(({ rowsPerBatch }) => demandAt(fitted, rowsPerBatch))
+  const measured = middles.map(({ demandUs }) => demandUs)
+  const withDemands = (demands: readonly number[]) =>
+    fitBatchDemand(middles.map((point, i) => ({ ...point, demandUs: demands[i] ?? point.demandUs })))
+  const drawn = isRepeated(groups)
+    ? bootstrap(groups, drawn => fitBatchDemand(drawn.flatMap(group => middleOf(group) ?? [])), { resamples })
+    : bootstrapResiduals({ fitted: onFit, measured, parameters: 2 }, withDemands, { resamples })
   const estimate = (of: (demand: BatchDemand) => number) => estimated(of(fitted), drawn.map(of))
   const ceiling = ultimateCeiling(fitted, 1)
   return {
@@ -144,9 +142,7 @@ function batchFit(sweep: readonly Sample[], resource: BatchDemandFit['resource']
             ceiling,
             drawn.flatMap(demand => ultimateCeiling(demand, 1) ?? []),
           ),
-    worstError: Math.max(
-      ...middles.map(({ rowsPerBatch, demandUs }) => Math.abs(demandAt(fitted, rowsPerBatch) / demandUs - 1)),
-    ),
+    worstError: Math.max(...measured.map((demandUs, i) => Math.abs((onFit[i] ?? demandUs) / demandUs - 1))),
   }
 }
 
@@ -166,9 +162,18 @@ function middleOf(points: readonly BatchPoint[]): BatchPoint | null {
   return rowsPerBatch === null || demandUs === null ? null : { rowsPerBatch, demandUs }
 }
 
-function misfit(worstError: number): string[] {
-  if (worstError <= errorWorthSaying) return []
-  return [`the fit misses a measured point by ${number(worstError * 100)} %: read it with care`]
+/** What there is to mind about a fit to such repeats. */
+function doubtsOf(groups: readonly (readonly number[])[], worstError: number): string[] {
+  return [
+    !isRepeated(groups) && 'some steps were measured once: intervals come from how far the fit misses',
+    worstError > errorWorthSaying &&
+      `the fit misses a measured point by ${number(worstError * 100)} %: read it with care`,
+  ].filter(doubt => doubt !== false)
+}
+
+/** One repeat has no spread to draw from. */
+function isRepeated(groups: readonly (readonly unknown[])[]): boolean {
+  return groups.every(({ length }) => length > 1)
 }
 
 function estimated(value: number, drawn: readonly number[]): Estimate {

@@ -77,6 +77,28 @@ test('a point that the law misses is told of', () => {
   expect(scaling?.notes.join()).toContain('the fit misses a measured point by')
 })
 
+test('steps that were measured once: intervals from the misfit, never of no width', () => {
+  const once = (value: number): Figure => ({
+    median: value,
+    low: value,
+    high: value,
+    repeats: 1,
+    values: [value],
+  })
+  const [scaling] = scalingOf(
+    doubling.map((n, i) =>
+      swept('once', n, usl(n), { throughputPerS: once(usl(n) * (i % 2 ? 1.05 : 0.95)) }),
+    ),
+  )
+  const [fit] = scaling?.fits ?? []
+  if (fit?.model !== 'usl') throw new Error('no fit')
+  expect(fit.lambdaPerS.high - fit.lambdaPerS.low).toBeGreaterThan(0.03 * fit.lambdaPerS.value)
+  expect(fit.sigma.low).toBeLessThan(fit.sigma.value)
+  expect(scaling?.notes).toContain(
+    'some steps were measured once: intervals come from how far the fit misses',
+  )
+})
+
 test('too few concurrencies, or an open loop, is no sweep', () => {
   expect(scalingOf([1, 8, 64].map(n => swept('ping', n, usl(n))))).toEqual([])
   const open = doubling.map(n =>
