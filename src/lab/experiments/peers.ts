@@ -36,7 +36,7 @@ export const peersCompared: Experiment = {
   finding: 'A1',
   varies: 'stack, rows a request, worker processes',
   holds: `${connections} connections, pools of 20, durable commits, no access log; ours with full telemetry, the others with none; gin on all cores in one process`,
-  timing: { breakInS: 2, warmupS: 1, durationS: 3, repeats: 3 },
+  timing: { breakInS: 6, warmupS: 1, durationS: 3, repeats: 3 },
   steps: [
     ...stackNames().map(stack => ({ ...step(stack, {}), profile: true })),
     ...tenRows().map(stack => step(stack, { rows: 10 })),
