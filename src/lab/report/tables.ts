@@ -15,12 +15,17 @@ interface Column {
 
 const percent = (figure: Figure | null) => (figure === null ? null : scaleFigure(figure, 100))
 
+/** Where nothing was answered, nothing took any time: not even none. */
+function latencyOf({ latencyMs, throughputPerS }: Sample, percentile: 'p50' | 'p90' | 'p99' | 'max') {
+  return throughputPerS.high > 0 ? latencyMs[percentile] : null
+}
+
 const loadColumns: readonly Column[] = [
   { heading: 'Throughput', unit: 'req/s', read: sample => sample.throughputPerS },
-  { heading: 'p50', unit: 'ms', read: sample => sample.latencyMs.p50 },
-  { heading: 'p90', unit: 'ms', read: sample => sample.latencyMs.p90 },
-  { heading: 'p99', unit: 'ms', read: sample => sample.latencyMs.p99 },
-  { heading: 'Slowest', unit: 'ms', read: sample => sample.latencyMs.max },
+  { heading: 'p50', unit: 'ms', read: sample => latencyOf(sample, 'p50') },
+  { heading: 'p90', unit: 'ms', read: sample => latencyOf(sample, 'p90') },
+  { heading: 'p99', unit: 'ms', read: sample => latencyOf(sample, 'p99') },
+  { heading: 'Slowest', unit: 'ms', read: sample => latencyOf(sample, 'max') },
   { heading: 'Not 2xx', unit: '%', read: sample => percent(sample.errors.ratio) },
   { heading: 'Not sent', unit: 'requests', read: sample => sample.errors.dropped },
 ]

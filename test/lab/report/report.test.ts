@@ -135,6 +135,25 @@ describe('renderReport', () => {
     )
   })
 
+  it('gives no latency where nothing was answered', () => {
+    const none = figure(0, 0, 0)
+    const dead = insertCost.samples
+      .slice(0, 3)
+      .map((sample, i) =>
+        i > 0
+          ? sample
+          : { ...sample, throughputPerS: none, latencyMs: { p50: none, p90: none, p99: none, max: none } },
+      )
+    const section = domOf({ ...completeRun, experiments: [{ ...insertCost, samples: dead }] }).getElementById(
+      'insert-cost',
+    )
+    expect(textOf(section?.querySelector('.figures tbody tr'))).toMatch(
+      /^single, 1 connection 0 0–0 (not measured ){4}/,
+    )
+    const plot = section?.querySelector('[data-plot=latency-percentiles]')
+    expect(plot?.querySelectorAll('svg.wide circle')).toHaveLength(2 * 3)
+  })
+
   it('marks an interrupted run and shows what it had', () => {
     const interrupted = domOf(partialRun)
     expect(textOf(interrupted.querySelector('.incomplete'))).toContain('Incomplete run.')

@@ -13,8 +13,12 @@ const percentiles = [
   { id: 'p99', colour: 'var(--p99)', text: 'p99: one in a hundred is slower' },
 ] as const
 
-/** p50, p90 and p99 of each sample on a log scale. Null for fewer than two samples: a table says it. */
-export function latencyPercentiles(samples: readonly Sample[]): ReportPlot | null {
+/**
+ * p50, p90 and p99 of each sample in which anything was answered, on a log scale. Null for fewer than two: a table
+ * says it.
+ */
+export function latencyPercentiles(measured: readonly Sample[]): ReportPlot | null {
+  const samples = measured.filter(({ throughputPerS }) => throughputPerS.high > 0)
   const fastest = samples.toSorted((a, b) => a.latencyMs.p99.median - b.latencyMs.p99.median)[0]
   const slowest = samples.toSorted((a, b) => b.latencyMs.p99.median - a.latencyMs.p99.median)[0]
   if (samples.length < 2 || fastest === undefined || slowest === undefined) return null

@@ -21,14 +21,11 @@ interface Row {
 export function ledgerAndProcess(samples: readonly Sample[]): ReportPlot | null {
   const rows = samples.flatMap(toRow).map((row, i) => ({ ...row, row: i }))
   if (rows.length === 0) return null
-  const worst = rows.toSorted((a, b) => deviation(b) - deviation(a))[0]
   const parts = rows.flatMap(row => row.parts)
   const keys = new Map(parts.map(({ entry, colour, text }) => [entry, { colour, text }]))
   return {
     name: 'ledger-and-process',
-    title: `The ledger accounts for all of the process’s CPU to within ${formatNumber(100 * (worst ? deviation(worst) : 0), 2)} %${
-      rows.length > 1 && worst ? `, the worst with “${shorten(worst.label, 60)}”` : ''
-    }`,
+    title: titleOf(rows),
     key: [...keys.values()],
     note:
       `What the service’s ledger says it charged, over the requests it finished; median of ${formatRepeats(parts.map(({ figure }) => figure))}. ` +
@@ -41,6 +38,19 @@ export function ledgerAndProcess(samples: readonly Sample[]): ReportPlot | null 
       .join('; '),
     draw: widthPx => draw(rows, widthPx),
   }
+}
+
+/** Beyond it the two do not tell the same story. */
+const agreement = 0.1
+
+function titleOf(rows: readonly Row[]): string {
+  const worst = rows.toSorted((a, b) => deviation(b) - deviation(a))[0]
+  if (worst === undefined) return ''
+  const size = `${formatNumber(100 * deviation(worst), 2)} %`
+  const where = rows.length > 1 ? `, the worst with “${shorten(worst.label, 60)}”` : ''
+  return deviation(worst) <= agreement
+    ? `The ledger accounts for all of the process’s CPU to within ${size}${where}`
+    : `The ledger and the process’s CPU differ by up to ${size}${where}`
 }
 
 function toRow(sample: Sample): Omit<Row, 'row'>[] {
