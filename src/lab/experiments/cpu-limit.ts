@@ -49,7 +49,7 @@ function step(cores: number | null, connections: number): Step {
 }
 
 function variantOf(cores: number | null): string {
-  return cores === null ? 'no limit' : `${cores} of a core`
+  return cores === null ? 'no limit' : cores === 1 ? 'one core' : `${cores} of a core`
 }
 
 function of(samples: readonly Sample[], cores: number | null, connections: number): Sample | undefined {
