@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Document } from 'yaml'
+import { results, samples } from '../lab/plan/known-costs.ts'
 import { available, run } from '../programs.ts'
 import { canRender, type Manifest, render } from './manifests.ts'
 import { collectSchemas, kubernetesVersions } from './schemas.ts'
@@ -55,6 +56,23 @@ describe.skipIf(!hasPrograms)('schemas', () => {
       })
     },
   )
+
+  test('a plan that is written as an overlay is valid, and its load too', async () => {
+    const mine = join(schemas, 'mine')
+    const file = join(schemas, 'results.json')
+    await writeFile(file, JSON.stringify(results(samples)))
+    const plan = ['src/lab/cli.ts', 'plan', '--rate', '100000', '--from', file, '--write', mine]
+    const written = await run(process.execPath, plan)
+    expect(written.code, written.output).toBe(0)
+    const manifests = [...(await render(mine)), ...(await render(join(mine, 'load')))]
+    const { code, output } = await check(manifests, kubernetesVersions[0])
+    expect(code, output).toBe(0)
+    const deployed = manifests.filter(
+      ({ kind, metadata }) => kind === 'Deployment' && metadata.name === 'service',
+    )
+    const [replicas] = deployed.map(({ spec }) => (spec as { replicas: number }).replicas)
+    expect(written.output).toContain(`${replicas} pods`)
+  })
 
   test.each([
     { kind: 'Deployment', path: ['spec', 'template', 'spec', 'replicas'], value: 1 },

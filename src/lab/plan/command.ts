@@ -37,6 +37,7 @@ export function addPlanCommand(lab: Command): void {
     .option('--json', 'print the plan as JSON')
     .option('--write <dir>', 'write it as a kustomize overlay, for example deploy/k8s/overlays/mine')
     .action((flags: PlanFlags) => {
+      if (flags.write !== undefined) requireOwn(flags.write)
       const plan = planned(flags)
       console.log(flags.json ? JSON.stringify(plan, null, 2) : renderPlan(plan))
       if (flags.write !== undefined) {
@@ -82,17 +83,19 @@ function planned({
 const k8s = fileURLToPath(new URL('../../../deploy/k8s', import.meta.url))
 const firstLine = '# Written by `npm run lab -- plan`'
 
-/** Overwrites a plan, and nothing else. */
+/** @throws {LabError} where the folder holds an overlay that no plan wrote. */
+function requireOwn(folder: string): void {
+  const existing = join(folder, 'kustomization.yaml')
+  if (!existsSync(existing) || readFileSync(existing, 'utf8').startsWith(firstLine)) return
+  throw new LabError('LAB_PLAN', `${existing} was not written by a plan`, 'Give --write another folder.')
+}
+
 function writeOverlay(plan: Plan, folder: string): void {
   const from = (base: string, ...path: string[]) => relative(resolve(base), join(k8s, ...path))
   const files = overlayOf(plan, {
     operators: from(folder, 'overlays/operators'),
     load: from(join(folder, 'load'), 'load'),
   })
-  const existing = join(folder, 'kustomization.yaml')
-  if (existsSync(existing) && !readFileSync(existing, 'utf8').startsWith(firstLine)) {
-    throw new LabError('LAB_PLAN', `${existing} was not written by a plan`, 'Give --write another folder.')
-  }
   for (const [name, text] of files) {
     const file = join(folder, name)
     mkdirSync(dirname(file), { recursive: true })
