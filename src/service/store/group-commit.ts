@@ -12,16 +12,22 @@ import type { Lease, Row } from './lease.ts'
 /** How often requests that waited too long are looked for. */
 const deadlineSweepMs = 250
 
+/** How a batch is stored. The rows that come back begin with the position of their text, from 1. */
+export interface BatchStatements {
+  /**
+   * Takes one text array. Positions and not the order of `RETURNING` tie results to requests, because SQL
+   * promises nothing about that order.
+   */
+  many: { name: string; text: string }
+  /** Takes one text. With nothing to tell apart a plain INSERT will do, and a lone client waits for less. */
+  one: { name: string; text: string }
+}
+
 export interface GroupCommitOptions {
   connections: Connections
   telemetry: Telemetry
   table: string
-  /**
-   * Takes one text array and gives, for each element that it stores, a row that begins with the element's
-   * position in the array, from 1. Positions and not the order of `RETURNING` tie results to requests,
-   * because SQL promises nothing about that order.
-   */
-  statement: { name: string; text: string }
+  statements: BatchStatements
   /** Rows that may wait before more are refused. */
   queueLimit: number
   /** The same for their characters: a few thousand rows may be short or fill any memory. */
@@ -172,9 +178,11 @@ export class GroupCommit {
   }
 
   #execute(lease: Lease, batch: Batch, done: (error: Error | null, rows: readonly Row[]) => void): void {
-    const texts = batch.units.length === 1 ? batch.units[0]?.texts : batch.units.flatMap(unit => unit.texts)
+    const { one, many } = this.#options.statements
+    const texts = batch.units.flatMap(unit => unit.texts)
+    const statement = batch.rows === 1 ? { ...one, values: texts } : { ...many, values: [texts] }
     const query = () =>
-      lease.query({ ...this.#options.statement, values: [texts], commits: true }, (error, rows) => {
+      lease.query({ ...statement, commits: true }, (error, rows) => {
         batch.span?.end(error)
         done(error, rows)
       })

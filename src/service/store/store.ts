@@ -4,10 +4,10 @@ import { registerGauge } from '../../telemetry/metrics.ts'
 import type { Telemetry } from '../../telemetry/telemetry.ts'
 import type { Config } from '../config.ts'
 import { Connections } from './connections.ts'
-import { GroupCommit } from './group-commit.ts'
-import { batchedInsert } from './inserts/batched.ts'
+import { type BatchStatements, GroupCommit } from './group-commit.ts'
+import { textInserts } from './inserts/batched.ts'
 import { Pipelined } from './inserts/pipelined.ts'
-import { Tasks, taskInsert } from './tasks.ts'
+import { Tasks, taskInserts } from './tasks.ts'
 import { Texts } from './texts.ts'
 
 /**
@@ -40,12 +40,12 @@ export class Store {
       hangLimitMs: config.requestDeadlineMs + hangMarginMs,
       telemetry,
     })
-    const group = (table: string, statement: { name: string; text: string }) =>
+    const group = (table: string, statements: BatchStatements) =>
       new GroupCommit({
         connections: this.connections,
         telemetry,
         table,
-        statement,
+        statements,
         queueLimit: config.queueLimit,
         deadlineMs: config.requestDeadlineMs,
         maxBatchRows,
@@ -53,8 +53,8 @@ export class Store {
         queueLimitChars,
         lanes: config.batchLanes,
       })
-    const newTexts = group('simple_text', batchedInsert)
-    const newTasks = group('tasks', taskInsert)
+    const newTexts = group('simple_text', textInserts)
+    const newTasks = group('tasks', taskInserts)
     this.#groups = [newTexts, newTasks]
     this.#pipelined = new Pipelined({
       client,

@@ -1,6 +1,6 @@
 import { ServiceError } from '../errors.ts'
 import type { Connections } from './connections.ts'
-import type { GroupCommit } from './group-commit.ts'
+import type { BatchStatements, GroupCommit } from './group-commit.ts'
 import type { Row } from './lease.ts'
 
 export interface Task {
@@ -33,12 +33,15 @@ const statements = {
 } as const
 
 /** New tasks go through the batch like texts do; why it is a MERGE is said in `inserts/batched.ts`. */
-export const taskInsert = {
-  name: 'insert_tasks',
-  text: `MERGE INTO tasks
+export const taskInserts: BatchStatements = {
+  many: {
+    name: 'insert_tasks',
+    text: `MERGE INTO tasks
     USING unnest($1::text[]) WITH ORDINALITY AS new (title, position) ON false
     WHEN NOT MATCHED THEN INSERT (title) VALUES (new.title)
     RETURNING new.position::int, tasks.id, tasks.title, tasks.done, tasks.created_at`,
+  },
+  one: { name: 'insert_one_task', text: `INSERT INTO tasks (title) VALUES ($1) RETURNING 1, ${columns}` },
 }
 
 /** Tasks in PostgreSQL, by prepared statements; every one of them finds its rows by primary key. */

@@ -1,17 +1,20 @@
-import type { GroupCommit } from '../group-commit.ts'
+import type { BatchStatements, GroupCommit } from '../group-commit.ts'
 import type { InsertStrategy } from './insert-strategy.ts'
 
 /**
  * MERGE whose condition never holds is an INSERT that can return the source's columns, which a plain
  * `INSERT … SELECT … RETURNING` cannot: so each id comes back with the position of its text. One named
- * statement serves a batch of any size.
+ * statement serves a batch of any size; what else was tried is in `../README.md`.
  */
-export const batchedInsert = {
-  name: 'insert_texts',
-  text: `MERGE INTO simple_text
+export const textInserts: BatchStatements = {
+  many: {
+    name: 'insert_texts',
+    text: `MERGE INTO simple_text
     USING unnest($1::text[]) WITH ORDINALITY AS new (text, position) ON false
     WHEN NOT MATCHED THEN INSERT (text) VALUES (new.text)
     RETURNING new.position::int, simple_text.id`,
+  },
+  one: { name: 'insert_one_text', text: 'INSERT INTO simple_text (text) VALUES ($1) RETURNING 1, id' },
 }
 
 /**
