@@ -2,7 +2,7 @@ import { expect, onTestFinished } from 'vitest'
 import { findFreePort } from '../../src/lab/stack/free-port.ts'
 import type { GuardedProcess } from '../../src/lab/stack/janitor.ts'
 import { keepTail } from '../../src/lab/stack/output-tail.ts'
-import { spawnService, waitUntilReady } from '../../src/lab/stack/service-process.ts'
+import { ownService, spawnService, waitUntilReady } from '../../src/lab/stack/service-process.ts'
 
 export interface ServiceUnderTest {
   readonly url: string
@@ -22,19 +22,23 @@ const adminPorts = 16
 export async function spawn(
   databaseUrl: string,
   env: Record<string, string> = {},
+  v8Options: readonly string[] = [],
 ): Promise<ServiceUnderTest> {
   const port = env['PORT'] ?? String(await findFreePort())
   const adminPort = env['ADMIN_PORT'] ?? String(await findFreePort(adminPorts))
-  const service = await spawnService({
-    env: {
-      PATH: process.env['PATH'],
-      DATABASE_URL: databaseUrl,
-      ...env,
-      PORT: port,
-      ADMIN_PORT: adminPort,
+  const service = await spawnService(
+    {
+      env: {
+        PATH: process.env['PATH'],
+        DATABASE_URL: databaseUrl,
+        ...env,
+        PORT: port,
+        ADMIN_PORT: adminPort,
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
     },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+    ownService(v8Options),
+  )
   onTestFinished(() => service.end())
   return {
     url: `http://127.0.0.1:${port}`,
@@ -49,8 +53,9 @@ export async function spawn(
 export async function start(
   databaseUrl: string,
   env: Record<string, string> = {},
+  v8Options: readonly string[] = [],
 ): Promise<ServiceUnderTest> {
-  const started = await spawn(databaseUrl, env)
+  const started = await spawn(databaseUrl, env, v8Options)
   const state = await waitUntilReady(started.url, started.service, AbortSignal.timeout(60_000))
   expect({ state, errors: started.errors() }).toEqual({ state: 'ready', errors: '' })
   // One worker of several makes the service ready; these tests want them all.

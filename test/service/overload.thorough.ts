@@ -21,7 +21,7 @@ const queueLimit = 100
  * A heap that holds the service and its queue, and no queue without a bound: who outgrows it is killed. (How
  * much memory the process takes where there is plenty says more about the collector's patience.)
  */
-const smallHeap = '--max-old-space-size=64 --max-semi-space-size=4'
+const smallHeap = ['--max-old-space-size=64']
 const tickMs = 10
 
 interface Answered {
@@ -59,11 +59,7 @@ async function startSlow(env: Record<string, string>) {
   await sql.connect()
   await sql.query(slowRows)
   await sql.end()
-  return start(database.url, {
-    QUEUE_LIMIT: String(queueLimit),
-    NODE_OPTIONS: smallHeap,
-    ...env,
-  })
+  return start(database.url, { QUEUE_LIMIT: String(queueLimit), ...env }, smallHeap)
 }
 
 /** Requests/s of 64 clients that each wait for their answer: fewer than the queue holds, so none is refused. */
