@@ -2,10 +2,10 @@
  * 6. Connections, closed loop: users arrive one after the other and ask for a page of tasks without a pause. Run it
  * against both ways of the service to reach PostgreSQL (finding B2):
  *
- *   CONNECTION_MODE=per-request docker compose up -d --wait service
+ *   export CONNECTION_MODE=per-request; docker compose up -d --wait service
  *   docker compose run --rm k6 run /loadtests/connections.ts     most of its work is opening connections, and near
  *                                                                max_connections requests fail with 503
- *   CONNECTION_MODE=pool docker compose up -d --wait service
+ *   export CONNECTION_MODE=pool; docker compose up -d --wait service
  *   docker compose run --rm k6 run /loadtests/connections.ts     the same users share 20 connections
  *
  *   k6 run loadtests/connections.ts                              against any service
