@@ -1,15 +1,7 @@
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto'
-import { registerInstrumentations } from '@opentelemetry/instrumentation'
 import { PgInstrumentation } from '@opentelemetry/instrumentation-pg'
-import {
-  defaultResource,
-  detectResources,
-  envDetector,
-  hostDetector,
-  processDetector,
-} from '@opentelemetry/resources'
+import { NodeSDK } from '@opentelemetry/sdk-node'
 import { AlwaysOnSampler } from '@opentelemetry/sdk-trace-base'
-import { NodeTracerProvider } from '@opentelemetry/sdk-trace-node'
 import { SpanPipeline } from './span-pipeline.ts'
 
 /**
@@ -26,19 +18,15 @@ export function startSdk(): SpanPipeline {
   process.env['OTEL_SERVICE_NAME'] ??= 'insertlab'
   // A batch span links every sampled request that it carried, and there may be more than the SDK's 128.
   process.env['OTEL_SPAN_LINK_COUNT_LIMIT'] ??= '1000'
-  // Not the SDK for Node.js as a whole: it installs the exporters of every signal and protocol, half of the image.
-  new NodeTracerProvider({
-    resource: defaultResource().merge(
-      detectResources({ detectors: [envDetector, processDetector, hostDetector] }),
-    ),
+  new NodeSDK({
     sampler: new AlwaysOnSampler(),
     spanProcessors: [pipeline],
-  }).register()
-  registerInstrumentations({
+    metricReaders: [],
+    logRecordProcessors: [],
     instrumentations: [
       // A query without a sampled request above it makes no span; a new connection is nobody's query.
       new PgInstrumentation({ requireParentSpan: true, ignoreConnectSpans: true }),
     ],
-  })
+  }).start()
   return pipeline
 }
