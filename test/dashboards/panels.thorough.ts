@@ -164,7 +164,7 @@ describe.skipIf(!hasPrograms)('every panel has data', () => {
   })
 
   test('the attributes by which traces are chosen are in the spans, the load test among them', () => {
-    const servers = collector.spans().filter(({ kind }) => kind === 'SPAN_KIND_SERVER')
+    const servers = collector.spans().filter(({ kind }) => kind === 'SERVER')
     const asked = traceQueries.flatMap(query =>
       [...query.matchAll(/span\.([\w.]+)/g)].map(([, name]) => name),
     )
