@@ -1,3 +1,5 @@
+import { randomFrom } from './random.ts'
+
 /** How often is enough for a 95 % interval's ends (Efron & Tibshirani 1993, section 14.2, name 1,000). */
 const usualResamples = 1000
 
@@ -70,15 +72,4 @@ export function quantile(values: readonly number[], share: number): number | nul
   const below = sorted[Math.floor(position)]
   const above = sorted[Math.ceil(position)]
   return below === undefined || above === undefined ? null : below + (above - below) * (position % 1)
-}
-
-/** Mulberry32 (Tommy Ettinger): 32 bits of state, more than enough to pick among a handful of repeats. */
-function randomFrom(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
 }

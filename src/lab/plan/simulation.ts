@@ -1,3 +1,4 @@
+import { randomFrom } from '../analysis/random.ts'
 import { type Costs, requestCostUs } from './costs.ts'
 
 /** What is simulated: clients, API workers with one batch on its way each, PostgreSQL, and whose cores they use. */
@@ -205,14 +206,3 @@ class Thread {
 }
 
 const rounding = 1e-6
-
-/** Mulberry32: the same seed, the same run. */
-function randomFrom(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}

@@ -1,0 +1,13 @@
+/**
+ * A source of numbers from 0 to 1 that gives the same ones for the same seed, so that an interval or a simulation
+ * can be had again. Mulberry32 (Tommy Ettinger): 32 bits of state, enough to pick among a handful of repeats.
+ */
+export function randomFrom(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
