@@ -70,13 +70,20 @@ async function runAutocannon(plan: LoadPlan, hooks: LoadHooks): Promise<LoadResu
   }
 }
 
+/**
+ * A paced connection sends its share of a second as fast as it is answered, at the second's start, and rests until
+ * the next: so many connections make a burst so wide, and a request waits for those before it. With 1,000 the
+ * median at 10,000/s was 38 ms; these are enough for any rate that a service on the same cores can answer.
+ */
+const pacedConnections = 64
+
 function childPlan({ baseUrl, requests, shape, warmupS, durationS }: LoadPlan): ChildPlan {
   const open = shape.mode === 'open'
   return {
     baseUrl,
     requests,
     order: weightedOrder(requests),
-    connections: open ? shape.maxConnections : shape.connections,
+    connections: open ? Math.min(shape.maxConnections, pacedConnections) : shape.connections,
     rampPerS: open ? null : (shape.rampPerS ?? null),
     ratePerS: open ? Math.round(shape.ratePerS) : null,
     warmupS,
