@@ -1,10 +1,9 @@
 import { once } from 'node:events'
 import { Agent, type IncomingMessage, request } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
-import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { findFreePort } from '../../src/lab/stack/free-port.ts'
-import { createDatabase } from '../helpers/database.ts'
+import { createConnectedDatabase } from '../helpers/database.ts'
 import { available, run } from '../programs.ts'
 import { type Container, canRender, type Manifest, type Pod, render } from './manifests.ts'
 
@@ -23,18 +22,12 @@ const podOf = (kind: string, name: string) =>
   (find(kind, name).spec as { template: { spec: Pod } }).template.spec
 
 describe.skipIf(!hasImage)('the containers of the manifests', () => {
-  let database: Awaited<ReturnType<typeof createDatabase>>
-  let sql: pg.Client
+  let database: Awaited<ReturnType<typeof createConnectedDatabase>>
 
   beforeAll(async () => {
-    database = await createDatabase()
-    sql = new pg.Client({ connectionString: database.url })
-    await sql.connect()
+    database = await createConnectedDatabase()
   })
-  afterAll(async () => {
-    await sql.end()
-    await database.drop()
-  })
+  afterAll(() => database.drop())
 
   /** What the kubelet makes of a container, as arguments of `docker run`. */
   function dockerRun(pod: Pod, container: Container, addresses: Record<string, string>): string[] {
@@ -91,12 +84,12 @@ describe.skipIf(!hasImage)('the containers of the manifests', () => {
   }
 
   test('the migration ends by itself, and finds its work done the second time', async () => {
-    await sql.query('DROP TABLE schema_version, simple_text, tasks')
+    await database.sql.query('DROP TABLE schema_version, simple_text, tasks')
     for (const _ of ['migrates', 'has nothing to do']) {
       const id = await startContainer(podOf('Job', 'migrate'), {})
       expect(await docker('wait', id)).toBe('0')
     }
-    expect((await sql.query('SELECT FROM simple_text')).rowCount).toBe(0)
+    expect((await database.sql.query('SELECT FROM simple_text')).rowCount).toBe(0)
   })
 
   test('the service answers its probes, and cannot write to its image', async () => {
@@ -134,7 +127,7 @@ describe.skipIf(!hasImage)('the containers of the manifests', () => {
     expect(tookS).toBeLessThan(graceS - preStopS)
     expect(clients.flatMap(({ failures }) => failures)).toEqual([])
     const answered = clients.reduce((sum, client) => sum + client.answered, 0)
-    const { rows } = await sql.query('SELECT count(*) FROM simple_text')
+    const { rows } = await database.sql.query('SELECT count(*) FROM simple_text')
     expect(answered).toBeGreaterThan(100)
     expect(Number(rows[0].count)).toBe(answered)
     expect(clients.every(client => client.url === next.url)).toBe(true)

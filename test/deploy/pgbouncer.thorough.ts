@@ -1,7 +1,6 @@
-import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { insertStrategyNames } from '../../src/service/store/inserts/insert-strategy.ts'
-import { createDatabase } from '../helpers/database.ts'
+import { createConnectedDatabase } from '../helpers/database.ts'
 import { start } from '../helpers/service.ts'
 import { available, run } from '../programs.ts'
 import { startPgBouncer } from './pgbouncer.ts'
@@ -11,20 +10,15 @@ import { startPgBouncer } from './pgbouncer.ts'
  * named statements (1.21 does, and deploy/k8s/overlays/operators says so), so that mode is tried here as far as it goes.
  */
 describe.skipIf(!available('pgbouncer'))('PgBouncer', () => {
-  let database: Awaited<ReturnType<typeof createDatabase>>
-  let sql: pg.Client
+  let database: Awaited<ReturnType<typeof createConnectedDatabase>>
 
   beforeAll(async () => {
-    database = await createDatabase()
-    sql = new pg.Client({ connectionString: database.url })
-    await sql.connect()
+    database = await createConnectedDatabase()
   })
-  afterAll(async () => {
-    await sql.end()
-    await database.drop()
-  })
+  afterAll(() => database.drop())
 
-  const rows = async () => Number((await sql.query('SELECT count(*) FROM simple_text')).rows[0].count)
+  const rows = async () =>
+    Number((await database.sql.query('SELECT count(*) FROM simple_text')).rows[0].count)
 
   test('in session mode two processes insert by every strategy, each connection their own', async () => {
     const url = await startPgBouncer({ databaseUrl: database.url, poolMode: 'session', poolSize: 40 })
@@ -58,14 +52,14 @@ describe.skipIf(!available('pgbouncer'))('PgBouncer', () => {
 
   test('in transaction mode two migrations at once leave no lock behind', async () => {
     const url = await startPgBouncer({ databaseUrl: database.url, poolMode: 'transaction', poolSize: 5 })
-    await sql.query('DROP TABLE schema_version, simple_text, tasks')
+    await database.sql.query('DROP TABLE schema_version, simple_text, tasks')
     const migrations = [1, 2, 3].map(() =>
       run(process.execPath, ['src/service/migrate-only.ts'], { DATABASE_URL: url }),
     )
     for (const { code, output } of await Promise.all(migrations))
       expect({ code, output }).toEqual({ code: 0, output: '' })
     expect(await rows()).toBe(0)
-    const { rowCount } = await sql.query(`SELECT FROM pg_locks WHERE locktype = 'advisory'`)
+    const { rowCount } = await database.sql.query(`SELECT FROM pg_locks WHERE locktype = 'advisory'`)
     expect(rowCount).toBe(0)
   })
 })

@@ -23,6 +23,25 @@ export async function createDatabase(): Promise<{ url: string; drop(): Promise<v
   }
 }
 
+/** The same with a connection to it for the test's own questions; `drop` ends that first. */
+export async function createConnectedDatabase(): Promise<{
+  url: string
+  sql: Client
+  drop(): Promise<void>
+}> {
+  const { url, drop } = await createDatabase()
+  const sql = new Client({ connectionString: url })
+  await sql.connect()
+  return {
+    url,
+    sql,
+    async drop() {
+      await sql.end()
+      await drop()
+    },
+  }
+}
+
 /** A backend of the migration may still be saying goodbye to the template; it is gone in a moment. */
 async function clone(serverUrl: string, template: string, name: string): Promise<void> {
   for (let attempt = 1; ; attempt++) {

@@ -3,22 +3,16 @@ import { Agent, request as httpRequest } from 'node:http'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { createDatabase } from '../helpers/database.ts'
+import { createConnectedDatabase } from '../helpers/database.ts'
 import { RawClient } from '../helpers/http.ts'
 import { start } from '../helpers/service.ts'
 
-let database: Awaited<ReturnType<typeof createDatabase>>
-let sql: pg.Client
+let database: Awaited<ReturnType<typeof createConnectedDatabase>>
 
 beforeAll(async () => {
-  database = await createDatabase()
-  sql = new pg.Client({ connectionString: database.url })
-  await sql.connect()
+  database = await createConnectedDatabase()
 })
-afterAll(async () => {
-  await sql.end()
-  await database.drop()
-})
+afterAll(() => database.drop())
 
 /** Holds what the service inserts until it is released. */
 async function lockTexts() {
@@ -31,7 +25,7 @@ async function lockTexts() {
 
 const waiting = async () =>
   (
-    await sql.query(
+    await database.sql.query(
       `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
     )
   ).rowCount

@@ -6,23 +6,17 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { findFreePort } from '../../src/lab/stack/free-port.ts'
 import { Clients, get } from '../helpers/clients.ts'
-import { createDatabase } from '../helpers/database.ts'
+import { createConnectedDatabase } from '../helpers/database.ts'
 import { RawClient } from '../helpers/http.ts'
 import { expectGone, listProcesses, processTree } from '../helpers/processes.ts'
 import { type ServiceUnderTest, spawn, start } from '../helpers/service.ts'
 
-let database: Awaited<ReturnType<typeof createDatabase>>
-let sql: pg.Client
+let database: Awaited<ReturnType<typeof createConnectedDatabase>>
 
 beforeAll(async () => {
-  database = await createDatabase()
-  sql = new pg.Client({ connectionString: database.url })
-  await sql.connect()
+  database = await createConnectedDatabase()
 })
-afterAll(async () => {
-  await sql.end()
-  await database.drop()
-})
+afterAll(() => database.drop())
 
 const workersOf = async ({ service }: ServiceUnderTest) =>
   (await listProcesses()).filter(each => each.parentPid === service.pid).map(({ pid }) => pid)
@@ -158,7 +152,7 @@ describe('several workers', () => {
     await lock.query('BEGIN; LOCK TABLE simple_text IN ACCESS EXCLUSIVE MODE')
     const answers = Array.from({ length: 10 }, () => fetch(`${started.url}/test-insert`))
     const waiting = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`
-    await expect.poll(async () => (await sql.query(waiting)).rowCount, { timeout: 10_000 }).toBe(2)
+    await expect.poll(async () => (await database.sql.query(waiting)).rowCount, { timeout: 10_000 }).toBe(2)
 
     process.kill(sign * started.service.pid, 'SIGTERM')
     const refused = () =>
@@ -183,7 +177,7 @@ describe('several workers', () => {
 
 describe('max_connections', () => {
   it('is not reached by many workers with large pools, not even during a rolling restart', async () => {
-    const { rows } = await sql.query(`SELECT current_setting('max_connections')::int AS max`)
+    const { rows } = await database.sql.query(`SELECT current_setting('max_connections')::int AS max`)
     const started = await start(database.url, { WORKERS: '6', POOL_SIZE: '20' })
     const strategies = ['single', 'pipelined', 'prepared', 'copy', 'batched']
     let asked = 0
@@ -194,7 +188,7 @@ describe('max_connections', () => {
     const counts: number[] = []
     let isRestarting = false
     while (!started.log().includes('the rolling restart has ended')) {
-      const { rowCount } = await sql.query(
+      const { rowCount } = await database.sql.query(
         `SELECT FROM pg_stat_activity WHERE application_name = 'insertlab' AND datname = current_database()`,
       )
       counts.push(rowCount ?? 0)
