@@ -112,10 +112,12 @@ test('130: Ctrl-C leaves what was measured, marked incomplete', async () => {
   ]
   const run = spawn(process.execPath, [cli, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
   let stdout = ''
+  let interrupted = false
   run.stdout.setEncoding('utf8').on('data', (chunk: string) => {
     stdout += chunk
-    // After the first step, in the middle of the second.
-    if (stdout.includes('%] ping:')) run.kill('SIGINT')
+    // After the first step, in the middle of the second. Once: a second Ctrl-C ends the lab without its clean-up.
+    if (interrupted || !stdout.includes('%] ping:')) return
+    interrupted = run.kill('SIGINT')
   })
   const [code] = await once(run, 'close')
   expect(code).toBe(130)
