@@ -115,6 +115,9 @@ export const Sample = Type.Object({
   latencyMs: Type.Object({ p50: Figure, p90: Figure, p99: Figure, max: Figure, mean: Type.Optional(Figure) }),
   /** From outside: CPU of each process tree over answered requests. */
   cpuPerRequestUs: Type.Object({ api: MaybeFigure, database: MaybeFigure, generator: MaybeFigure }),
+  /** API CPU per request of another service that had the same load at the same moment; repeats pair up with
+   *  those of `cpuPerRequestUs.api`. */
+  besideUs: Type.Optional(MaybeFigure),
   /** From inside: what the service's ledger charged one request (final figures, all requests of the window),
    *  and what the usual reading (`process.cpuUsage()` at start and end of a request) would have said. */
   reportedCpuUs: Type.Optional(Type.Object({ ledger: MaybeFigure, naive: MaybeFigure })),

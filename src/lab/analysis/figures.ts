@@ -56,6 +56,16 @@ export function ratio(of: Figure, to: Figure): Figure {
   }
 }
 
+/**
+ * The ratio of two figures of which each repeat was measured at the same moment as the other's: repeat by repeat,
+ * so that what slowed both cancels. null where the repeats do not pair up.
+ */
+export function ratioByRepeat(of: Figure, to: Figure): Figure | null {
+  const [above, below] = [of.values ?? [], to.values ?? []]
+  if (above.length !== below.length) return null
+  return figureOf(above.map((value, repeat) => value / (below[repeat] ?? Number.NaN)))
+}
+
 /** Whether no repeat of one figure reaches into the other: the simplest test of a difference. */
 export function apart(a: Figure, b: Figure): boolean {
   return a.low > b.high || b.low > a.high

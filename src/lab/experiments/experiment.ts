@@ -58,6 +58,12 @@ export interface Step {
   readonly program?: PeerName
   /** Environment of the service process: its knobs, and `NODE_OPTIONS` for preloaded modules. */
   readonly service?: Readonly<Record<string, string>>
+  /**
+   * Environment of a second service that gets the same load at the same moment, for a small difference in CPU:
+   * what slows the machine slows both, and cancels (see `ratioByRepeat`). PostgreSQL works for both, so its share
+   * in a request is not known then.
+   */
+  readonly beside?: Readonly<Record<string, string>>
   /** Settings of the PostgreSQL server, as in postgresql.conf. */
   readonly postgres?: Readonly<Record<string, string>>
   /** Runs against the emptied tables before the warm-up: rows to read, locks to meet. */
@@ -108,8 +114,8 @@ export const stepOverheadS = 1.5
 const profilingS = 4.5
 
 /** Steps with the same key are measured on one service process. */
-export function processKeyOf({ program, service, postgres, spanSink, serviceCores }: Step): string {
-  return JSON.stringify([program, service, postgres, spanSink, serviceCores])
+export function processKeyOf({ program, service, beside, postgres, spanSink, serviceCores }: Step): string {
+  return JSON.stringify([program, service, beside, postgres, spanSink, serviceCores])
 }
 
 /** The accused knob is turned in two steps, each on a process of its own. */

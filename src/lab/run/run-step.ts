@@ -44,13 +44,15 @@ export async function runStep(
   const { bed, progress, signal, speed, onTrouble, keep } = context
   signal.throwIfAborted()
   const name = `${experiment}: ${labelOf(step)} (${repeat} of ${timing.repeats})`
-  let target = await bed.prepare(step)
-  if (target.isNew) {
+  let targets = await targetsFor(step, bed)
+  const isNew = targets.filter(one => one.isNew)
+  if (isNew.length > 0) {
     progress.begin(`${experiment}: breaking in ${step.variant}`, timing.breakInS)
-    await breakIn(target, step, timing.breakInS, signal)
+    await Promise.all(isNew.map(one => breakIn(one, step, timing.breakInS, signal)))
     progress.done(`${experiment}: broke in ${step.variant}`)
-    target = await bed.prepare(step)
+    targets = await targetsFor(step, bed)
   }
+  const [target, other] = targets
   const once = { ...timing, breakInS: 0, repeats: 1 }
   progress.begin(name, estimateS({ steps: [step], timing: once }))
   speed.sample()
@@ -63,22 +65,34 @@ export async function runStep(
     durationS: timing.durationS,
   }
   using _ = await scrapingOf(target, step)
-  const observation = await observe(target, generator, plan, {
-    signal,
-    cores: availableParallelism(),
-    reportedCpu: step.reportedCpu,
-    onLive: ratePerS => progress.live(ratePerS),
-  })
+  const options = { signal, cores: availableParallelism(), reportedCpu: step.reportedCpu }
+  const [observation, beside] = await Promise.all([
+    observe(target, generator, plan, { ...options, onLive: ratePerS => progress.live(ratePerS) }),
+    other && observe(other, generator, { ...plan, baseUrl: other.url }, { ...options, onLive: () => {} }),
+  ])
   const failed = observation.load.failed > 0
   if (failed) onTrouble(name, target.log())
   const complaint = failed ? newestComplaint(target.log()) : null
   const profile = step.profile ? await profileStep(target, generator, plan, signal) : null
   progress.done(`${name}: ${outcomeOf(observation)}`)
-  const seen = { ...observation, ...(complaint !== null && { complaint }) }
+  const seen = {
+    ...observation,
+    ...(beside && { besideUs: apiUsOf(beside) }),
+    ...(complaint !== null && { complaint }),
+  }
   if (profile === null) return seen
   const file = `${experiment}-${labelOf(step).replaceAll(/[^\w.]+/g, '-')}-${repeat}.${profile.ending}`
   keep(file, profile.file)
   return { ...seen, profile: { ...profile.layers, file } }
+}
+
+/** The step's target, and the one beside it where there is to be one. */
+async function targetsFor(step: Step, bed: TestBed): Promise<[Target] | [Target, Target]> {
+  const target = await bed.prepare(step)
+  if (step.beside === undefined) return [target]
+  const other = await bed.prepare({ ...step, service: step.beside }, 'beside the others')
+  const sharesDatabase = (one: Target): Target => ({ ...one, databasePid: null, databaseUrl: null })
+  return [sharesDatabase(target), sharesDatabase(other)]
 }
 
 export function generatorOf(
@@ -117,14 +131,20 @@ export function newestComplaint(log: string): string | null {
   return line === undefined ? null : line.slice(line.search(/FATAL|ERROR|\{/))
 }
 
-function outcomeOf(observation: Observation): string {
-  const { load, cpuUs } = observation
+function apiUsOf(observation: Observation): number | null {
   const served = requestsServed(observation)
+  const { api } = observation.cpuUs
+  return api === null || served === 0 ? null : api / served
+}
+
+function outcomeOf(observation: Observation): string {
+  const { load } = observation
+  const apiUs = apiUsOf(observation)
   return [
     `${number(load.succeeded / load.durationS)} requests/s`,
     `p50 ${number(load.latencyMs.p50)} ms`,
     `p99 ${number(load.latencyMs.p99)} ms`,
-    ...(cpuUs.api === null || served === 0 ? [] : [`API ${number(cpuUs.api / served)} us`]),
+    ...(apiUs === null ? [] : [`API ${number(apiUs)} us`]),
     ...(load.failed > 0 ? [`${number(load.failed)} failed`] : []),
   ].join(', ')
 }

@@ -11,6 +11,8 @@ import { type Observation, requestsSent, requestsServed } from './observe.ts'
 /** An observation and, where the step asks for one, the profile that was taken after it. */
 export interface Profiled extends Observation {
   readonly profile?: LayerShares & { readonly file: string }
+  /** API CPU per request of the service beside, over the same window, us. */
+  readonly besideUs?: number | null
   /** Where requests failed: why, in the words of PostgreSQL or the service. */
   readonly complaint?: string
 }
@@ -27,7 +29,7 @@ export function sampleOf(
   observations: readonly Profiled[],
 ): Sample {
   const figure = (of: (one: Observation) => number) => certain(figureOf(observations.map(of)))
-  const maybe = (of: (one: Observation) => number | null) => figureOrNull(observations.map(of))
+  const maybe = (of: (one: Profiled) => number | null) => figureOrNull(observations.map(of))
   const { mode, ...size } = step.load
   const steadiness = observations.map(({ ratesPerS }) => steadinessOf(ratesPerS))
   const sample: Sample = {
@@ -52,6 +54,7 @@ export function sampleOf(
       database: maybe(one => per(one.cpuUs.database, requestsServed(one))),
       generator: maybe(one => per(one.cpuUs.generator, requestsSent(one))),
     },
+    ...(step.beside !== undefined && { besideUs: maybe(({ besideUs }) => besideUs ?? null) }),
     ...(step.reportedCpu !== undefined && {
       reportedCpuUs: {
         ledger: maybe(({ ledger }) => ledger?.requestUs ?? null),

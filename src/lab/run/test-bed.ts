@@ -27,8 +27,12 @@ export interface Target {
 export interface TestBed extends AsyncDisposable {
   /** Why the step cannot be taken here, in one line, or null; `say` is told of what takes long to get. */
   lackOf(step: Step, say: (line: string) => void): Promise<string | null>
-  /** Gives the step's target, set up as it asks, tables empty but for its seed. */
-  prepare(step: Step): Promise<Target>
+  /**
+   * Gives the step's target, set up as it asks, tables empty but for its seed.
+   *
+   * @param company what becomes of the services of other steps: ended, or left running
+   */
+  prepare(step: Step, company?: 'alone' | 'beside the others'): Promise<Target>
   /** The next `prepare` starts a new service process: a repeat must not inherit the last one's warm code. */
   retire(): Promise<void>
   /** Version of PostgreSQL, or null while none has been needed or where it is not ours. */
@@ -36,15 +40,16 @@ export interface TestBed extends AsyncDisposable {
 }
 
 /**
- * The lab's own stack: one PostgreSQL, one service at a time, a span sink where asked for. A step whose
- * environment equals the last one's finds the process still running; any other difference restarts it.
+ * The lab's own stack: one PostgreSQL, one service at a time unless a step asks for one beside it, a span sink
+ * where asked for. A step whose environment equals that of a running service finds it warm; a step with other
+ * settings of PostgreSQL ends them all.
  */
 export function ownTestBed(): TestBed {
-  const database = keptWhileEqual<Step['postgres'], Database>(openDatabase)
+  const databases = keptBySettings<Step['postgres'], Database>(openDatabase)
   let postgresVersion: string | null = null
-  const sink = keptWhileEqual<undefined, SpanSink>(startSpanSink)
+  const sinks = keptBySettings<undefined, SpanSink>(startSpanSink)
   const programs = createPrograms()
-  const service = keptWhileEqual<ServiceSettings, Service>(async ({ program, cores, ...options }) => {
+  const services = keptBySettings<ServiceSettings, Service>(async ({ program, cores, ...options }) => {
     const started = await programs.start(program, options)
     return heldTo(cores, started)
   })
@@ -53,15 +58,19 @@ export function ownTestBed(): TestBed {
       serviceCores !== undefined && cpuLimitKind() === null
         ? 'nothing here can hold a process to a part of a core (no writable cgroup, no /proc)'
         : programs.lackOf(program, say),
-    async prepare(step) {
-      if (!database.holds(step.postgres)) await service.release()
-      const { url: databaseUrl, pid: databasePid, version, ...server } = await database.get(step.postgres)
+    async prepare(step, company = 'alone') {
+      if (!databases.holds(step.postgres)) {
+        await services.release()
+        await databases.release()
+      }
+      const { url: databaseUrl, pid: databasePid, version, ...server } = await databases.get(step.postgres)
       postgresVersion = version
-      const spans = step.spanSink ? { OTEL_EXPORTER_OTLP_ENDPOINT: (await sink.get(undefined)).url } : {}
+      const spans = step.spanSink ? { OTEL_EXPORTER_OTLP_ENDPOINT: (await sinks.get(undefined)).url } : {}
       const env = { ...spans, ...step.service }
       const settings = { program: step.program, databaseUrl, env, cores: step.serviceCores ?? null }
-      const isNew = !service.holds(settings)
-      const { url, adminUrl, profiler, pid, log } = await service.get(settings)
+      const isNew = !services.holds(settings)
+      if (company === 'alone' && isNew) await services.release()
+      const { url, adminUrl, profiler, pid, log } = await services.get(settings)
       await server.reset(step.seed ?? [])
       return {
         url,
@@ -74,12 +83,12 @@ export function ownTestBed(): TestBed {
         log: () => `${log()}\n${server.log()}`,
       }
     },
-    retire: () => service.release(),
+    retire: () => services.release(),
     postgresVersion: () => postgresVersion,
     async [Symbol.asyncDispose]() {
-      await service.release()
-      await sink.release()
-      await database.release()
+      await services.release()
+      await sinks.release()
+      await databases.release()
     },
   }
 }
@@ -120,27 +129,26 @@ async function allWorkersAnswer(adminUrl: string): Promise<void> {
   }
 }
 
-/** Holds one resource, and opens another only when the settings it was opened with change. */
-function keptWhileEqual<Settings, Resource extends AsyncDisposable>(
+/** Resources by the settings they were opened with, kept until they are released, all at once. */
+function keptBySettings<Settings, Resource extends AsyncDisposable>(
   open: (settings: Settings) => Promise<Resource>,
 ) {
-  let held: { key: string; resource: Resource } | null = null
+  const kept = new Map<string, Resource>()
   const keyOf = (settings: Settings) => JSON.stringify(settings) ?? ''
-  const release = async () => {
-    const last = held
-    held = null
-    await last?.resource[Symbol.asyncDispose]()
-  }
   return {
-    holds: (settings: Settings) => held?.key === keyOf(settings),
-    release,
+    holds: (settings: Settings) => kept.has(keyOf(settings)),
+    async release() {
+      const all = [...kept.values()]
+      kept.clear()
+      await Promise.all(all.map(resource => resource[Symbol.asyncDispose]()))
+    },
     async get(settings: Settings): Promise<Resource> {
       const key = keyOf(settings)
-      if (held?.key === key) return held.resource
-      await release()
-      const resource = await open(settings)
-      held = { key, resource }
-      return resource
+      const known = kept.get(key)
+      if (known !== undefined) return known
+      const opened = await open(settings)
+      kept.set(key, opened)
+      return opened
     },
   }
 }

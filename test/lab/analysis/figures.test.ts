@@ -1,6 +1,14 @@
 import { expect, test } from 'vitest'
 import { demandsOf } from '../../../src/lab/analysis/demand.ts'
-import { apart, figureOf, figureOrNull, inverse, median, ratio } from '../../../src/lab/analysis/figures.ts'
+import {
+  apart,
+  figureOf,
+  figureOrNull,
+  inverse,
+  median,
+  ratio,
+  ratioByRepeat,
+} from '../../../src/lab/analysis/figures.ts'
 import { number, range, spread } from '../../../src/lab/analysis/wording.ts'
 import { figure, sample } from './samples.ts'
 
@@ -25,6 +33,17 @@ test('a ratio spans its least and most favourable pairs, an inverse turns its bo
   const twos = { median: 2, low: 1, high: 4, repeats: 5 }
   expect(ratio(tens, twos)).toEqual({ median: 5, low: 2, high: 12, repeats: 3 })
   expect(inverse(twos, 8)).toEqual({ median: 4, low: 2, high: 8, repeats: 5 })
+})
+
+test('a ratio by repeat cancels what slowed both figures in one repeat', () => {
+  const [of, to] = [figureOf([11, 22, 44]), figureOf([10, 20, 40])]
+  if (of === null || to === null) throw new Error('figures of three repeats')
+  const times = ratioByRepeat(of, to)
+  expect(times?.low).toBeCloseTo(1.1)
+  expect(times?.high).toBeCloseTo(1.1)
+  expect(ratioByRepeat(of, { ...to, values: [10, 20] })).toBeNull()
+  const { values, ...withoutRepeats } = to
+  expect(ratioByRepeat(of, withoutRepeats)).toBeNull()
 })
 
 test('figures are apart only when no repeat of one reaches into the other', () => {

@@ -64,6 +64,22 @@ test('keeps the service while its environment stays the same, and empties the ta
   expect(await labDatabases()).toEqual([])
 })
 
+test('a service beside another leaves that one running; the next that stands alone ends both', async () => {
+  vi.stubEnv('DATABASE_URL', inject('postgres').url)
+  await using bed = ownTestBed()
+  const single: Step = { ...step, service: { INSERT_STRATEGY: 'single' } }
+  const first = await bed.prepare(step)
+  const other = await bed.prepare(single, 'beside the others')
+  expect(other.apiPid).not.toBe(first.apiPid)
+  expect(await insertedId(first.url)).toBe(1)
+  expect(await insertedId(other.url)).toBe(2)
+  expect((await bed.prepare(step)).apiPid).toBe(first.apiPid)
+
+  await bed.prepare({ ...step, service: { INSERT_STRATEGY: 'pipelined' } })
+  await expect(fetch(first.url)).rejects.toThrow('fetch failed')
+  await expect(fetch(other.url)).rejects.toThrow('fetch failed')
+})
+
 test('starts a peer in place of the service, on the tables that the service makes', async () => {
   vi.stubEnv('DATABASE_URL', inject('postgres').url)
   await using bed = ownTestBed()
