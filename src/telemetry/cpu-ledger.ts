@@ -45,6 +45,8 @@ export type Bucket = (typeof buckets)[number]
 /**
  * Slices are gathered until there is this much of them. A longer tick reads the CPU clocks less often, which
  * is most of the ledger's price; it also blurs a preemption over more requests, and delays their figures.
+ * 4 ms, and a limit below that follows the lengths of the slices, were measured 2 to 3 % cheaper per prepared
+ * insert, and read 50 us of injected computing 14 to 35 % wrong on two full cores.
  */
 const shortestTickMs = 1
 /**
