@@ -112,7 +112,14 @@ export const Sample = Type.Object({
   knobs: Knobs,
   load: Load,
   throughputPerS: Figure,
-  latencyMs: Type.Object({ p50: Figure, p90: Figure, p99: Figure, max: Figure, mean: Type.Optional(Figure) }),
+  latencyMs: Type.Object({
+    p50: Figure,
+    p90: Figure,
+    p95: Type.Optional(Figure),
+    p99: Figure,
+    max: Figure,
+    mean: Type.Optional(Figure),
+  }),
   /** From outside: CPU of each process tree over answered requests. */
   cpuPerRequestUs: Type.Object({ api: MaybeFigure, database: MaybeFigure, generator: MaybeFigure }),
   /** API CPU per request of another service that had the same load at the same moment; repeats pair up with

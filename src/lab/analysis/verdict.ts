@@ -57,7 +57,7 @@ export function judge(trial: Trial, circumstances: Circumstances): Verdict {
   return {
     limit: first.limit,
     accused: accused.label,
-    confidence: unsteady(circumstances) ? lower(first.confidence) : first.confidence,
+    confidence: unsteady(one) ? lower(first.confidence) : first.confidence,
     sentence: first.sentence,
     causes: [
       { limit: first.limit, evidence: [...first.evidence, ...general(one)] },
@@ -141,9 +141,10 @@ function general({ sample, circumstances }: Case): string[] {
       postgres.probeCores.median >= probeWorthSaying &&
       `looking at PostgreSQL took ${percent(postgres.probeCores.median)} of a core, counted as its own`,
     sharedCores && `API, PostgreSQL and generator share ${cores} cores: every rate is a lower bound`,
+    sample.steady === false && 'its rate had not settled in every repeat',
     speedSpread !== null &&
-      unsteady(circumstances) &&
-      `the same work took up to ${number(speedSpread)} times the CPU during the run`,
+      speedSpread > speedSpreadTolerated &&
+      `the same work took ${number(speedSpread)} times the CPU at some times of the run`,
   ].filter(statement => statement !== false)
 }
 
@@ -177,8 +178,9 @@ function poolCeiling({ pool, throughputPerS }: Sample): Figure | undefined {
   return mapFigure(perConnection, rate => rate * max.median)
 }
 
-function unsteady({ speedSpread }: Circumstances): boolean {
-  return speedSpread !== null && speedSpread > speedSpreadTolerated
+/** What varies while it is looked at can be named with less certainty. */
+function unsteady({ sample, circumstances: { speedSpread } }: Case): boolean {
+  return sample.steady === false || (speedSpread !== null && speedSpread > speedSpreadTolerated)
 }
 
 function lower(confidence: Verdict['confidence']): Verdict['confidence'] {

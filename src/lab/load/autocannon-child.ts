@@ -102,6 +102,7 @@ function closeWindow(): void {
       latencyMs: {
         p50: ms(50),
         p90: ms(90),
+        p95: ms(95),
         p99: ms(99),
         max: ms(100),
         mean: latencyUs.count === 0 ? 0 : latencyUs.mean / 1000,

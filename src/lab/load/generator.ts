@@ -68,6 +68,7 @@ export interface LoadResult {
   readonly latencyMs: {
     readonly p50: number
     readonly p90: number
+    readonly p95: number
     readonly p99: number
     readonly max: number
     readonly mean: number

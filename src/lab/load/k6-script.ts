@@ -29,7 +29,7 @@ const plan = JSON.parse(__ENV['PLAN'] ?? '') as Plan
 
 export const options = {
   discardResponseBodies: true,
-  summaryTrendStats: ['avg', 'med', 'p(90)', 'p(99)', 'max'],
+  summaryTrendStats: ['avg', 'med', 'p(90)', 'p(95)', 'p(99)', 'max'],
   scenarios: {
     ...scenarios(),
     windowOpens: once('windowOpens', plan.warmupS),

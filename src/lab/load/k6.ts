@@ -80,6 +80,7 @@ export function readSummary(summary: string, durationS: number): LoadResult {
     latencyMs: {
       p50: value('http_req_duration', 'med'),
       p90: value('http_req_duration', 'p(90)'),
+      p95: value('http_req_duration', 'p(95)'),
       p99: value('http_req_duration', 'p(99)'),
       max: value('http_req_duration', 'max'),
       mean: value('http_req_duration', 'avg'),

@@ -99,11 +99,11 @@ interface WrkSummary {
   readonly refused: number
   readonly unanswered: number
   readonly durationUs: number
-  readonly latencyUs: Record<'p50' | 'p90' | 'p99' | 'max' | 'mean', number>
+  readonly latencyUs: Record<'p50' | 'p90' | 'p95' | 'p99' | 'max' | 'mean', number>
 }
 
 function resultOf({ answered, refused, unanswered, durationUs, latencyUs }: WrkSummary): LoadResult {
-  const { p50, p90, p99, max, mean } = latencyUs
+  const { p50, p90, p95, p99, max, mean } = latencyUs
   return {
     succeeded: answered - refused,
     failed: refused + unanswered,
@@ -114,6 +114,13 @@ function resultOf({ answered, refused, unanswered, durationUs, latencyUs }: WrkS
     dropped: 0,
     durationS: durationUs / 1e6,
     stalled: null,
-    latencyMs: { p50: p50 / 1e3, p90: p90 / 1e3, p99: p99 / 1e3, max: max / 1e3, mean: mean / 1e3 },
+    latencyMs: {
+      p50: p50 / 1e3,
+      p90: p90 / 1e3,
+      p95: p95 / 1e3,
+      p99: p99 / 1e3,
+      max: max / 1e3,
+      mean: mean / 1e3,
+    },
   }
 }

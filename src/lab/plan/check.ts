@@ -7,7 +7,7 @@ import { simulate } from './simulation.ts'
 export interface Check {
   readonly label: string
   readonly throughputPerS: Comparison
-  readonly p90Ms: Comparison
+  readonly p95Ms: Comparison
 }
 
 export interface Comparison {
@@ -36,7 +36,9 @@ export function checksOf(samples: readonly Sample[], cores: number): Check[] {
       found.measured.rowsPerRequest.includes(Number(knobs['rows'] ?? 1)) &&
       (clientsOf({ load }) > seenClients || workersOf({ ...sample, load, knobs }) > 1),
   )
-  return unseen.map(sample => {
+  return unseen.flatMap(sample => {
+    const { p95 } = sample.latencyMs
+    if (p95 === undefined) return []
     const simulated = simulate({
       costs: found.costs,
       rowsPerRequest: Number(sample.knobs['rows'] ?? 1),
@@ -48,7 +50,7 @@ export function checksOf(samples: readonly Sample[], cores: number): Check[] {
     return {
       label: sample.label,
       throughputPerS: { predicted: simulated.throughputPerS, measured: sample.throughputPerS },
-      p90Ms: { predicted: simulated.latencyMs.p90, measured: sample.latencyMs.p90 },
+      p95Ms: { predicted: simulated.latencyMs.p95, measured: p95 },
     }
   })
 }

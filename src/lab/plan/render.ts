@@ -31,8 +31,8 @@ function spreadOf({ value, low, high, unit }: PlanFigure): string {
   return low === high ? amount : `${amount} (${shown(low)}–${shown(high)})`
 }
 
-function checkLine({ label, throughputPerS, p90Ms }: Check): string {
-  return `- ${label}: ${compared(throughputPerS, 'requests/s')}; p90 ${compared(p90Ms, 'ms')}`
+function checkLine({ label, throughputPerS, p95Ms }: Check): string {
+  return `- ${label}: ${compared(throughputPerS, 'requests/s')}; p95 ${compared(p95Ms, 'ms')}`
 }
 
 function compared({ predicted, measured }: Comparison, unit: string): string {

@@ -64,7 +64,7 @@ function warnings({
       `The hypervisor took ${percent(stealRatio)} of the CPU time during the run.`,
     speedSpread !== null &&
       speedSpread > speedSpreadTolerated &&
-      `The machine did not keep its speed: the same work took up to ${number(speedSpread)} times the CPU during the run, and CPU per request varied with it.`,
+      `The machine did not keep its speed: the same work took ${number(speedSpread)} times the CPU at some times of the run, and CPU per request varied with it.`,
     cgroupQuotaCores !== null &&
       cgroupQuotaCores < cores &&
       `The container may use ${cgroupQuotaCores} of the ${cores} cores.`,

@@ -45,6 +45,7 @@ export function sampleOf(
     latencyMs: {
       p50: figure(({ load }) => load.latencyMs.p50),
       p90: figure(({ load }) => load.latencyMs.p90),
+      p95: figure(({ load }) => load.latencyMs.p95),
       p99: figure(({ load }) => load.latencyMs.p99),
       max: figure(({ load }) => load.latencyMs.max),
       mean: figure(({ load }) => load.latencyMs.mean),

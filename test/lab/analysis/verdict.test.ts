@@ -142,6 +142,13 @@ test('shared cores make the rate a lower bound', () => {
   expect(causes[0]?.evidence.at(-1)).toContain('share 2 cores')
 })
 
+test('a rate that has not settled makes the verdict less certain, and is told', () => {
+  const accused = sample({ utilisation: busyApi, steady: false })
+  const { confidence, causes } = judge({ accused }, dedicated)
+  expect(confidence).toBe('medium')
+  expect(causes[0]?.evidence).toContain('its rate had not settled in every repeat')
+})
+
 test('a machine that does not keep its speed makes every verdict less certain', () => {
   const accused = sample({ utilisation: busyApi })
   const { limit, confidence, causes } = judge({ accused }, { ...dedicated, speedSpread: 2.5 })

@@ -11,7 +11,7 @@ function observation(change: Partial<Observation> = {}): Observation {
   return {
     load: {
       ...{ succeeded: 2000, failed: 0, failures: {}, dropped: 0, durationS: 2, stalled: null },
-      ...{ latencyMs: { p50: 1, p90: 2, p99: 3, max: 4, mean: 1.2 } },
+      ...{ latencyMs: { p50: 1, p90: 2, p95: 2.5, p99: 3, max: 4, mean: 1.2 } },
     },
     ...{ windowS: 2, ratesPerS: [] },
     ...{ cpuUs: unread, apiThread: null, apiThreadShares: null, databaseQueued: null, hostCores: null },

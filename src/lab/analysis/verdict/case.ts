@@ -22,6 +22,8 @@ export function openCase(sample: Sample, circumstances: Circumstances): Case {
 
 /** Beyond what turbo and neighbours make of a quiet machine, CPU figures are less certain. */
 export const speedSpreadTolerated = 1.25
+/** A thread that is busy and wants a core less often than this is blocked. */
+const blockedBelow = 0.6
 /** Above it a resource queues so long that it is taken for full (M/M/1: ten times its service time at 0.9). */
 export const full = 0.9
 /** The whole host is sampled in 10 ms ticks and never reads quite full. */
@@ -45,6 +47,16 @@ export function threadIsFull({ sample }: Case): boolean {
   const { apiThread } = sample.utilisation
   const wanted = threadWanted(sample)
   return apiThread !== null && apiThread.median >= full && (wanted === null || wanted >= full)
+}
+
+/**
+ * The API's event loop is busy all the time, and its thread neither runs nor stands in line for a core: it is stuck
+ * inside a call that blocks, and everybody waits for that.
+ */
+export function threadIsBlocked({ sample }: Case): boolean {
+  const { apiThread } = sample.utilisation
+  const wanted = threadWanted(sample)
+  return apiThread !== null && apiThread.median >= full && wanted !== null && wanted < blockedBelow
 }
 
 /** Share of the window in which the busiest main thread had a core or stood in line for one. */

@@ -279,6 +279,18 @@ describe('external-wait', () => {
     expect(next).toContain('synchronous')
   })
 
+  test('connections that requests keep only because the thread is stuck are not what they wait for', () => {
+    const blocked = { api: figure(0.1), apiThread: figure(1), apiThreadRan: figure(0.1) }
+    const change = {
+      ...{ utilisation: { ...blocked, apiThreadQueued: figure(0.1) }, pool: pool(20, 20) },
+      whereabouts: whereabouts(40, 20, 4),
+    }
+    expect(named(change)).toEqual(['external-wait'])
+    expect(named({ ...change, utilisation: { api: figure(0.1), apiThread: figure(0.1) } })).toContain(
+      'connection-pool',
+    )
+  })
+
   test('a thread that stands in line for a core is not', () => {
     const inLine = { api: figure(0.4), apiThread: figure(1), apiThreadRan: figure(0.4), host: figure(7.6) }
     expect(named({ utilisation: { ...inLine, apiThreadQueued: figure(0.58) } })).not.toContain(
