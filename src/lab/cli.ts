@@ -36,7 +36,7 @@ function commandLine(setExitCode: (code: number) => void): Command {
 
   withRunOptions(lab.command('tour', { isDefault: true }))
     .description('run the most telling experiments, under four minutes (what `npm run lab` does)')
-    .option('--full', 'run every experiment that a finding rests on, in about fifty minutes')
+    .option('--full', 'run every experiment that a finding rests on, in under an hour')
     .action(async ({ full, ...flags }: RunFlags & { full?: boolean }) => {
       setExitCode(await (full ? run('full', allFindings, flags) : run('tour', tour, flags)))
     })

@@ -1,4 +1,5 @@
 import type { ExperimentResult, Figure, Limit, Results, Sample } from '../results.ts'
+import { figureOf, median } from './figures.ts'
 import { type Metric, metrics } from './metrics.ts'
 import { bestConfidence, type Shift, shiftOf } from './shift.ts'
 
@@ -79,8 +80,23 @@ function compareSamples(before: Sample, after: Sample, machine: Shift | null): C
 function machineShift(before: Results, after: Results): Shift | null {
   const { fixedWorkUs: earlier } = before.manifest
   const { fixedWorkUs: later } = after.manifest
-  const ratio = earlier && later ? ratioOf(earlier, later) : null
+  const ratio = earlier && later ? ratioOf(thinned(earlier), thinned(later)) : null
   return ratio !== null && isCertain(ratio) && isWorthTelling(ratio) ? ratio : null
+}
+
+/** Blocks enough to tell a shift by. */
+const mostBlocks = 20
+
+/**
+ * Readings in time order as the medians of a few blocks: what a machine does lasts longer than one reading, so
+ * neighbours repeat each other, and a test that took all of them for independent would be far too certain.
+ */
+function thinned(figure: Figure): Figure {
+  const { values = [] } = figure
+  if (values.length <= mostBlocks) return figure
+  const blocks = Object.groupBy(values.entries(), ([i]) => Math.floor((i * mostBlocks) / values.length))
+  const medians = Object.values(blocks).map((block = []) => median(block.map(([, value]) => value)) ?? 0)
+  return figureOf(medians) ?? figure
 }
 
 /**

@@ -61,9 +61,18 @@ export function ratio(of: Figure, to: Figure): Figure {
  * so that what slowed both cancels. null where the repeats do not pair up.
  */
 export function ratioByRepeat(of: Figure, to: Figure): Figure | null {
-  const [above, below] = [of.values ?? [], to.values ?? []]
-  if (above.length !== below.length) return null
-  return figureOf(above.map((value, repeat) => value / (below[repeat] ?? Number.NaN)))
+  return byRepeat(of, to, (above, below) => above / below)
+}
+
+/** What one figure is more than another, repeat by repeat, as {@link ratioByRepeat}. */
+export function differenceByRepeat(of: Figure | null, less: Figure | null): Figure | null {
+  return of === null || less === null ? null : byRepeat(of, less, (more, fewer) => more - fewer)
+}
+
+function byRepeat(a: Figure, b: Figure, combine: (a: number, b: number) => number): Figure | null {
+  const [first, second] = [a.values ?? [], b.values ?? []]
+  if (first.length !== second.length) return null
+  return figureOf(first.map((value, repeat) => combine(value, second[repeat] ?? Number.NaN)))
 }
 
 /** Whether no repeat of one figure reaches into the other: the simplest test of a difference. */

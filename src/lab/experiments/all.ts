@@ -52,7 +52,7 @@ const ofConstruction: ReadonlySet<Experiment> = new Set([scraping, batchStatemen
 /** These install other languages' packages, or pull an image, which a run of everything should not do. */
 const ofPeers: ReadonlySet<Experiment> = new Set([peersCompared, blockingCalls, networkPath])
 
-/** What `--full` runs: every finding of the source reports, in about fifty minutes. */
+/** What `--full` runs: every finding of the source reports, in under an hour. */
 export const full: readonly Experiment[] = experiments.filter(
   one => !ofConstruction.has(one) && !ofPeers.has(one),
 )

@@ -1,6 +1,5 @@
 import { demandAt, fitBatchDemand } from '../analysis/batch-demand.ts'
 import { demandsOf, type Machine, type Resource } from '../analysis/demand.ts'
-import { figureOf } from '../analysis/figures.ts'
 import { number, percent, spread } from '../analysis/wording.ts'
 import type { Figure, Sample } from '../results.ts'
 
@@ -56,8 +55,7 @@ function ceilingOf(
   const [best, middle, worst] = (['low', 'median', 'high'] as const).map(ceilingAt)
   if (!best || !middle || !worst) return null
   const repeats = Math.min(...demands.map(({ demandUs }) => demandUs.repeats))
-  const spanned = figureOf([best, middle, worst])
-  return spanned && { ...spanned, median: middle, repeats }
+  return { median: middle, low: Math.min(best, middle, worst), high: Math.max(best, middle, worst), repeats }
 }
 
 const names: Record<Resource, string> = {

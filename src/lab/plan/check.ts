@@ -1,6 +1,6 @@
 import { workersOf } from '../analysis/demand.ts'
 import type { Figure, Sample } from '../results.ts'
-import { costsOf } from './costs.ts'
+import { costsOf, isOrdinary } from './costs.ts'
 import { simulate } from './simulation.ts'
 
 /** What the model says of a step that it never saw, beside what was measured. */
@@ -28,13 +28,10 @@ export function checksOf(samples: readonly Sample[], cores: number): Check[] {
   const found = costsOf(samples.filter(sample => clientsOf(sample) <= seenClients))
   if ('missing' in found) return []
   const unseen = samples.filter(
-    ({ load, knobs, ...sample }) =>
-      load.mode === 'closed' &&
-      load.generator === 'autocannon' &&
-      knobs['strategy'] === 'batched' &&
-      (knobs['telemetry'] ?? 'full') === 'full' &&
-      found.measured.rowsPerRequest.includes(Number(knobs['rows'] ?? 1)) &&
-      (clientsOf({ load }) > seenClients || workersOf({ ...sample, load, knobs }) > 1),
+    sample =>
+      isOrdinary(sample) &&
+      found.measured.rowsPerRequest.includes(Number(sample.knobs['rows'] ?? 1)) &&
+      (clientsOf(sample) > seenClients || workersOf(sample) > 1),
   )
   return unseen.flatMap(sample => {
     const { p95 } = sample.latencyMs

@@ -59,7 +59,8 @@ const resamples = 400
  * @returns the costs, or which measurement is missing
  */
 export function costsOf(all: readonly Sample[]): CostsFound | { missing: string } {
-  const samples = all.filter(isOrdinary)
+  const ordinary = all.filter(isOrdinary)
+  const samples = ordinary.filter(sample => workersOf(sample) === 1)
   const steps = samples.map(readingsOf).filter(readings => readings.length > 0)
   const sizes = steps.map(readings => median(readings.map(({ rowsPerBatch }) => rowsPerBatch)) ?? 0)
   if (steps.length < 3 || Math.max(...sizes) < 2 * Math.min(...sizes)) {
@@ -78,7 +79,7 @@ export function costsOf(all: readonly Sample[]): CostsFound | { missing: string 
     costs,
     draws,
     measured: {
-      workers: Math.max(...all.map(workersOf)),
+      workers: Math.max(...ordinary.map(workersOf)),
       requestsPerS: busiest?.throughputPerS.median ?? 0,
       rowsPerRequest: [...new Set(steps.flatMap(readings => readings.map(({ rows }) => rows)))].sort(
         (a, b) => a - b,
@@ -97,14 +98,12 @@ const ordinaryKnobs = new Set(['strategy', 'rows', 'workers', 'telemetry'])
  * Group commit as it is deployed, no lane, statement or preload that an experiment tries out, and sent by the generator
  * that ceilings are measured with, because on shared cores its cost is part of every reading.
  */
-function isOrdinary(sample: Sample): boolean {
-  const { knobs, load } = sample
+export function isOrdinary({ knobs, load }: Sample): boolean {
   return (
     load.mode === 'closed' &&
     load.generator === 'autocannon' &&
     knobs['strategy'] === 'batched' &&
     (knobs['telemetry'] ?? 'full') === 'full' &&
-    workersOf(sample) === 1 &&
     Object.keys(knobs).every(knob => ordinaryKnobs.has(knob))
   )
 }

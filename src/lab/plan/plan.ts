@@ -1,4 +1,5 @@
 import { percentileInterval } from '../analysis/bootstrap.ts'
+import { differenceByRepeat } from '../analysis/figures.ts'
 import { number } from '../analysis/wording.ts'
 import type { Results, Sample } from '../results.ts'
 import { type Check, checksOf } from './check.ts'
@@ -86,7 +87,7 @@ export function planFor(results: Results, objective: Objective, assumptions: Ass
       ...(middle.shards > 1 && kept !== null ? keptFigures(kept, assumptions) : []),
       ...storageFigures(objective, assumptions, measured),
       ...loadFigures(samples, interval, objective, assumptions, measured),
-      ...telemetryFigures(samples, objective),
+      ...telemetryFigures(samples, objective, assumptions),
     ],
     checks: checksOf(samples, results.manifest.cores),
     notes: notesOn(samples, measured),
@@ -414,24 +415,28 @@ function loadFigures(
   ]
 }
 
-/** What looking costs: the same inserts with everything on, and with nothing. */
-function telemetryFigures(samples: readonly Sample[], { ratePerS }: Objective): PlanFigure[] {
-  const cost = (level: string) =>
-    samples.find(({ knobs }) => knobs['strategy'] === 'batched' && knobs['telemetry'] === level)
-      ?.cpuPerRequestUs.api
-  const full = cost('full, 1 % traced')
-  const off = cost('off')
-  if (!full || !off) return []
-  const coresOf = (us: number) => (Math.max(0, us) * ratePerS) / 1e6
+/** What looking costs: the same inserts, at the same moment, with everything on and with nothing. */
+function telemetryFigures(
+  samples: readonly Sample[],
+  { ratePerS }: Pick<Objective, 'ratePerS'>,
+  { utilisation }: Pick<Assumptions, 'utilisation'>,
+): PlanFigure[] {
+  const watched = samples.find(
+    ({ knobs, besideUs }) =>
+      knobs['strategy'] === 'batched' && knobs['telemetry'] === 'full, 1 % traced' && besideUs,
+  )
+  const moreUs = watched && differenceByRepeat(watched.cpuPerRequestUs.api, watched.besideUs ?? null)
+  if (!moreUs) return []
+  const coresOf = (us: number) => (Math.max(0, us) * ratePerS) / 1e6 / utilisation
   return [
     {
       name: 'telemetryCores',
       title: 'of the API: for telemetry (1 % traced)',
-      value: coresOf(full.median - off.median),
-      low: coresOf(full.low - off.high),
-      high: coresOf(full.high - off.low),
+      value: coresOf(moreUs.median),
+      low: coresOf(moreUs.low),
+      high: coresOf(moreUs.high),
       unit: 'cores',
-      formula: 'rate · (CPU with telemetry − CPU without)',
+      formula: `rate · (CPU with telemetry − CPU without, repeat by repeat) / ${utilisation}`,
       basis: 'extrapolated',
       because: 'measured on one worker',
     },
@@ -454,7 +459,7 @@ function notesOn(samples: readonly Sample[], { walBytesPerRow, repeats }: Measur
     ...(walBytesPerRow === null
       ? ['WAL was not measured: run the lab on a PostgreSQL that it may ask for statistics']
       : []),
-    ...(telemetryFigures(samples, { ratePerS: 1, rowsPerRequest: 1, p99Ms: 1 }).length === 0
+    ...(telemetryFigures(samples, { ratePerS: 1 }, { utilisation: 1 }).length === 0
       ? ['what telemetry costs: add a run of observability-price']
       : []),
     ...(samples.every(({ load }) => load.generator !== 'k6')

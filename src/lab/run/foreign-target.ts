@@ -33,7 +33,18 @@ export async function foreignTestBed(url: string): Promise<TestBed> {
 export function stepsForForeignTarget(steps: readonly Step[]): Step[] {
   const different = new Map<string, Step>()
   for (const step of steps) {
-    const { program, service, postgres, seed, spanSink, serviceCores, reportedCpu, profile, ...sent } = step
+    const {
+      program,
+      service,
+      beside,
+      postgres,
+      seed,
+      spanSink,
+      serviceCores,
+      reportedCpu,
+      profile,
+      ...sent
+    } = step
     const foreign = { ...sent, variant: sent.requests.map(({ path }) => path).join(' + '), knobs: {} }
     different.set(labelOf(foreign), foreign)
   }

@@ -106,14 +106,15 @@ export async function observe(
         if (edge === 'closes') reported = stopAsking?.()
       },
     })
-    const [opened, closed] = await Promise.all(edges)
-    if (opened === undefined || closed === undefined) {
+    const [opening, closing] = await Promise.all(edges)
+    if (opening === undefined || closing === undefined) {
       throw new LabError(
         'LAB_LOAD_GENERATOR',
         `${generator.name} ended without a window to measure in`,
         'Run again with less other work on this machine, or with --generator autocannon.',
       )
     }
+    const { opened, closed } = ofPagesThatAnsweredTwice(opening, closing)
     const windowS = (closed.atMs - opened.atMs) / 1000
     const apiThreadShares = busiestThread(opened.apiThreads, closed.apiThreads, windowS)
     const throttled = (of: keyof Observation['throttledUs']) =>
@@ -192,6 +193,16 @@ interface Edge {
   readonly metrics: MetricsReading
 }
 
+/** A worker whose page was missed at one edge is not in the window: its whole history would look like growth. */
+function ofPagesThatAnsweredTwice(opening: Edge, closing: Edge): { opened: Edge; closed: Edge } {
+  const [before, after] = [opening.metrics.pages, closing.metrics.pages]
+  const kept = (pages: readonly string[]) => pages.map((page, i) => (before[i] && after[i] ? page : ''))
+  return {
+    opened: { ...opening, metrics: { ...opening.metrics, pages: kept(before) } },
+    closed: { ...closing, metrics: { ...closing.metrics, pages: kept(after) } },
+  }
+}
+
 /** What is read from files is read before this function first waits, so it belongs to the instant of the call. */
 async function readEdge(target: Target, generatorPid: number, pages: readonly string[]): Promise<Edge> {
   const atMs = performance.now()
@@ -201,7 +212,7 @@ async function readEdge(target: Target, generatorPid: number, pages: readonly st
   const pressure = readPressure(target.apiPid)
   const throttledOf = (pid: number | null) => (pid === null ? null : readThrottledUs(pid))
   const throttled = {
-    api: throttledOf(target.apiPid),
+    api: target.throttledUs?.() ?? throttledOf(target.apiPid),
     database: throttledOf(target.databasePid),
     generator: throttledOf(generatorPid),
   }

@@ -66,10 +66,11 @@ export async function runStep(
   }
   using _ = await scrapingOf(target, step)
   const options = { signal, cores: availableParallelism(), reportedCpu: step.reportedCpu }
-  const [observation, beside] = await Promise.all([
-    observe(target, generator, plan, { ...options, onLive: ratePerS => progress.live(ratePerS) }),
-    other && observe(other, generator, { ...plan, baseUrl: other.url }, { ...options, onLive: () => {} }),
-  ])
+  const observeTarget = () =>
+    observe(target, generator, plan, { ...options, onLive: ratePerS => progress.live(ratePerS) })
+  const observeOther = () =>
+    other && observe(other, generator, { ...plan, baseUrl: other.url }, { ...options, onLive: () => {} })
+  const [observation, beside] = await bothInTurn(repeat, observeTarget, observeOther)
   const failed = observation.load.failed > 0
   if (failed) onTrouble(name, target.log())
   const complaint = failed ? newestComplaint(target.log()) : null
@@ -77,13 +78,25 @@ export async function runStep(
   progress.done(`${name}: ${outcomeOf(observation)}`)
   const seen = {
     ...observation,
-    ...(beside && { besideUs: apiUsOf(beside) }),
+    // What a failed request costs is no price of an insert.
+    ...(beside && { besideUs: beside.load.failed > 0 ? null : apiUsOf(beside) }),
     ...(complaint !== null && { complaint }),
   }
   if (profile === null) return seen
   const file = `${experiment}-${labelOf(step).replaceAll(/[^\w.]+/g, '-')}-${repeat}.${profile.ending}`
   keep(file, profile.file)
   return { ...seen, profile: { ...profile.layers, file } }
+}
+
+/** Both at the same moment; who is first by the milliseconds that a start takes changes from repeat to repeat. */
+async function bothInTurn<A, B>(
+  repeat: number,
+  a: () => Promise<A>,
+  b: () => Promise<B> | undefined,
+): Promise<[A, B | undefined]> {
+  if (repeat % 2 === 1) return Promise.all([a(), b()])
+  const [second, first] = await Promise.all([b(), a()])
+  return [first, second]
 }
 
 /** The step's target, and the one beside it where there is to be one. */

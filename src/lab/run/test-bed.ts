@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Step } from '../experiments/experiment.ts'
 import type { Profiler } from '../probes/profiler.ts'
 import { metricsUrls, readMetrics } from '../probes/service-metrics.ts'
-import { cpuLimitKind, limitCpu } from '../stack/cpu-limit.ts'
+import { type CpuLimit, cpuLimitKind, limitCpu } from '../stack/cpu-limit.ts'
 import { createPrograms, type Program } from '../stack/programs.ts'
 import { type Database, openDatabase } from './database.ts'
 import { type SpanSink, startSpanSink } from './span-sink.ts'
@@ -14,6 +14,8 @@ export interface Target {
   readonly adminUrl: string | null
   readonly profiler: Profiler | null
   readonly apiPid: number | null
+  /** What the lab's own CPU limit has kept the service from running so far, us; null: it is not held by one. */
+  readonly throttledUs?: () => number | null
   readonly databasePid: number | null
   /** Where the database can be asked for its statistics. */
   readonly databaseUrl: string | null
@@ -54,10 +56,16 @@ export function ownTestBed(): TestBed {
     return heldTo(cores, started)
   })
   return {
-    lackOf: async ({ program, serviceCores }, say) =>
-      serviceCores !== undefined && cpuLimitKind() === null
-        ? 'nothing here can hold a process to a part of a core (no writable cgroup, no /proc)'
-        : programs.lackOf(program, say),
+    async lackOf({ program, serviceCores, postgres = {} }, say) {
+      if (serviceCores !== undefined && cpuLimitKind() === null) {
+        return 'nothing here can hold a process to a part of a core (no writable cgroup, no /proc)'
+      }
+      const [setting] = Object.keys(postgres)
+      if (setting !== undefined && process.env['DATABASE_URL'] !== undefined) {
+        return `the server that DATABASE_URL names is not the lab's to set up (${setting}); without it the lab starts its own`
+      }
+      return programs.lackOf(program, say)
+    },
     async prepare(step, company = 'alone') {
       if (!databases.holds(step.postgres)) {
         await services.release()
@@ -70,13 +78,14 @@ export function ownTestBed(): TestBed {
       const settings = { program: step.program, databaseUrl, env, cores: step.serviceCores ?? null }
       const isNew = !services.holds(settings)
       if (company === 'alone' && isNew) await services.release()
-      const { url, adminUrl, profiler, pid, log } = await services.get(settings)
+      const { url, adminUrl, profiler, pid, log, throttledUs } = await services.get(settings)
       await server.reset(step.seed ?? [])
       return {
         url,
         adminUrl,
         profiler,
         apiPid: pid,
+        ...(throttledUs && { throttledUs }),
         databasePid,
         databaseUrl,
         isNew,
@@ -101,7 +110,10 @@ interface ServiceSettings {
   readonly cores: number | null
 }
 
-type Service = Program & AsyncDisposable
+interface Service extends Program, AsyncDisposable {
+  /** Of one that is held to its cores. */
+  readonly throttledUs: CpuLimit['throttledUs'] | null
+}
 
 /** The program once all of its workers serve, and held to its cores, if to any. */
 async function heldTo(cores: number | null, program: Program): Promise<Service> {
@@ -109,9 +121,13 @@ async function heldTo(cores: number | null, program: Program): Promise<Service> 
   undo.defer(() => program.stop())
   if (program.adminUrl !== null) await allWorkersAnswer(program.adminUrl)
   // Undone first: a process that is held may be stopped just then, and would not hear that it is to end.
-  if (cores !== null) undo.use(limitCpu(program.pid, cores))
+  const limit = cores === null ? null : undo.use(limitCpu(program.pid, cores))
   const all = undo.move()
-  return { ...program, [Symbol.asyncDispose]: () => all.disposeAsync() }
+  return {
+    ...program,
+    throttledUs: limit?.throttledUs ?? null,
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
+  }
 }
 
 const workersStartLimitMs = 60_000

@@ -8,7 +8,8 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { listOrNone, readSchedule } from '../probes/proc.ts'
+import { parseThrottledUs } from '../probes/cgroup.ts'
+import { listOrNone, readOrNull, readSchedule } from '../probes/proc.ts'
 
 /**
  * Holds a process to a share of the machine's cores, as `docker run --cpus` and a Kubernetes limit do: in
@@ -20,8 +21,14 @@ import { listOrNone, readSchedule } from '../probes/proc.ts'
  * What neither is: a slower core, or fewer of them. The process runs at full speed and then not at all,
  * which is why a limit shows in the latencies first. Memory is not limited.
  */
-export function limitCpu(pid: number, cores: number, kind = cpuLimitKind()): Disposable {
+export function limitCpu(pid: number, cores: number, kind = cpuLimitKind()): CpuLimit {
   return kind === 'cgroup quota' ? holdByQuota(pid, cores) : holdByStopping(pid, cores)
+}
+
+/** Ends when it is disposed of. */
+export interface CpuLimit extends Disposable {
+  /** For how long it has kept the process from running so far, us; null where the kernel does not say. */
+  throttledUs(): number | null
 }
 
 /** null: nothing here can hold a process. */
@@ -72,7 +79,7 @@ function quotaFolder(): QuotaFolder | null {
   )
 }
 
-function holdByQuota(pid: number, cores: number): Disposable {
+function holdByQuota(pid: number, cores: number): CpuLimit {
   const parent = quotaFolder()
   if (parent === null) throw new Error('there is no cgroup to hold a process by')
   removeLeftGroups(parent.path)
@@ -81,6 +88,7 @@ function holdByQuota(pid: number, cores: number): Disposable {
   parent.write(group, Math.round(cores * periodMs * 1000))
   writeFileSync(join(group, 'cgroup.procs'), String(pid))
   return {
+    throttledUs: () => parseThrottledUs(readOrNull(join(group, 'cpu.stat'))),
     [Symbol.dispose]() {
       for (const member of membersOf(group)) moveTo(parent.path, member)
       removeGroup(group)
@@ -118,12 +126,14 @@ function moveTo(parent: string, pid: string): void {
 /** Often enough to overdraw a quota by little, seldom enough to cost the lab a few percent of a core. */
 const lookMs = 4
 
-function holdByStopping(pid: number, cores: number): Disposable {
+function holdByStopping(pid: number, cores: number): CpuLimit {
   const budgetUs = cores * periodMs * 1000
   let periodEndsMs = performance.now() + periodMs
   /** What the process may have used in all when it has to stand still. */
   let allowedUs = usedUs(pid) + budgetUs
-  let isStopped = false
+  let stoppedSinceMs: number | null = null
+  let stoppedMs = 0
+  const stoppedUntil = (nowMs: number) => stoppedMs + (stoppedSinceMs === null ? 0 : nowMs - stoppedSinceMs)
   const look = () => {
     const nowMs = performance.now()
     if (nowMs >= periodEndsMs) {
@@ -132,12 +142,14 @@ function holdByStopping(pid: number, cores: number): Disposable {
       allowedUs = Math.min(allowedUs, usedUs(pid)) + budgetUs
     }
     const mustStop = usedUs(pid) >= allowedUs
-    if (mustStop === isStopped) return
-    isStopped = mustStop
+    if (mustStop === (stoppedSinceMs !== null)) return
+    stoppedMs = stoppedUntil(nowMs)
+    stoppedSinceMs = mustStop ? nowMs : null
     signal(pid, mustStop ? 'SIGSTOP' : 'SIGCONT')
   }
   const timer = setInterval(look, lookMs)
   return {
+    throttledUs: () => stoppedUntil(performance.now()) * 1000,
     [Symbol.dispose]() {
       clearInterval(timer)
       signal(pid, 'SIGCONT')

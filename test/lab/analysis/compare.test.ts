@@ -3,7 +3,7 @@ import { compareFigures, compareResults } from '../../../src/lab/analysis/compar
 import { figureOf } from '../../../src/lab/analysis/figures.ts'
 import { type Metric, metrics } from '../../../src/lab/analysis/metrics.ts'
 import type { Figure, Results } from '../../../src/lab/results.ts'
-import { resultsOf } from './results.ts'
+import { manifest, resultsOf } from './results.ts'
 import { sample } from './samples.ts'
 
 const metricNamed = (wanted: string): Metric => {
@@ -86,4 +86,18 @@ test('two results: what both have is compared, the rest is named', () => {
   expect(samples).toMatchObject([{ experiment: 'ping', label: 'b' }])
   expect(samples[0]?.changes.every(({ outcome }) => outcome === 'within the noise')).toBe(true)
   expect(unmatched).toEqual({ before: ['ping, a'], after: ['ping, c'] })
+})
+
+test('two long results: hundreds of readings of the machine are few blocks, for neighbours repeat each other', () => {
+  const onMachine = (...fixedWorkUs: number[]): Results => ({
+    ...resultsOf({ name: 'ping', samples: [sample()] }),
+    manifest: { ...manifest, fixedWorkUs: repeats(...fixedWorkUs) },
+  })
+  const readings = (us: number) => Array.from({ length: 600 }, (_, i) => us + (i % 7))
+  const { machine } = compareResults(onMachine(...readings(1000)), onMachine(...readings(1500)))
+  expect(machine?.estimate).toBeCloseTo(1.5, 1)
+  // Fast for one half and slow for the other, and the other way round: that is no slower machine.
+  const half = (us: number) => readings(us).slice(300)
+  const [fast, slow] = [half(1000), half(1500)]
+  expect(compareResults(onMachine(...fast, ...slow), onMachine(...slow, ...fast)).machine).toBeNull()
 })

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { demandsOf } from '../../../src/lab/analysis/demand.ts'
 import {
   apart,
+  differenceByRepeat,
   figureOf,
   figureOrNull,
   inverse,
@@ -44,6 +45,8 @@ test('a ratio by repeat cancels what slowed both figures in one repeat', () => {
   expect(ratioByRepeat(of, { ...to, values: [10, 20] })).toBeNull()
   const { values, ...withoutRepeats } = to
   expect(ratioByRepeat(of, withoutRepeats)).toBeNull()
+  expect(differenceByRepeat(of, to)).toEqual({ median: 2, low: 1, high: 4, repeats: 3, values: [1, 2, 4] })
+  expect(differenceByRepeat(of, null)).toBeNull()
 })
 
 test('figures are apart only when no repeat of one reaches into the other', () => {

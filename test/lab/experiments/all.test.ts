@@ -64,8 +64,8 @@ test('every finding of the source reports is reproduced by some experiment', () 
   for (const one of made) expect(one).toMatchObject({ reproduced: false, ratio: { ours: null } })
 })
 
-test('all findings together take about fifty minutes', () => {
-  expect(full.reduce((sum, experiment) => sum + estimateS(experiment), 0)).toBeLessThan(52 * 60)
+test('all findings together take less than an hour', () => {
+  expect(full.reduce((sum, experiment) => sum + estimateS(experiment), 0)).toBeLessThan(56 * 60)
 })
 
 test('the tour takes less than four minutes', () => {

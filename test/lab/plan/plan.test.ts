@@ -47,6 +47,27 @@ describe('costs', () => {
   })
 })
 
+test('telemetry costs what the watched service took more than the one beside it, in the same repeats', () => {
+  const figureOfRepeats = (...values: [number, number, number]) => ({
+    ...{ median: values[1], low: values[0], high: values[2], repeats: 3, values },
+  })
+  const [sample] = samples
+  if (sample === undefined) throw new Error('no sample')
+  const watched = {
+    ...sample,
+    label: 'batched, full, 1 % traced',
+    knobs: { strategy: 'batched', telemetry: 'full, 1 % traced' },
+    cpuPerRequestUs: { ...sample.cpuPerRequestUs, api: figureOfRepeats(25, 36, 47) },
+    besideUs: figureOfRepeats(20, 30, 40),
+  }
+  const plan = planFor(results([...samples, watched]), objective, assumptions)
+  if (!('figures' in plan)) throw new Error(JSON.stringify(plan))
+  // 5, 6 and 7 us at 100,000 requests/s, on cores that are 70 % busy.
+  const { value, low, high } = named(plan, 'telemetryCores')
+  expect([low, value, high].map(cores => Number((cores * 0.7).toFixed(9)))).toEqual([0.5, 0.6, 0.7])
+  expect(planned().figures.map(({ name }) => name)).not.toContain('telemetryCores')
+})
+
 describe('sizes', () => {
   const costs = { api, database, generatorUs, pauseUs }
 

@@ -109,6 +109,14 @@ test.runIf(process.platform === 'linux')(
   },
 )
 
+test('settings of a server that is not the lab’s are not pretended', async () => {
+  vi.stubEnv('DATABASE_URL', inject('postgres').url)
+  await using bed = ownTestBed()
+  expect(await bed.lackOf({ ...step, postgres: { commit_delay: '100' } }, () => {})).toContain('commit_delay')
+  vi.stubEnv('DATABASE_URL', undefined)
+  expect(await bed.lackOf({ ...step, postgres: { commit_delay: '100' } }, () => {})).toBeNull()
+})
+
 test('a database server that cannot be reached is an unfit environment', async () => {
   vi.stubEnv('DATABASE_URL', 'postgresql://nobody@127.0.0.1:9/none')
   await using bed = ownTestBed()

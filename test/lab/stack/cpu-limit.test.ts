@@ -26,10 +26,12 @@ test.runIf(process.platform === 'linux').each(kinds)(
   async kind => {
     using burning = startBurning()
     {
-      using _ = limitCpu(burning.pid, 0.2, kind)
+      using limit = limitCpu(burning.pid, 0.2, kind)
       await pause(300)
+      const heldUs = limit.throttledUs() ?? Number.NaN
       // A quota is only ever an upper bound: on a busy machine less may be left for it.
       expect(await coresUsed(burning.pid, 1500)).toBeLessThan(0.3)
+      expect(limit.throttledUs()).toBeGreaterThan(heldUs)
     }
     await expect.poll(() => coresUsed(burning.pid, 500), { timeout: 20_000 }).toBeGreaterThan(0.3)
   },

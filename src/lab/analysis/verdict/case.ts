@@ -4,7 +4,7 @@ import { number, percent, spread } from '../wording.ts'
 
 /** What the judgement needs to know of the machine. */
 export interface Circumstances extends Pick<Manifest, 'cores' | 'sharedCores' | 'stealRatio'> {
-  /** CPU of the same work, slowest over fastest during the run; null: unknown. */
+  /** CPU of the same work, at slow times of the run over fast ones (`probes/cpu-speed.ts`); null: unknown. */
   readonly speedSpread: number | null
 }
 
@@ -22,8 +22,6 @@ export function openCase(sample: Sample, circumstances: Circumstances): Case {
 
 /** Beyond what turbo and neighbours make of a quiet machine, CPU figures are less certain. */
 export const speedSpreadTolerated = 1.25
-/** A thread that is busy and wants a core less often than this is blocked. */
-const blockedBelow = 0.6
 /** Above it a resource queues so long that it is taken for full (M/M/1: ten times its service time at 0.9). */
 export const full = 0.9
 /** The whole host is sampled in 10 ms ticks and never reads quite full. */
@@ -49,20 +47,11 @@ export function threadIsFull({ sample }: Case): boolean {
   return apiThread !== null && apiThread.median >= full && (wanted === null || wanted >= full)
 }
 
-/**
- * The API's event loop is busy all the time, and its thread neither runs nor stands in line for a core: it is stuck
- * inside a call that blocks, and everybody waits for that.
- */
-export function threadIsBlocked({ sample }: Case): boolean {
-  const { apiThread } = sample.utilisation
-  const wanted = threadWanted(sample)
-  return apiThread !== null && apiThread.median >= full && wanted !== null && wanted < blockedBelow
-}
-
-/** Share of the window in which the busiest main thread had a core or stood in line for one. */
-export function threadWanted({ utilisation }: Sample): number | null {
+/** Share of the window in which the busiest main thread had a core, stood in line for one, or was held by a quota. */
+export function threadWanted({ utilisation, throttled }: Sample): number | null {
   const [ran, queued] = [middle(utilisation.apiThreadRan), middle(utilisation.apiThreadQueued)]
-  return ran === null || queued === null ? null : ran + queued
+  // The kernel leaves a thread in line while its quota is used up, and both are counted.
+  return ran === null || queued === null ? null : Math.min(1, ran + queued + (middle(throttled?.api) ?? 0))
 }
 
 /** The host is full, or nearly, and the API's thread wants a core more often than it has one. */

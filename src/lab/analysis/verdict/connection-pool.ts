@@ -1,15 +1,6 @@
 import type { Sample } from '../../results.ts'
 import { number, percent, spread } from '../wording.ts'
-import {
-  atLeast,
-  type Case,
-  fillsTheHost,
-  full,
-  middle,
-  rate,
-  threadIsBlocked,
-  threadIsFull,
-} from './case.ts'
+import { atLeast, type Case, fillsTheHost, full, middle, rate } from './case.ts'
 import { confidenceOf, type Judgement } from './judgement.ts'
 import { sessionWork } from './sessions.ts'
 
@@ -21,7 +12,8 @@ const beyondPool = 1.1
 
 /**
  * Every connection is lent and requests wait for one, while the API's threads and the host have room: else
- * connections are only kept so long because whoever has them waits for a core, or for a thread that is stuck. Whether PostgreSQL is idle
+ * connections are only kept so long because whoever has them waits for a core, or for a thread that is never free, be
+ * it at work or stuck. Whether PostgreSQL is idle
  * is for its own judges; where one of them finds it slow, the pool is full of that, and comes second.
  */
 export function connectionPool(one: Case, lower: Sample | undefined): Judgement | null {
@@ -30,7 +22,8 @@ export function connectionPool(one: Case, lower: Sample | undefined): Judgement 
   const [max, used, waiting] = [middle(pool?.max), middle(pool?.used), middle(whereabouts?.poolQueue)]
   if (max === null || used === null || waiting === null) return null
   if (used < max * full || used > max * beyondPool || waiting < waitingAtLeast) return null
-  if (threadIsFull(one) || threadIsBlocked(one) || fillsTheHost(one)) return null
+  const thread = middle(sample.utilisation.apiThread)
+  if ((thread !== null && thread >= full) || fillsTheHost(one)) return null
   const [wait, use] = [pool?.waitMs ?? null, pool?.useMs ?? null]
   const before = lower?.pool?.waitMs
   const work = sessionWork(sample)

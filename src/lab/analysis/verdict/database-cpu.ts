@@ -1,6 +1,6 @@
 import type { Sample } from '../../results.ts'
 import { number, percent } from '../wording.ts'
-import { atLeast, type Case, demandOf, full, middle, rate, threadWanted, uses } from './case.ts'
+import { atLeast, type Case, demandOf, full, hostIsFull, middle, rate, threadWanted, uses } from './case.ts'
 import { confidenceOf, type Judgement } from './judgement.ts'
 import { sessionWork } from './sessions.ts'
 import { isWithDatabase } from './whereabouts.ts'
@@ -40,9 +40,12 @@ const heldAtLeast = 1
 /**
  * A session that is active and waits for nothing has a core or wants one, and so has one that was sent a
  * statement and has not begun it. Those that have a core show as CPU, those in line as time in the
- * scheduler's queue; what is left is held back by a quota, or stopped.
+ * scheduler's queue; what is left is held back by a quota, or stopped. On a full host they wait for a core like
+ * anyone else, and those that live shortly are never seen in line.
  */
-function heldBack({ sample }: Case): string[] | null {
+function heldBack(one: Case): string[] | null {
+  const { sample } = one
+  if (hostIsFull(one)) return null
   const work = sessionWork(sample)
   const used = middle(sample.utilisation.database)
   // Its processes must be on this machine to be seen in line.

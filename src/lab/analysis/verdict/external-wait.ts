@@ -1,19 +1,10 @@
 import { number, percent } from '../wording.ts'
-import {
-  atLeast,
-  type Case,
-  fillsTheHost,
-  full,
-  middle,
-  rate,
-  threadIsBlocked,
-  threadWanted,
-} from './case.ts'
+import { atLeast, type Case, fillsTheHost, full, middle, rate, threadWanted } from './case.ts'
 import { confidenceOf, type Judgement } from './judgement.ts'
 import { describePlacement, placementOf } from './whereabouts.ts'
 
-/** Hardly ever: a second sign beside the loop that is never free. */
-const hardlyWants = 0.3
+/** A thread that is busy and wants a core less often than this is blocked. */
+const blockedBelow = 0.6
 /** Below it, requests do not wait for the thread. */
 const threadAtEase = 0.7
 /** Most requests, both of those in the service and of those that clients have sent. */
@@ -24,13 +15,18 @@ export function externalWait(one: Case): Judgement | null {
   return blockedThread(one) ?? unaccountedWait(one)
 }
 
+/**
+ * The event loop is busy all the time, and its thread neither runs nor stands in line for a core: it is
+ * stuck inside a call that blocks, and everybody waits for that.
+ */
 function blockedThread(one: Case): Judgement | null {
   const { utilisation } = one.sample
   const wanted = threadWanted(one.sample)
-  if (!threadIsBlocked(one) || utilisation.apiThread === null || wanted === null) return null
+  if (utilisation.apiThread === null || utilisation.apiThread.median < full) return null
+  if (wanted === null || wanted >= blockedBelow) return null
   return {
     limit: 'external-wait',
-    confidence: confidenceOf(true, wanted < hardlyWants),
+    confidence: confidenceOf(true, wanted < blockedBelow / 2),
     sentence: `The service is stuck waiting for something outside it: its one thread is never free, yet works only ${percent(wanted)} of the time; it answered ${atLeast(one)}${rate(one)}.`,
     evidence: [
       `event-loop utilisation ${percent(utilisation.apiThread.median)}, while its thread had or wanted a core ${percent(wanted)} of the time`,
@@ -39,9 +35,14 @@ function blockedThread(one: Case): Judgement | null {
   }
 }
 
+/** Of arrivals at a rate that are all answered none is held up for long, wherever it waits. */
+const keptUp = 0.98
+
 /** What is left of the requests' time after everything that the service's metrics account for. */
 function unaccountedWait(one: Case): Judgement | null {
-  const { load, utilisation } = one.sample
+  const { load, utilisation, throughputPerS } = one.sample
+  if (load.mode !== 'closed' && throughputPerS.median >= (load.ratePerS ?? Number.POSITIVE_INFINITY) * keptUp)
+    return null
   const placement = placementOf(one.sample)
   const thread = middle(utilisation.apiThread)
   if (placement === null || thread === null || thread >= threadAtEase || fillsTheHost(one)) return null

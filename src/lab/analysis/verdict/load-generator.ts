@@ -24,14 +24,15 @@ export function loadGenerator(one: Case): Judgement | null {
     hostIsFull(one) &&
     utilisation.generator !== null &&
     utilisation.api !== null &&
-    utilisation.generator.median > utilisation.api.median + (utilisation.database?.median ?? 0)
+    utilisation.database !== null &&
+    utilisation.generator.median > utilisation.api.median + utilisation.database.median
   const drops = droppedArrivals(one)
   const absent = absentClients(one)
   if (!busy && !crowding && drops === null && absent === null) return null
   const stalled = generatorStalled != null && generatorStalled.median >= stallsTolerated
   return {
     limit: 'load-generator',
-    confidence: drops === null ? confidenceOf(busy, busy, absent !== null, stalled, crowding) : 'medium',
+    confidence: confidence({ drops, busy, signs: [absent !== null, stalled, crowding] }),
     sentence: `The load generator is the limit, not the service: it could send no more, so the service can do at least ${rate(one)}.`,
     evidence: [
       ...(generator === null ? [] : [uses(generator, load.generator)]),
@@ -43,6 +44,12 @@ export function loadGenerator(one: Case): Judgement | null {
     ],
     next: 'Run the generator on another machine, or a cheaper one (--generator autocannon), and repeat.',
   }
+}
+
+/** A generator that has used all the CPU it can use needs no second sign; arrivals may be dropped for other reasons. */
+function confidence(of: { drops: string[] | null; busy: boolean; signs: readonly boolean[] }) {
+  if (of.drops !== null) return 'medium'
+  return of.busy ? 'high' : confidenceOf(...of.signs)
 }
 
 /**

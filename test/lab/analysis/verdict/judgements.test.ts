@@ -197,6 +197,9 @@ describe('database-cpu', () => {
     expect(
       named({ ...wanting, utilisation: { database: figure(0.6), databaseQueued: figure(8) } }),
     ).not.toContain('database-cpu')
+    // Sessions that live shortly are not seen in line; on a full host they wait as all do.
+    const short = { api: figure(0.6), database: figure(0.9), databaseQueued: figure(0.5), host: figure(1.95) }
+    expect(named({ ...wanting, utilisation: short }, laptop)).not.toContain('database-cpu')
   })
 })
 
@@ -272,6 +275,16 @@ describe('external-wait', () => {
     ).toEqual(['inconclusive'])
   })
 
+  test('not where arrivals come in lumps and all of them are answered', () => {
+    const lumps = {
+      utilisation: { api: figure(0.47), apiThread: figure(0.47) },
+      whereabouts: whereabouts(0, 3, 4),
+    }
+    const arriving = { generator: 'k6', mode: 'open', durationS: 3, maxConnections: 500 } as const
+    expect(named({ ...lumps, load: { ...arriving, ratePerS: 10_000 } })).not.toContain('external-wait')
+    expect(named({ ...lumps, load: { ...arriving, ratePerS: 20_000 } })).toContain('external-wait')
+  })
+
   test('a loop that is never free, on a thread that hardly runs, is blocked', () => {
     const blocked = { api: figure(0.1), apiThread: figure(1), apiThreadRan: figure(0.1) }
     const { limit, confidence, next } = verdict({ utilisation: { ...blocked, apiThreadQueued: figure(0.1) } })
@@ -286,9 +299,21 @@ describe('external-wait', () => {
       whereabouts: whereabouts(40, 20, 4),
     }
     expect(named(change)).toEqual(['external-wait'])
+    const half = { ...change.utilisation, apiThreadRan: figure(0.7) }
+    expect(named({ ...change, utilisation: half })).not.toContain('connection-pool')
     expect(named({ ...change, utilisation: { api: figure(0.1), apiThread: figure(0.1) } })).toContain(
       'connection-pool',
     )
+  })
+
+  test('a thread that a quota keeps from running is held, not stuck', () => {
+    const blocked = { api: figure(0.25), apiThread: figure(1), apiThreadRan: figure(0.25) }
+    const held = verdict({
+      utilisation: { ...blocked, apiThreadQueued: figure(0) },
+      throttled: { api: figure(0.74), database: null, generator: null },
+    })
+    expect(held.limit).toBe('environment')
+    expect(held.causes.map(({ limit }) => limit)).not.toContain('external-wait')
   })
 
   test('a thread that stands in line for a core is not', () => {
