@@ -102,6 +102,18 @@ function isFull(busy: Figure | null, cores: number, threshold: number): boolean 
   return busy !== null && busy.median / cores >= threshold
 }
 
+const fellBehind = 0.95
+
+/** Arrivals at a rate, nearly all of them answered. A closed loop offers no rate to keep up with. */
+export function keptUp({ sample: { load, throughputPerS, errors } }: Case): boolean {
+  const offered = load.ratePerS ?? 0
+  return (
+    load.mode !== 'closed' &&
+    throughputPerS.median >= offered * fellBehind &&
+    errors.dropped.median <= offered * load.durationS * (1 - fellBehind)
+  )
+}
+
 export const names: Record<Resource, string> = {
   api: 'the API',
   database: 'PostgreSQL',

@@ -1,5 +1,5 @@
 import { number, percent } from '../wording.ts'
-import { atLeast, type Case, fillsTheHost, full, middle, rate, threadWanted } from './case.ts'
+import { atLeast, type Case, fillsTheHost, full, keptUp, middle, rate, threadWanted } from './case.ts'
 import { confidenceOf, type Judgement } from './judgement.ts'
 import { describePlacement, placementOf } from './whereabouts.ts'
 
@@ -35,14 +35,13 @@ function blockedThread(one: Case): Judgement | null {
   }
 }
 
-/** Of arrivals at a rate that are all answered none is held up for long, wherever it waits. */
-const keptUp = 0.98
-
-/** What is left of the requests' time after everything that the service's metrics account for. */
+/**
+ * What is left of the requests' time after everything that the service's metrics account for. Of arrivals at a rate that
+ * are all answered none is held up for long, wherever it waits.
+ */
 function unaccountedWait(one: Case): Judgement | null {
-  const { load, utilisation, throughputPerS } = one.sample
-  if (load.mode !== 'closed' && throughputPerS.median >= (load.ratePerS ?? Number.POSITIVE_INFINITY) * keptUp)
-    return null
+  const { load, utilisation } = one.sample
+  if (keptUp(one)) return null
   const placement = placementOf(one.sample)
   const thread = middle(utilisation.apiThread)
   if (placement === null || thread === null || thread >= threadAtEase || fillsTheHost(one)) return null

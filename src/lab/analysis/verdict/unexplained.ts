@@ -4,6 +4,7 @@ import {
   type Case,
   demandOf,
   inUse,
+  keptUp,
   limitOf,
   names,
   othersAreBusy,
@@ -92,17 +93,6 @@ function whatIsKnown(one: Case): string[] {
     ...one.demands.filter(inUse).map(demand => uses(demand, names[demand.resource])),
     ...(placement === null ? [] : [describePlacement(placement)]),
   ]
-}
-
-const fellBehind = 0.95
-
-/** Nearly all that was offered was answered. */
-function keptUp({ sample: { load, throughputPerS, errors } }: Case): boolean {
-  const offered = load.ratePerS ?? 0
-  return (
-    throughputPerS.median >= offered * fellBehind &&
-    errors.dropped.median <= offered * load.durationS * (1 - fellBehind)
-  )
 }
 
 function missingReadings({ sample }: Case): string[] {
