@@ -14,13 +14,11 @@ export async function findFreePort(count = 1): Promise<number> {
   for (let attempt = 0; attempt < attempts; attempt++) {
     const held: Server[] = []
     try {
-      const first = await listen(count === 1 ? 0 : portBelowClients())
-      held.push(first)
-      const port = portOf(first)
-      for (let offset = 1; offset < count; offset++) held.push(await listen(port + offset))
+      const port = portBelowClients()
+      for (let offset = 0; offset < count; offset++) held.push(await listen(port + offset))
       return port
     } catch {
-      // One of the following ports is taken: start over from another one.
+      // One of the ports is taken: start over from another one.
     } finally {
       await Promise.all(held.map(server => once(server.close(), 'close')))
     }
@@ -29,8 +27,8 @@ export async function findFreePort(count = 1): Promise<number> {
 }
 
 /**
- * A run of neighbours is hardly ever free among the ports that the kernel hands to clients (from 32768 on
- * Linux), where a load generator holds hundreds; so it is looked for below them.
+ * Below the ports that the kernel hands to clients (from 32768 on Linux): a service connects to its database before
+ * it listens, and now and then it was handed the very port that had been found for it.
  */
 function portBelowClients(): number {
   return 10_000 + Math.floor(Math.random() * 20_000)
@@ -50,10 +48,4 @@ async function listen(port: number, host = '127.0.0.1'): Promise<Server> {
   const server = createServer().listen({ port, host, exclusive: true })
   await once(server, 'listening')
   return server
-}
-
-function portOf(server: Server): number {
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('a TCP server has a port')
-  return address.port
 }
