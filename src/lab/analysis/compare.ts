@@ -95,7 +95,7 @@ function thinned(figure: Figure): Figure {
   const { values = [] } = figure
   if (values.length <= mostBlocks) return figure
   const blocks = Object.groupBy(values.entries(), ([i]) => Math.floor((i * mostBlocks) / values.length))
-  const medians = Object.values(blocks).map((block = []) => median(block.map(([, value]) => value)) ?? 0)
+  const medians = Object.values(blocks).flatMap((block = []) => median(block.map(([, value]) => value)) ?? [])
   return figureOf(medians) ?? figure
 }
 

@@ -9,7 +9,7 @@ import {
   names,
   openCase,
   othersAreBusy,
-  speedSpreadTolerated,
+  speedLoss,
   uses,
 } from './verdict/case.ts'
 import { connectionPool } from './verdict/connection-pool.ts'
@@ -131,7 +131,8 @@ function nextToFill(one: Case, named: readonly Judgement[]): Verdict['causes'] {
 
 function general({ sample, circumstances }: Case): string[] {
   const { label, throughputPerS, latencyMs, refusals = {}, postgres } = sample
-  const { sharedCores, cores, speedSpread } = circumstances
+  const { sharedCores, cores } = circumstances
+  const slowed = speedLoss(circumstances)
   return [
     `"${label}": ${spread(throughputPerS, 'requests/s')}, median latency ${spread(latencyMs.p50, 'ms')}`,
     ...Object.entries(refusals)
@@ -142,9 +143,7 @@ function general({ sample, circumstances }: Case): string[] {
       `looking at PostgreSQL took ${percent(postgres.probeCores.median)} of a core, counted as its own`,
     sharedCores && `API, PostgreSQL and generator share ${cores} cores: every rate is a lower bound`,
     sample.steady === false && 'its rate had not settled in every repeat',
-    speedSpread !== null &&
-      speedSpread > speedSpreadTolerated &&
-      `the same work took ${number(speedSpread)} times the CPU at some times of the run`,
+    slowed !== null && `the same work took ${number(slowed)} times the CPU at some times of the run`,
   ].filter(statement => statement !== false)
 }
 
@@ -179,8 +178,8 @@ function poolCeiling({ pool, throughputPerS }: Sample): Figure | undefined {
 }
 
 /** What varies while it is looked at can be named with less certainty. */
-function unsteady({ sample, circumstances: { speedSpread } }: Case): boolean {
-  return sample.steady === false || (speedSpread !== null && speedSpread > speedSpreadTolerated)
+function unsteady({ sample, circumstances }: Case): boolean {
+  return sample.steady === false || speedLoss(circumstances) !== null
 }
 
 function lower(confidence: Verdict['confidence']): Verdict['confidence'] {

@@ -26,6 +26,10 @@ export interface SpeedWatch {
 
 export function watchSpeed(): SpeedWatch {
   const takenUs: number[] = []
+  const random = randomFrom(1)
+  // Letters in no order, of which deflate has to search every one; the same in every run.
+  const material = Buffer.from(Array.from({ length: 1 << 19 }, () => 97 + Math.floor(random() * 16)))
+  const fixedWorkUs = () => cpuUsOf(() => deflateSync(material))
   fixedWorkUs()
   return {
     sample: () => takenUs.push(Math.min(fixedWorkUs(), fixedWorkUs())),
@@ -37,13 +41,9 @@ export function watchSpeed(): SpeedWatch {
   }
 }
 
-/** Letters in no order, of which deflate has to search every one; the same in every run. */
-const random = randomFrom(1)
-const material = Buffer.from(Array.from({ length: 1 << 19 }, () => 97 + Math.floor(random() * 16)))
-
-function fixedWorkUs(): number {
+function cpuUsOf(work: () => void): number {
   const before = process.cpuUsage()
-  deflateSync(material)
+  work()
   const { user, system } = process.cpuUsage(before)
   return user + system
 }

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { arch, cpus, platform, release, totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import { type Circumstances, speedSpreadTolerated } from '../analysis/verdict/case.ts'
+import { type Circumstances, speedLoss } from '../analysis/verdict/case.ts'
 import { number, percent } from '../analysis/wording.ts'
 import { readQuotaCores } from '../probes/cgroup.ts'
 import type { Figure, Manifest } from '../results.ts'
@@ -53,6 +53,7 @@ function warnings({
   speedSpread,
   sharedCores,
 }: RunFacts & Pick<Manifest, 'cpuModel' | 'cgroupQuotaCores'>): string[] {
+  const slowed = speedLoss({ speedSpread })
   return [
     sharedCores &&
       `API, PostgreSQL and load generator share ${cores} cores: every throughput is a lower bound.`,
@@ -62,9 +63,8 @@ function warnings({
     stealRatio !== null &&
       stealRatio > stealWorthSaying &&
       `The hypervisor took ${percent(stealRatio)} of the CPU time during the run.`,
-    speedSpread !== null &&
-      speedSpread > speedSpreadTolerated &&
-      `The machine did not keep its speed: the same work took ${number(speedSpread)} times the CPU at some times of the run, and CPU per request varied with it.`,
+    slowed !== null &&
+      `The machine did not keep its speed: the same work took ${number(slowed)} times the CPU at some times of the run, and CPU per request varied with it.`,
     cgroupQuotaCores !== null &&
       cgroupQuotaCores < cores &&
       `The container may use ${cgroupQuotaCores} of the ${cores} cores.`,

@@ -85,7 +85,7 @@ export function ownTestBed(): TestBed {
         adminUrl,
         profiler,
         apiPid: pid,
-        ...(throttledUs && { throttledUs }),
+        throttledUs,
         databasePid,
         databaseUrl,
         isNew,
@@ -110,10 +110,7 @@ interface ServiceSettings {
   readonly cores: number | null
 }
 
-interface Service extends Program, AsyncDisposable {
-  /** Of one that is held to its cores. */
-  readonly throttledUs: CpuLimit['throttledUs'] | null
-}
+type Service = Program & Pick<CpuLimit, 'throttledUs'> & AsyncDisposable
 
 /** The program once all of its workers serve, and held to its cores, if to any. */
 async function heldTo(cores: number | null, program: Program): Promise<Service> {
@@ -125,7 +122,7 @@ async function heldTo(cores: number | null, program: Program): Promise<Service> 
   const all = undo.move()
   return {
     ...program,
-    throttledUs: limit?.throttledUs ?? null,
+    throttledUs: limit?.throttledUs ?? (() => null),
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   }
 }

@@ -21,7 +21,13 @@ export function openCase(sample: Sample, circumstances: Circumstances): Case {
 }
 
 /** Beyond what turbo and neighbours make of a quiet machine, CPU figures are less certain. */
-export const speedSpreadTolerated = 1.25
+const speedSpreadTolerated = 1.25
+
+/** How many times the CPU the same work took at slow times of the run, where that is more than tolerated; else null. */
+export function speedLoss({ speedSpread }: Pick<Circumstances, 'speedSpread'>): number | null {
+  return speedSpread !== null && speedSpread > speedSpreadTolerated ? speedSpread : null
+}
+
 /** Above it a resource queues so long that it is taken for full (M/M/1: ten times its service time at 0.9). */
 export const full = 0.9
 /** The whole host is sampled in 10 ms ticks and never reads quite full. */

@@ -13,8 +13,8 @@ const beyondPool = 1.1
 /**
  * Every connection is lent and requests wait for one, while the API's threads and the host have room: else
  * connections are only kept so long because whoever has them waits for a core, or for a thread that is never free, be
- * it at work or stuck. Whether PostgreSQL is idle
- * is for its own judges; where one of them finds it slow, the pool is full of that, and comes second.
+ * it at work or stuck. Whether PostgreSQL is idle is for its own judges; where one of them finds it slow, the pool is
+ * full of that, and comes second.
  */
 export function connectionPool(one: Case, lower: Sample | undefined): Judgement | null {
   const { sample } = one
