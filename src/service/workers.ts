@@ -6,6 +6,7 @@ import type { Logger } from 'pino'
 import { createAdminServer } from '../telemetry/admin.ts'
 import type { Config } from './config.ts'
 import { StartError } from './errors.ts'
+import { closeWhatDiesWith } from './hand-over.ts'
 import { clientConfig } from './store/store.ts'
 import { drainMessage, listening, listensMessage, prepareDatabase } from './worker.ts'
 
@@ -149,6 +150,7 @@ class Supervisor {
       POOL_SIZE: this.#share.poolSize,
       PIPELINE_CONNECTIONS: this.#share.pipelineConnections,
     })
+    closeWhatDiesWith(worker)
     this.#workers.set(index, worker)
     const startedMs = performance.now()
     // Not cluster's own `listening`, which the admin port causes too.

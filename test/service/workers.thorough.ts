@@ -38,6 +38,11 @@ async function answeredBy(started: ServiceUnderTest, workers: number): Promise<n
   )
 }
 
+async function settledOf(answers: readonly Promise<string>[]): Promise<string[]> {
+  const soon = await Promise.all(answers.map(each => Promise.race([each, sleep(100, null)])))
+  return soon.filter(each => each !== null)
+}
+
 function load(url: string, clients: number, path = '/test-insert'): Clients {
   const running = new Clients(clients, agent => get(agent, url + path))
   onTestFinished(() => running.stop())
@@ -105,6 +110,24 @@ describe('several workers', () => {
     expect(failed.length - new Set(failed).size).toBeLessThanOrEqual(1)
     expect(await workersOf(started)).toEqual(expect.arrayContaining(others))
     expect(started.log()).toContain('a worker crashed')
+  })
+
+  it('a connection on its way to one that dies is closed, so that its client can ask again', async () => {
+    const started = await start(database.url, { WORKERS: '2' })
+    const ask = () => text(`${started.url}/ping/`)
+    const [stopped = 0] = await workersOf(started)
+    process.kill(stopped, 'SIGSTOP')
+    const answers = Array.from({ length: 12 }, () => ask().catch(() => 'closed'))
+    // It may have taken one before it stopped, and one more is on its way; the other worker answers the rest.
+    await expect
+      .poll(async () => (await settledOf(answers)).length, { timeout: 10_000 })
+      .toBeGreaterThanOrEqual(10)
+    expect((await settledOf(answers)).length).toBeLessThan(12)
+    process.kill(stopped, 'SIGKILL')
+    await expect.poll(async () => (await settledOf(answers)).length, { timeout: 10_000 }).toBe(12)
+    expect((await settledOf(answers)).filter(each => each === 'closed').length).toBeLessThanOrEqual(2)
+    // None is handed to the dead.
+    for (let i = 0; i < 6; i++) expect(await ask()).not.toBe('')
   })
 
   it('are all replaced on SIGHUP without losing a request', async () => {
