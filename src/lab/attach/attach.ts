@@ -4,10 +4,11 @@ import type { RequestTemplate } from '../load/templates.ts'
 import { type RunOptions, runLab } from '../run/run.ts'
 import { attachExperiment, troubleIn } from './attach-experiment.ts'
 import { attachedBed } from './attached-bed.ts'
+import { databaseProcess } from './database-process.ts'
 import { requireSuccess } from './first-request.ts'
 import { readScenario } from './scenario.ts'
 import { requireOwnTarget } from './target-guard.ts'
-import { localListener, type ProcessName, targetProcess } from './target-process.ts'
+import { type ProcessName, targetProcess } from './target-process.ts'
 
 export interface AttachOptions extends ProcessName, Pick<RunOptions, 'outFolder' | 'live' | 'signal'> {
   readonly url: string
@@ -45,7 +46,7 @@ export async function attach(options: AttachOptions): Promise<number> {
     adminUrl: null,
     profiler: null,
     apiPid: targetProcess(options, url),
-    databasePid: options.databaseUrl === undefined ? null : localListener(options.databaseUrl),
+    databasePid: options.databaseUrl === undefined ? null : await databaseProcess(options.databaseUrl),
     databaseUrl: options.databaseUrl ?? null,
     isNew: false,
     log: () => '',

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { LabError } from '../errors.ts'
+import { readOrNull } from '../probes/proc.ts'
 import { listeningProcess, rootOf } from './listening-process.ts'
 import { isOwnAddress } from './target-guard.ts'
 
@@ -23,13 +24,22 @@ export function targetProcess({ pid, container, cgroup }: ProcessName, url: stri
   return localListener(url)
 }
 
-/** The local process behind a URL's port; for a database, too. */
-export function localListener(url: string): number | null {
+function localListener(url: string): number | null {
   const { hostname, port, protocol } = new URL(url)
   const host = hostname.replace(/^\[|\]$/g, '')
   if (host !== 'localhost' && !(isOwnAddress(host) && /^(?:127\.|::1$)/.test(host))) return null
-  const usual: Record<string, number> = { 'https:': 443, 'http:': 80 }
-  return listeningProcess(port === '' ? (usual[protocol] ?? 5432) : Number(port))
+  const portNumber = port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port)
+  const pid = listeningProcess(portNumber)
+  const isForwarder = pid !== null && readOrNull(`/proc/${pid}/comm`)?.trim() === 'docker-proxy'
+  return isForwarder ? publishingContainer(portNumber) : pid
+}
+
+/** Docker forwards a published port, and the CPU of the forwarder says nothing of the service. */
+function publishingContainer(port: number): number {
+  const asked = spawnSync('docker', ['ps', '--quiet', '--filter', `publish=${port}`], { encoding: 'utf8' })
+  const [id, ...others] = (asked.stdout ?? '').split('\n').filter(Boolean)
+  if (id !== undefined && others.length === 0) return existing(containerPid(id))
+  throw notThere(`port ${port} is forwarded by Docker, and the docker command names no container for it`)
 }
 
 function existing(pid: number): number {
