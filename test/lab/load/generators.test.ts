@@ -66,6 +66,19 @@ describe.each(generators)('$name', generator => {
     expect(latencyMs.mean).toBeLessThanOrEqual(latencyMs.max)
   })
 
+  test('asks on a new connection where the server closes it after each answer', async () => {
+    await using server = await startCountingServer()
+    const closing = plan(server.url, {
+      requests: [{ path: '/ping/', headers: { connection: 'close' } }],
+      shape: { mode: 'closed', connections: 2 },
+    })
+    const { succeeded, failed, durationS, latencyMs } = await run(generator, closing).result
+    expect(failed).toBe(0)
+    expect(succeeded).toBeGreaterThan(server.total() * 0.5)
+    // By Little's law no more requests are on their way than there are connections.
+    expect(((succeeded / durationS) * latencyMs.mean) / 1000).toBeLessThan(2.2)
+  })
+
   test('counts answers that are refusals', async () => {
     await using server = await startCountingServer()
     const refused = plan(server.url, { requests: [{ path: '/missing' }] })

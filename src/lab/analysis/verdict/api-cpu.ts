@@ -25,7 +25,7 @@ export function apiCpu(one: Case): Judgement | null {
   if (!busy && !kept) return null
   const thread = sample.utilisation.apiThread
   const workers = workersOf(sample)
-  const who = workers === 1 ? 'its one JavaScript thread is' : `its ${workers} JavaScript threads are`
+  const who = workers === 1 ? 'its one thread is' : `its ${workers} threads are`
   const share = Math.min(1, kept && thread !== null ? thread.median : api.utilisation.median)
   return {
     limit: 'api-cpu',
