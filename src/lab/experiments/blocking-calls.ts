@@ -1,3 +1,4 @@
+import { meanResponseMs } from '../analysis/little.ts'
 import { percent, spread } from '../analysis/wording.ts'
 import type { Reproduction, Sample } from '../results.ts'
 import { byThroughput, type Conclusion, closed, type Experiment, find, type Step } from './experiment.ts'
@@ -48,18 +49,19 @@ const withWorkers = (samples: readonly Sample[], count: number) => find(samples,
 function conclude(samples: readonly Sample[]): Conclusion {
   const waits = workers.flatMap(count => {
     const sample = withWorkers(samples, count)
-    if (sample === undefined) return []
+    const waited = mean(sample)
+    if (!sample || !waited) return []
     const busy = sample.utilisation.api
     const cores = busy === null ? '' : `, ${percent(busy.median)} of one core in use`
-    return [
-      `${count} ${count === 1 ? 'process' : 'processes'}: ${spread(sample.latencyMs.p50, 'ms')}${cores}.`,
-    ]
+    return [`${count} ${count === 1 ? 'process' : 'processes'}: ${spread(waited, 'ms')} on average${cores}.`]
   })
   return {
     answer: waits.join(' ') || 'Nothing was measured.',
     accused: withWorkers(samples, 1) ?? byThroughput(samples)[0] ?? null,
   }
 }
+
+const mean = (sample: Sample | undefined) => sample && meanResponseMs(sample)
 
 function reproduce(samples: readonly Sample[]): Reproduction[] {
   return [
@@ -69,7 +71,7 @@ function reproduce(samples: readonly Sample[]): Reproduction[] {
       unit: 'ms',
       reported: [1600, 90],
       reportedText: '1.6 s → 90 ms',
-      ours: [withWorkers(samples, 1)?.latencyMs.p50, withWorkers(samples, 16)?.latencyMs.p50],
+      ours: [mean(withWorkers(samples, 1)), mean(withWorkers(samples, 16))],
       explanation: 'sixteen Python processes share the few cores of one machine with the database',
     }),
   ]

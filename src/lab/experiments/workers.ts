@@ -1,6 +1,7 @@
 import { ratio } from '../analysis/figures.ts'
+import { meanResponseMs } from '../analysis/little.ts'
 import { spread } from '../analysis/wording.ts'
-import type { Figure, Reproduction, Sample } from '../results.ts'
+import type { Reproduction, Sample } from '../results.ts'
 import { byThroughput, type Conclusion, closed, type Experiment, find, type Step } from './experiment.ts'
 import { reproduction } from './reproduction.ts'
 import { crudMix, seedTasks } from './tasks.ts'
@@ -106,15 +107,17 @@ function conclude(samples: readonly Sample[]): Conclusion {
 function gain(what: string, one: Sample | undefined, more: Sample | undefined): string | null {
   if (one === undefined || more === undefined) return null
   const times = spread(ratio(more.throughputPerS, one.throughputPerS), 'times')
-  return `${what}: ${times} the requests/s, median wait ${wait(one)} → ${wait(more)}`
+  return `${what}: ${times} the requests/s, mean wait ${wait(one)} → ${wait(more)}`
 }
 
-function wait({ latencyMs }: Sample): string {
-  return spread(latencyMs.p50, 'ms')
+function wait(sample: Sample): string {
+  const mean = meanResponseMs(sample)
+  return mean === null ? 'unknown' : spread(mean, 'ms')
 }
 
 function reproduce(samples: readonly Sample[]): Reproduction[] {
-  const latency = (sample: Sample | undefined): Figure | undefined => sample?.latencyMs.p50
+  // The report gives averages.
+  const latency = (sample: Sample | undefined) => sample && meanResponseMs(sample)
   const cores = 'workers beyond what the cores carry wait for a core instead'
   return [
     reproduction({

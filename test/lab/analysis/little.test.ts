@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { littleDoubt, requestsInFlight } from '../../../src/lab/analysis/little.ts'
+import { littleDoubt, meanResponseMs, requestsInFlight } from '../../../src/lab/analysis/little.ts'
 import { figure, sample } from './samples.ts'
 
 const withMean = (meanMs: number, change = {}) => {
@@ -20,7 +20,7 @@ test('more in flight than the generator held cannot be', () => {
 })
 
 test('fewer in flight: the clients sat in the generator', () => {
-  expect(littleDoubt(withMean(3.2))).toContain('50 % of their time in the generator')
+  expect(littleDoubt(withMean(3.2))).toContain('for 50 % of their time its clients sat in the generator')
 })
 
 test('failed answers count', () => {
@@ -39,4 +39,15 @@ test('nothing to check: an open loop, or no mean', () => {
     littleDoubt(withMean(9, { load: { generator: 'k6', mode: 'open', ratePerS: 1000, durationS: 3 } })),
   ).toBeNull()
   expect(littleDoubt(sample())).toBeNull()
+})
+
+test('the mean client of a closed loop waits N/X, also where some are not answered in the window', () => {
+  const load = { generator: 'autocannon', mode: 'closed', connections: 100, durationS: 4 } as const
+  const blocked = sample({ load, throughputPerS: { median: 83.6, low: 81.3, high: 83.6, repeats: 3 } })
+  expect(meanResponseMs(blocked)?.median).toBeCloseTo(1196, 0)
+  expect(meanResponseMs(blocked)?.high).toBeCloseTo(1230, 0)
+  expect(meanResponseMs(sample({ load, throughputPerS: figure(0) }))).toBeNull()
+  expect(
+    meanResponseMs(sample({ load: { generator: 'k6', mode: 'open', ratePerS: 10, durationS: 3 } })),
+  ).toBeNull()
 })
