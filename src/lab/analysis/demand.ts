@@ -52,7 +52,8 @@ export function workersOf({ knobs }: Sample): number {
   return Number.isInteger(workers) && workers > 0 ? workers : 1
 }
 
-function demand(
+/** Demand and ceiling of one resource, from the cores it kept busy; null where that is unknown or nothing. */
+export function demand(
   resource: Resource,
   busy: Figure | null,
   throughputPerS: Figure,

@@ -34,9 +34,9 @@ test('a constant demand predicts its own ceiling: the thread of the API', () => 
 
 test('a demand that falls with the batch is carried on to the heaviest load', () => {
   const prediction = predictCeiling(sweep(20, 100), machine)
-  // At 64 clients: 21.56 us for the API, 47.3 us for all on two cores.
+  // At 64 clients: 21.56 us for the API, 47.3 us for all on two cores, which fill to 93 %.
   expect(prediction?.resource).toBe('host')
-  expect(prediction?.predictedPerS.median).toBeCloseTo(2e6 / (1.5 * (20 + 100 / 64) + 15), -1)
+  expect(prediction?.predictedPerS.median).toBeCloseTo((0.93 * 2e6) / (1.5 * (20 + 100 / 64) + 15), -1)
 })
 
 test('only light steps count: what a full machine showed is no prediction', () => {
@@ -45,6 +45,24 @@ test('only light steps count: what a full machine showed is no prediction', () =
     one.load.connections === 64 ? { ...one, utilisation: sample().utilisation } : one,
   )
   expect(predictCeiling(heavyDiffers, machine)?.predictedPerS).toEqual(light?.predictedPerS)
+})
+
+test('neither does the lone client, for whom everything has to wake up', () => {
+  const sleepy = sweep(50, 0).map(one =>
+    one.load.connections === 1
+      ? { ...one, utilisation: { ...one.utilisation, api: figure(0.5), host: figure(1) } }
+      : one,
+  )
+  expect(predictCeiling(sleepy, machine)?.predictedPerS.median).toBeCloseTo(1e6 / 50)
+})
+
+test('is measured where most was got of more clients than that', () => {
+  const crowded = sweep(50, 0, n => (n === 64 ? 18_000 : 1_000 * n)).flatMap(one =>
+    one.load.connections === 64
+      ? [one, { ...one, load: { ...one.load, connections: 256 }, throughputPerS: figure(15_000) }]
+      : [one],
+  )
+  expect(predictCeiling(crowded, machine)?.measured.load.connections).toBe(64)
 })
 
 test('too few steps, or no reading of CPU, predict nothing', () => {

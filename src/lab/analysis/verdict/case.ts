@@ -30,8 +30,11 @@ export function speedLoss({ speedSpread }: Pick<Circumstances, 'speedSpread'>): 
 
 /** Above it a resource queues so long that it is taken for full (M/M/1: ten times its service time at 0.9). */
 export const full = 0.9
-/** The whole host is sampled in 10 ms ticks and never reads quite full. */
-const hostFull = 0.93
+/**
+ * Of the cores of a host that does all it can: it is sampled in 10 ms ticks and never reads quite full, and there are
+ * moments in which every process waits for another.
+ */
+export const hostFull = 0.93
 /** From here on a thread that is ready to run may find no free core. */
 const hostCrowded = 0.8
 /** Share of all cores that programs outside the experiment may take; the lab itself takes a few percent. */
