@@ -72,7 +72,11 @@ function conclude(samples: readonly Sample[]): Conclusion {
       : `The highest rate that held is ${number(rateOf(highest))}/s, with a p99 of ${spread(highest.latencyMs.p99, 'ms')}.`
   return {
     answer: `${verdictOnGoal} ${limit}`,
-    accused: measured.find(sample => !holds(sample)) ?? highest ?? null,
+    // What keeps it from the goal; where that is reached, from the next rate.
+    accused:
+      wanted !== undefined && !holds(wanted)
+        ? wanted
+        : (measured.find(sample => !holds(sample)) ?? highest ?? null),
   }
 }
 

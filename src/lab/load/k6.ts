@@ -11,6 +11,8 @@ import { failureStatuses, weightedOrder } from './templates.ts'
 
 const scriptFile = fileURLToPath(new URL('k6-script.ts', import.meta.url))
 const livePeriodMs = 500
+/** Percent by which k6's heap grows between two collections. With Go's own 100 they take a sixth of its CPU. */
+const lazyGarbageCollector = '400'
 
 /**
  * The k6 on the PATH, or null. Its latencies are floating-point milliseconds with nanoseconds behind them,
@@ -29,7 +31,7 @@ async function runK6(plan: LoadPlan, hooks: LoadHooks): Promise<LoadResult> {
   const apiAddress = `127.0.0.1:${await findFreePort()}`
   const args = ['--quiet', '--no-usage-report', '--log-format', 'raw', '--address', apiAddress]
   const { child, pid, ended, end } = await spawnGuarded('k6', ['run', ...args, scriptFile], {
-    env: { ...process.env, PLAN: JSON.stringify(scriptPlan(plan)) },
+    env: { GOGC: lazyGarbageCollector, ...process.env, PLAN: JSON.stringify(scriptPlan(plan)) },
     stdio: ['ignore', 'pipe', 'pipe'],
     stopSignal: 'SIGKILL',
   })
