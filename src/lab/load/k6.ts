@@ -11,8 +11,8 @@ import { failureStatuses, weightedOrder } from './templates.ts'
 
 const scriptFile = fileURLToPath(new URL('k6-script.ts', import.meta.url))
 const livePeriodMs = 500
-/** Percent by which k6's heap grows between two collections. With Go's own 100 they take a sixth of its CPU. */
-const lazyGarbageCollector = '400'
+/** k6 collects garbage when this much has gathered, not whenever its heap has doubled: that took a sixth of its CPU. */
+const lazyGarbageCollector = { GOGC: 'off', GOMEMLIMIT: '1GiB' }
 
 /**
  * The k6 on the PATH, or null. Its latencies are floating-point milliseconds with nanoseconds behind them,
@@ -31,7 +31,7 @@ async function runK6(plan: LoadPlan, hooks: LoadHooks): Promise<LoadResult> {
   const apiAddress = `127.0.0.1:${await findFreePort()}`
   const args = ['--quiet', '--no-usage-report', '--log-format', 'raw', '--address', apiAddress]
   const { child, pid, ended, end } = await spawnGuarded('k6', ['run', ...args, scriptFile], {
-    env: { GOGC: lazyGarbageCollector, ...process.env, PLAN: JSON.stringify(scriptPlan(plan)) },
+    env: { ...lazyGarbageCollector, ...process.env, PLAN: JSON.stringify(scriptPlan(plan)) },
     stdio: ['ignore', 'pipe', 'pipe'],
     stopSignal: 'SIGKILL',
   })
