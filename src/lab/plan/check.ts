@@ -42,6 +42,7 @@ export function checksOf(samples: readonly Sample[], cores: number): Check[] {
       workers: workersOf(sample),
       load: { mode: 'closed', clients: clientsOf(sample) },
       sharedCores: cores,
+      othersCores: found.measured.othersCores,
       seconds: simulatedS,
     })
     return {

@@ -16,7 +16,9 @@ export interface Cost {
 export interface Costs {
   readonly api: Cost
   readonly database: Cost
+  /** What the load generator takes for a request, and for each burst of answers that a batch brings it. */
   readonly generatorUs: number
+  readonly generatorBurstUs: number
   /** What a batch takes beside CPU: the flush of the WAL, wake-ups, the network, us. */
   readonly pauseUs: number
 }
@@ -27,6 +29,8 @@ export interface Measured {
   readonly requestsPerS: number
   readonly rowsPerRequest: readonly number[]
   readonly rowsPerBatch: number
+  /** Cores that programs outside the experiment kept busy. */
+  readonly othersCores: number
   readonly repeats: number
   readonly walBytesPerRow: Figure | null
   readonly residentMiB: Figure | null
@@ -85,6 +89,7 @@ export function costsOf(all: readonly Sample[]): CostsFound | { missing: string 
         (a, b) => a - b,
       ),
       rowsPerBatch: Math.max(...sizes),
+      othersCores: median(samples.map(othersOf).filter(others => others !== null)) ?? 0,
       repeats: Math.min(...steps.map(readings => readings.length)),
       walBytesPerRow: walOf(busiest),
       residentMiB: busiest?.runtime?.residentMiB ?? null,
@@ -134,6 +139,11 @@ function valuesOf({ values, median: middle }: Figure): readonly number[] {
   return values ?? [middle]
 }
 
+function othersOf({ utilisation: { host, api, database, generator } }: Sample): number | null {
+  if (host === null || api === null || database === null || generator === null) return null
+  return Math.max(0, host.median - api.median - database.median - generator.median)
+}
+
 function walOf(sample: Sample | undefined): Figure | null {
   const perRequest = sample?.postgres?.walBytesPerRequest ?? null
   const rows = Number(sample?.knobs['rows'] ?? 1)
@@ -152,16 +162,29 @@ function fitted(steps: readonly (readonly Reading[])[]): Costs | null {
   const api = costOf(middles, ({ apiUs }) => apiUs, rowsVary)
   const database = costOf(middles, ({ databaseUs }) => databaseUs, rowsVary)
   const lone = middles.find(({ connections, rows }) => connections === 1 && rows === 1)
-  const busiest = middles.toSorted((a, b) => b.throughputPerS - a.throughputPerS)[0]
-  if (api === null || database === null || lone === undefined || busiest === undefined) return null
+  const generator = generatorCostOf(middles)
+  if (api === null || database === null || generator === null || lone === undefined) return null
   // A lone client's next request waits for this one: what its round takes beyond everyone's CPU is the pause.
   const cpuUs = lone.apiUs + lone.databaseUs + lone.generatorUs
   return {
     api,
     database,
-    generatorUs: busiest.generatorUs,
+    ...generator,
     pauseUs: Math.max(0, 1e6 / lone.throughputPerS - cpuUs),
   }
+}
+
+/** A generator does not know rows: it wakes up for the requests that a batch answers at once. */
+function generatorCostOf(
+  readings: readonly Reading[],
+): Pick<Costs, 'generatorUs' | 'generatorBurstUs'> | null {
+  const perRequest = readings.map(reading => ({
+    ...reading,
+    rowsPerBatch: reading.rowsPerBatch / reading.rows,
+    rows: 1,
+  }))
+  const cost = costOf(perRequest, ({ generatorUs }) => generatorUs, false)
+  return cost === null ? null : { generatorUs: cost.requestUs, generatorBurstUs: cost.batchUs }
 }
 
 /** Least squares of relative errors, none of the terms below zero. */

@@ -115,6 +115,7 @@ function simulateWorker(costs: Costs, rowsPerRequest: number, ratePerS: number) 
     workers: 1,
     load: { mode: 'open', ratePerS },
     sharedCores: null,
+    othersCores: 0,
     seconds: simulatedRequests / ratePerS,
   })
 }

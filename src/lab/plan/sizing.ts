@@ -81,7 +81,10 @@ export function sizeOf(
     shards: plan.shards,
     databaseCores: plan.cores,
     onePostgresPerS: Math.min(byCores, byWal),
-    generatorCores: (ratePerS * costs.generatorUs) / 1e6 / utilisation,
+    generatorCores:
+      (ratePerS * (costs.generatorUs + (costs.generatorBurstUs * rowsPerRequest) / plan.rowsPerBatch)) /
+      1e6 /
+      utilisation,
   }
 }
 

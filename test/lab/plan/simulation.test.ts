@@ -6,6 +6,7 @@ const costs: Costs = {
   api: { requestUs: 40, rowUs: 0, batchUs: 100 },
   database: { requestUs: 6, rowUs: 0, batchUs: 80 },
   generatorUs: 15,
+  generatorBurstUs: 0,
   pauseUs: 300,
 }
 
@@ -16,6 +17,7 @@ const run = (change: Partial<System>) =>
     workers: 1,
     load: { mode: 'closed', clients: 1 },
     sharedCores: null,
+    othersCores: 0,
     seconds: 3,
     ...change,
   })
