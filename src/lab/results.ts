@@ -98,6 +98,8 @@ export const Runtime = Type.Object({
   heapShare: MaybeFigure,
   /** Share of the window in which the garbage collector stopped the thread. */
   gcShare: MaybeFigure,
+  /** Mean length of such a stop. */
+  gcPauseMs: Type.Optional(MaybeFigure),
 })
 
 /** Shares of the window, 0..1, in which at least one process waited for it (Linux's PSI, `some`). */

@@ -19,6 +19,9 @@ export interface Costs {
   /** What the load generator takes for a request, and for each burst of answers that a batch brings it. */
   readonly generatorUs: number
   readonly generatorBurstUs: number
+  /** Part of what a request costs the API: collected in stops of this length, during which it answers nobody. */
+  readonly garbageUs: number
+  readonly garbageStopUs: number
   /** What a batch takes beside CPU: the flush of the WAL, wake-ups, the network, us. */
   readonly pauseUs: number
 }
@@ -52,6 +55,8 @@ interface Reading {
   readonly apiUs: number
   readonly databaseUs: number
   readonly generatorUs: number
+  readonly garbageUs: number
+  readonly garbageStopUs: number
 }
 
 const resamples = 400
@@ -113,7 +118,8 @@ export function isOrdinary({ knobs, load }: Sample): boolean {
   )
 }
 
-function readingsOf({ load, knobs, throughputPerS, rowsPerBatch, cpuPerRequestUs }: Sample): Reading[] {
+function readingsOf(sample: Sample): Reading[] {
+  const { load, knobs, throughputPerS, rowsPerBatch, cpuPerRequestUs, runtime } = sample
   const { api, database, generator } = cpuPerRequestUs
   if (!rowsPerBatch || api === null || database === null || generator === null) return []
   return valuesOf(throughputPerS).flatMap((rate, repeat) => {
@@ -130,6 +136,8 @@ function readingsOf({ load, knobs, throughputPerS, rowsPerBatch, cpuPerRequestUs
         apiUs,
         databaseUs,
         generatorUs,
+        garbageUs: ((runtime?.gcShare?.median ?? 0) / throughputPerS.median) * 1e6,
+        garbageStopUs: (runtime?.gcPauseMs?.median ?? 0) * 1000,
       },
     ]
   })
@@ -163,6 +171,9 @@ function fitted(steps: readonly (readonly Reading[])[]): Costs | null {
   const database = costOf(middles, ({ databaseUs }) => databaseUs, rowsVary)
   const lone = middles.find(({ connections, rows }) => connections === 1 && rows === 1)
   const generator = generatorCostOf(middles)
+  const busiest = middles
+    .filter(({ rows }) => rows === 1)
+    .toSorted((a, b) => b.throughputPerS - a.throughputPerS)[0]
   if (api === null || database === null || generator === null || lone === undefined) return null
   // A lone client's next request waits for this one: what its round takes beyond everyone's CPU is the pause.
   const cpuUs = lone.apiUs + lone.databaseUs + lone.generatorUs
@@ -170,6 +181,9 @@ function fitted(steps: readonly (readonly Reading[])[]): Costs | null {
     api,
     database,
     ...generator,
+    // A lone client's garbage is collected while it waits.
+    garbageUs: Math.min(busiest?.garbageUs ?? 0, api.requestUs),
+    garbageStopUs: busiest?.garbageStopUs ?? 0,
     pauseUs: Math.max(0, 1e6 / lone.throughputPerS - cpuUs),
   }
 }
@@ -214,6 +228,8 @@ function middle(readings: readonly Reading[]): Reading {
     apiUs: of('apiUs'),
     databaseUs: of('databaseUs'),
     generatorUs: of('generatorUs'),
+    garbageUs: of('garbageUs'),
+    garbageStopUs: of('garbageStopUs'),
   }
 }
 

@@ -46,14 +46,15 @@ const warmupShare = 0.2
  * who runs goes to sleep or has had its slice. This is what batches grow from: while PostgreSQL, with the batch, waits
  * for a core, rows gather. With cores that all threads share equally (processor sharing) batches came out a third
  * smaller than they are, and p95 a third too low. A request takes CPU when it arrives and when it is answered; the
- * rows that wait when a batch has come back go out together. CPU of a piece of work is drawn from an exponential
+ * rows that wait when a batch has come back go out together. Garbage is collected in stops. CPU of a piece of work is drawn from an exponential
  * distribution around its measured mean, so that queues form as they do.
  *
  * Small enough to read, which no simulation package of npm that is maintained would have made it.
  */
 export function simulate(system: System): Simulated {
   const { costs, rowsPerRequest, workers: workerCount, load, sharedCores, othersCores, seconds } = system
-  const { api, database, generatorUs, generatorBurstUs, pauseUs } = costs
+  const { api, database, generatorUs, generatorBurstUs, garbageUs, garbageStopUs, pauseUs } = costs
+  const requestUs = api.requestUs - garbageUs
   const random = randomFrom(1)
   const spread = (meanUs: number) => -Math.log(1 - random()) * meanUs
   /** What many pieces take together, which is far less uncertain than each of them. */
@@ -90,16 +91,26 @@ export function simulate(system: System): Simulated {
         spread(database.batchUs) + sum(batch.length, database.requestUs) + sum(rows, database.rowUs)
       backend.work(databaseUs, () =>
         machine.after(spread(pauseUs), () =>
-          thread.work(spread(api.batchUs) + sum(rows, api.rowUs), () => {
+          thread.work(half(api.batchUs) + sum(rows, api.rowUs), () => {
             sendBatch()
+            // Spans, metrics and going to sleep are done while PostgreSQL has the next one.
+            thread.work(half(api.batchUs), () => {})
             if (load.mode === 'closed') generator.work(spread(generatorBurstUs), () => {})
-            for (const answered of batch) thread.work(half(api.requestUs), answered)
+            for (const answered of batch) thread.work(half(requestUs), answered)
           }),
         ),
       )
     }
+    let uncollectedUs = 0
+    const collect = () => {
+      uncollectedUs += garbageUs
+      if (garbageUs === 0 || uncollectedUs < garbageStopUs) return
+      thread.work(uncollectedUs, () => {})
+      uncollectedUs = 0
+    }
     return (answered: () => void) =>
-      thread.work(half(api.requestUs), () => {
+      thread.work(half(requestUs), () => {
+        collect()
         waiting.push(answered)
         if (busy) return
         busy = true

@@ -12,6 +12,7 @@ export interface ServiceTotals {
   readonly refusals: ReadonlyMap<string, number>
   /** Pauses of each worker, seconds. */
   readonly gcS: readonly number[]
+  readonly gcPauses: Total | null
   /** Gauges, as they stood. */
   readonly poolMax: number | null
   readonly poolUsed: number | null
@@ -49,6 +50,8 @@ export interface ServiceWindow {
   /** Requests refused, by the limit that refused them. */
   readonly refusals: ReadonlyMap<string, number>
   readonly gcShare: number | null
+  /** Mean length of such a stop. */
+  readonly gcPauseMs: number | null
   readonly residentMiB: number | null
   readonly heapShare: number | null
 }
@@ -82,6 +85,7 @@ export function serviceTotalsOf({ atMs, pages }: MetricsReading): ServiceTotals 
     rows: sumOrNull('insert_rows_total'),
     poolTimeouts: sumOrNull('db_client_connection_timeouts_total'),
     refusals: merged(pages.map(page => sumsByLabel(page, 'requests_rejected_total', 'reason'))),
+    gcPauses: total('v8js_gc_duration_seconds'),
     gcS: pages.flatMap(page => {
       const pauses = valuesOf(page, 'v8js_gc_duration_seconds_sum')
       return pauses.length === 0 ? [] : [sum(pauses)]
@@ -141,6 +145,7 @@ export function serviceBetween(
     refusals: new Map(
       [...after.refusals].map(([reason, count]) => [reason, count - (before.refusals.get(reason) ?? 0)]),
     ),
+    gcPauseMs: meanMs(grown(totals => totals.gcPauses)),
     gcShare: largest(after.gcS.map((seconds, worker) => (seconds - (before.gcS[worker] ?? 0)) / windowS)),
     residentMiB: after.residentBytes === null ? null : after.residentBytes / 2 ** 20,
     heapShare: after.heapShare,

@@ -93,6 +93,7 @@ function serviceFigures(
       residentMiB: maybe(({ residentMiB }) => residentMiB),
       heapShare: maybe(({ heapShare }) => heapShare),
       gcShare: maybe(({ gcShare }) => gcShare),
+      gcPauseMs: maybe(({ gcPauseMs }) => gcPauseMs),
     },
   }
 }

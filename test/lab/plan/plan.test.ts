@@ -69,7 +69,7 @@ test('telemetry costs what the watched service took more than the one beside it,
 })
 
 describe('sizes', () => {
-  const costs = { api, database, generatorUs, generatorBurstUs: 0, pauseUs }
+  const costs = { api, database, generatorUs, generatorBurstUs: 0, garbageUs: 0, garbageStopUs: 0, pauseUs }
 
   test('a batch is what arrives while one is on its way', () => {
     // t₀ = 400 + 60 + 80 us, t₁ = 2 + 3 + 1 us a row.

@@ -7,6 +7,8 @@ const costs: Costs = {
   database: { requestUs: 6, rowUs: 0, batchUs: 80 },
   generatorUs: 15,
   generatorBurstUs: 0,
+  garbageUs: 0,
+  garbageStopUs: 0,
   pauseUs: 300,
 }
 
@@ -80,6 +82,26 @@ test('latency at half load is that of a batch or two, and explodes past the ceil
   expect(light.latencyMs.p99).toBeLessThan(5)
   const heavy = run({ load: { mode: 'open', ratePerS: 40_000 } })
   expect(heavy.latencyMs.p99).toBeGreaterThan(100)
+})
+
+describe('what makes some answers late', () => {
+  const load = { mode: 'closed', clients: 16 } as const
+
+  test('garbage is part of what requests cost: the rate stays, the slow get slower', () => {
+    const steady = run({ load })
+    const stopped = run({ load, costs: { ...costs, garbageUs: 4, garbageStopUs: 4_000 } })
+    expectNear(stopped.throughputPerS, steady.throughputPerS, 5)
+    expect(stopped.latencyMs.p99).toBeGreaterThan(steady.latencyMs.p99 + 2)
+  })
+
+  test('who shares cores waits for others, and batches grow meanwhile', () => {
+    const alone = run({ load })
+    const crowded = run({ load, sharedCores: 1 })
+    expect(crowded.rowsPerBatch).toBeGreaterThan(1.2 * alone.rowsPerBatch)
+    const disturbed = run({ load, sharedCores: 1, othersCores: 0.1 })
+    expectNear(disturbed.throughputPerS, 0.9 * crowded.throughputPerS, 5)
+    expect(disturbed.latencyMs.p99).toBeGreaterThan(crowded.latencyMs.p99 + 2)
+  })
 })
 
 test('the same system gives the same figures', () => {

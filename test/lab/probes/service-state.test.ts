@@ -35,6 +35,7 @@ insert_queue_depth ${at.queue}
 insert_rows_total{insert_strategy="batched"} ${at.rows}
 requests_rejected_total{reason="connection_queue"} ${at.rejected}
 v8js_gc_duration_seconds_sum{v8js_gc_type="minor"} ${at.gcS}
+v8js_gc_duration_seconds_count{v8js_gc_type="minor"} ${at.gcS * 500}
 v8js_gc_duration_seconds_sum{v8js_gc_type="major"} 1
 v8js_memory_heap_used_bytes 50000000
 v8js_memory_heap_limit_bytes 200000000
@@ -68,6 +69,8 @@ describe('between two readings', () => {
     expect(window?.requests).toBe(1000)
     expect(window?.refusals).toEqual(new Map([['connection_queue', 10]]))
     expect(window?.gcShare).toBeCloseTo(0.1)
+    // 0.2 s in 100 stops.
+    expect(window?.gcPauseMs).toBeCloseTo(2)
     expect(window).toMatchObject({ residentMiB: 100, heapShare: 0.25 })
   })
 
@@ -115,6 +118,6 @@ test('a service without these metrics: nothing is known, and nothing is made of 
     `http_server_request_duration_seconds_sum ${count / 10}\nhttp_server_request_duration_seconds_count ${count}\n`
   expect(serviceBetween(totals(0, plain(0)), totals(1000, plain(10)))).toMatchObject({
     whereabouts: { service: 1, poolQueue: null, database: null, batchQueue: null },
-    ...{ pool: null, gcShare: null, heapShare: null, residentMiB: null },
+    ...{ pool: null, gcShare: null, gcPauseMs: null, heapShare: null, residentMiB: null },
   })
 })
