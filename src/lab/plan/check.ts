@@ -18,7 +18,7 @@ export interface Comparison {
 /** The model sees one worker under at most so many clients … */
 const seenClients = 16
 /** … and a simulated step has so long to show itself. */
-const simulatedS = 3
+const simulatedS = 10
 
 /**
  * Predicts the measured steps under more clients, and those of several workers, from the light steps of one worker.
