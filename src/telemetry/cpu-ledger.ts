@@ -22,9 +22,8 @@
  * - **Helper threads.** CPU of the process that is not this thread's (GC helpers, zlib, crypto, DNS) has
  *   no slice; it goes to the bucket `helper_threads`.
  *
- * The clock: `process.threadCpuUsage()` alone moves in steps of a scheduler tick (4 ms), because the kernel
- * refreshes a running thread's account only then. `process.cpuUsage()` makes it refresh the calling
- * thread, so reading that first makes the second exact to 1 us: order matters in `#settle`.
+ * The CPU clock of the thread is read at the end of each tick (`thread-clock.ts`), that of the process only when
+ * totals are asked for.
  *
  * A garbage collection pause stays in the slice that it interrupted: the request that allocated the last
  * drop pays for the sweep. The metric `v8js_gc_duration_seconds` counts the same time a second time, under
@@ -33,6 +32,8 @@
  * What it costs: a slice is one `performance.now()` (75 ns) and a gap one `idleTime` (45 ns) more, a tick
  * about 1 us. `npm run lab -- run observability-price` measures it.
  */
+
+import { threadCpuMs } from './thread-clock.ts'
 
 export const buckets = ['http', 'pg_protocol', 'telemetry', 'helper_threads', 'startup', 'rest'] as const
 /**
@@ -135,10 +136,12 @@ export class CpuLedger implements Ledger {
   #idleMs = performance.nodeTiming.idleTime
   #tickWallMs = 0
   #unscaledMs = 0
+  /** CPU of the process that is in some account, which is all up to the last tick. */
   #foldedMs = 0
   #attributedMs = 0
-  #processUs = 0
-  #threadUs = 0
+  #threadMs = 0
+  /** CPU of the process before the ledger, and of its other threads since. */
+  #elsewhereMs = 0
   #stopped = false
 
   constructor() {
@@ -146,10 +149,11 @@ export class CpuLedger implements Ledger {
       Bucket,
       CpuAccount
     >
-    this.#processUs = processCpuUs()
-    this.#threadUs = threadCpuUs()
-    this.bucket.startup.settledMs = this.#processUs / 1000
-    this.#foldedMs = this.bucket.startup.settledMs
+    const processMs = processCpuMs()
+    this.#threadMs = threadCpuMs()
+    this.#elsewhereMs = processMs - this.#threadMs
+    this.bucket.startup.settledMs = processMs
+    this.#foldedMs = processMs
     this.#arm()
   }
 
@@ -173,6 +177,7 @@ export class CpuLedger implements Ledger {
 
   totals(): CpuTotals {
     this.#endTick()
+    this.#foldHelperThreads()
     const unattributedMs = Object.fromEntries(
       buckets.map(name => [name, this.bucket[name].settledMs]),
     ) as Record<Bucket, number>
@@ -180,7 +185,7 @@ export class CpuLedger implements Ledger {
     // A total must not fall, be it by a rounding error: whoever reads counters takes that for a restart.
     this.#attributedMs = Math.max(this.#attributedMs, this.#foldedMs - bucketsMs)
     return {
-      processMs: this.#processUs / 1000,
+      processMs: this.#foldedMs,
       attributedMs: this.#attributedMs,
       unattributedMs,
       unscaledMs: this.#unscaledMs,
@@ -240,6 +245,14 @@ export class CpuLedger implements Ledger {
     this.#switchTo(current, bucket.rest)
   }
 
+  #foldHelperThreads(): void {
+    // The two clocks are read a moment apart.
+    const newMs = Math.max(0, processCpuMs() - threadCpuMs() - this.#elsewhereMs)
+    this.#elsewhereMs += newMs
+    this.#foldedMs += newMs
+    charge(this.bucket.helper_threads, newMs)
+  }
+
   /**
    * Holds the tick's slices against the CPU clock.
    * @param suspect whose slice, of `suspectMs`, has just ended and is taken to hold what the clock misses:
@@ -247,13 +260,10 @@ export class CpuLedger implements Ledger {
    */
   #settle(suspect?: CpuAccount, suspectMs = 0): void {
     const { bucket } = this
-    const processUs = processCpuUs()
-    const threadUs = threadCpuUs()
-    const processMs = (processUs - this.#processUs) / 1000
-    const threadMs = Math.min((threadUs - this.#threadUs) / 1000, processMs)
-    this.#processUs = processUs
-    this.#threadUs = threadUs
-    this.#foldedMs += processMs
+    const nowMs = threadCpuMs()
+    const threadMs = nowMs - this.#threadMs
+    this.#threadMs = nowMs
+    this.#foldedMs += threadMs
 
     let slicesMs = this.#tickWallMs
     this.#tickWallMs = 0
@@ -266,7 +276,6 @@ export class CpuLedger implements Ledger {
       this.#newIdleMs()
     }
     const scale = slicesMs > threadMs ? threadMs / slicesMs : 1
-    charge(bucket.helper_threads, processMs - threadMs)
     charge(bucket.rest, Math.max(0, threadMs - slicesMs * scale))
 
     const listed = this.#listed.splice(0)
@@ -297,7 +306,7 @@ export const noLedger: Ledger = {
   },
   readMs: () => 0,
   totals: () => ({
-    processMs: processCpuUs() / 1000,
+    processMs: processCpuMs(),
     attributedMs: 0,
     unattributedMs: Object.fromEntries(buckets.map(name => [name, 0])) as Record<Bucket, number>,
     unscaledMs: 0,
@@ -309,13 +318,7 @@ function charge(account: CpuAccount, ms: number): void {
   account.settledMs += ms
 }
 
-function processCpuUs(): number {
+function processCpuMs(): number {
   const { user, system } = process.cpuUsage()
-  return user + system
-}
-
-/** Exact only right after {@link processCpuUs}; see the head of this file. */
-function threadCpuUs(): number {
-  const { user, system } = process.threadCpuUsage()
-  return user + system
+  return (user + system) / 1000
 }
