@@ -1,5 +1,6 @@
 import { randomFrom } from '../analysis/random.ts'
 import type { Costs } from './costs.ts'
+import { Machine, sliceUs } from './machine.ts'
 
 /** What is simulated: clients, API workers with one batch on its way each, PostgreSQL, and whose cores they use. */
 export interface System {
@@ -32,22 +33,14 @@ export interface Simulated {
 }
 
 const maxBatchRows = 1000
-/**
- * How long Linux lets a thread run while another waits for its core: it looks at each tick, of which the kernels of
- * Debian, Ubuntu and the clouds have 250 a second.
- */
-const sliceUs = 4_000
 /** Before it, queues fill. */
 const warmupShare = 0.2
 
 /**
- * Discrete-event simulation of group commit. A thread does one piece of work after the other. Each core has its line of
- * threads, as the kernel has: who wakes up goes to the core it ran on last, or to an idle one, and waits there until
- * who runs goes to sleep or has had its slice. This is what batches grow from: while PostgreSQL, with the batch, waits
- * for a core, rows gather. With cores that all threads share equally (processor sharing) batches came out a third
- * smaller than they are, and p95 a third too low. A request takes CPU when it arrives and when it is answered; the
- * rows that wait when a batch has come back go out together. Garbage is collected in stops. CPU of a piece of work is drawn from an exponential
- * distribution around its measured mean, so that queues form as they do.
+ * Discrete-event simulation of group commit, on threads that take turns on cores. A request takes CPU when it arrives
+ * and when it is answered; the rows that wait when a batch has come back go out together. Garbage is collected in
+ * stops. CPU of a piece of work is drawn from an exponential distribution around its measured mean, so that queues
+ * form as they do.
  *
  * Small enough to read, which no simulation package of npm that is maintained would have made it.
  */
@@ -145,7 +138,9 @@ export function simulate(system: System): Simulated {
   if (sharedCores !== null && othersCores > 0) {
     const others = machine.thread()
     const rest = () =>
-      machine.after(spread(sliceUs / othersCores - sliceUs), () => others.work(spread(sliceUs), rest))
+      machine.after(spread(Math.max(0, sliceUs / othersCores - sliceUs)), () =>
+        others.work(spread(sliceUs), rest),
+      )
     rest()
   }
   machine.runUntil(endUs)
@@ -158,135 +153,3 @@ export function simulate(system: System): Simulated {
     rowsPerBatch: batches === 0 ? Number.NaN : batchedRows / batches,
   }
 }
-
-/** Cores, threads that take turns on them, and a clock. */
-class Machine {
-  nowUs = 0
-  /** The threads of each core: the first runs, the others wait in line. null: each thread has its own. */
-  readonly #cores: Thread[][]
-  readonly #isShared: boolean
-  readonly #timers: Timer[] = []
-
-  constructor(cores: number | null) {
-    this.#isShared = cores !== null
-    this.#cores = Array.from({ length: cores ?? 0 }, () => [])
-  }
-
-  thread(): Thread {
-    if (!this.#isShared) this.#cores.push([])
-    const own = this.#cores.length - 1
-    return new Thread(thread => this.#coreFor(thread, own).push(thread))
-  }
-
-  /** Calls back after a time that no core is needed for. */
-  after(us: number, run: () => void): void {
-    this.#timers.push({ atUs: this.nowUs + us, run })
-  }
-
-  runUntil(endUs: number): void {
-    while (this.nowUs < endUs) {
-      for (const core of this.#cores) this.#turn(core)
-      const timer = this.#timers.reduce<Timer | undefined>(
-        (first, each) => (first !== undefined && first.atUs <= each.atUs ? first : each),
-        undefined,
-      )
-      const timerUs = timer === undefined ? Number.POSITIVE_INFINITY : timer.atUs - this.nowUs
-      const running = this.#cores.flatMap(([first]) => first ?? [])
-      const untilNextUs = this.#cores.flatMap(([first, next]) =>
-        first === undefined
-          ? []
-          : [next === undefined ? first.remainingUs : Math.min(first.remainingUs, sliceUs - first.ranUs)],
-      )
-      const stepUs = Math.min(timerUs, ...untilNextUs)
-      if (!Number.isFinite(stepUs)) return
-      this.nowUs += stepUs
-      for (const thread of running) thread.advance(stepUs)
-      if (timer !== undefined && timerUs <= stepUs) {
-        this.#timers.splice(this.#timers.indexOf(timer), 1)
-        timer.run()
-      }
-      for (const thread of running) thread.finish()
-    }
-  }
-
-  /** Where it ran last, for its data are in that core's cache, unless another is idle and that one is not. */
-  #coreFor(thread: Thread, own: number): Thread[] {
-    const last = this.#cores[this.#isShared ? thread.lastCore : own] ?? []
-    const idle = this.#isShared ? this.#cores.find(core => core.length === 0) : undefined
-    const chosen = last.length === 0 ? last : (idle ?? last)
-    thread.lastCore = Math.max(0, this.#cores.indexOf(chosen))
-    return chosen
-  }
-
-  /** Who has nothing to do leaves; who has had its slice while another waits goes to the end of the line. */
-  #turn(core: Thread[]): void {
-    const [first, next] = core
-    if (first === undefined) return
-    const isIdle = first.current === undefined
-    if (!isIdle && (next === undefined || first.ranUs + rounding < sliceUs)) return
-    core.shift()
-    first.leaveCore()
-    if (!isIdle) core.push(first)
-  }
-}
-
-interface Timer {
-  readonly atUs: number
-  readonly run: () => void
-}
-
-interface Work {
-  readonly us: number
-  readonly done: () => void
-}
-
-/** One piece of work after the other. */
-class Thread {
-  /** How long it has had its core. */
-  ranUs = 0
-  lastCore = 0
-  readonly #queue: Work[] = []
-  readonly #wake: (thread: Thread) => void
-  #doneUs = 0
-  /** It has a core or waits for one. */
-  #isAwake = false
-
-  constructor(wake: (thread: Thread) => void) {
-    this.#wake = wake
-  }
-
-  get current(): Work | undefined {
-    return this.#queue[0]
-  }
-
-  get remainingUs(): number {
-    return this.current === undefined ? 0 : this.current.us - this.#doneUs
-  }
-
-  work(us: number, done: () => void): void {
-    this.#queue.push({ us, done })
-    if (this.#isAwake) return
-    this.#isAwake = true
-    this.#wake(this)
-  }
-
-  advance(us: number): void {
-    this.#doneUs += us
-    this.ranUs += us
-  }
-
-  finish(): void {
-    const { current } = this
-    if (current === undefined || this.remainingUs > rounding) return
-    this.#queue.shift()
-    this.#doneUs = 0
-    current.done()
-  }
-
-  leaveCore(): void {
-    this.ranUs = 0
-    this.#isAwake = this.current !== undefined
-  }
-}
-
-const rounding = 1e-6
