@@ -33,7 +33,7 @@
  * about 1 us. `npm run lab -- run observability-price` measures it.
  */
 
-import { threadCpuMs } from './thread-clock.ts'
+import { openThreadClock } from './thread-clock.ts'
 
 export const buckets = ['http', 'pg_protocol', 'telemetry', 'helper_threads', 'startup', 'rest'] as const
 /**
@@ -130,6 +130,7 @@ export class CpuLedger implements Ledger {
   readonly bucket: Readonly<Record<Bucket, CpuAccount>>
   current: CpuAccount | undefined = undefined
 
+  readonly #threadCpuMs = openThreadClock()
   /** What the running tick has charged so far. */
   readonly #listed: CpuAccount[] = []
   #sliceStartMs = performance.now()
@@ -150,7 +151,7 @@ export class CpuLedger implements Ledger {
       CpuAccount
     >
     const processMs = processCpuMs()
-    this.#threadMs = threadCpuMs()
+    this.#threadMs = this.#threadCpuMs()
     this.#elsewhereMs = processMs - this.#threadMs
     this.bucket.startup.settledMs = processMs
     this.#foldedMs = processMs
@@ -247,7 +248,7 @@ export class CpuLedger implements Ledger {
 
   #foldHelperThreads(): void {
     // The two clocks are read a moment apart.
-    const newMs = Math.max(0, processCpuMs() - threadCpuMs() - this.#elsewhereMs)
+    const newMs = Math.max(0, processCpuMs() - this.#threadCpuMs() - this.#elsewhereMs)
     this.#elsewhereMs += newMs
     this.#foldedMs += newMs
     charge(this.bucket.helper_threads, newMs)
@@ -260,7 +261,7 @@ export class CpuLedger implements Ledger {
    */
   #settle(suspect?: CpuAccount, suspectMs = 0): void {
     const { bucket } = this
-    const nowMs = threadCpuMs()
+    const nowMs = this.#threadCpuMs()
     const threadMs = nowMs - this.#threadMs
     this.#threadMs = nowMs
     this.#foldedMs += threadMs

@@ -11,18 +11,21 @@ const threadCpuTime = 3
 const trialMs = 0.2
 
 /**
- * The CPU clock of the calling thread, in ms since some moment: exact to a microsecond, at 0.6 us a reading.
+ * The CPU clock of the calling thread: a function that gives ms since some moment, exact to a microsecond, at 0.6 us a
+ * reading.
  *
  * Node has two, and neither is right for reading thousands of times a second. `process.threadCpuUsage()` moves in steps
  * of a scheduler tick (4 ms), because the kernel refreshes a running thread's account only then. `process.cpuUsage()`
  * makes it refresh the account, but those of all the process's threads, whose cores it has to lock: 0.7 us in an idle
- * process, 4 to 10 us in one that works, which made it nine tenths of what the ledger cost.
+ * process, 4 to 10 us in one that works.
  *
  * WebAssembly's system interface has the clock that is wanted, CLOCK_THREAD_CPUTIME_ID, and Node brings it. That
  * interface is "experimental" to Node; where it is missing or does not run with the thread, the two above are read in
  * the order that makes the second exact.
  */
-export const threadCpuMs: () => number = wasiClock() ?? slowClock
+export function openThreadClock(): () => number {
+  return wasiClock() ?? slowClock
+}
 
 function wasiClock(): (() => number) | null {
   try {

@@ -46,6 +46,12 @@ export function demandsOf(sample: Sample, machine: Machine): Demand[] {
     .sort((a, b) => a.ceilingPerS.median - b.ceilingPerS.median)
 }
 
+/** Cores that neither API, PostgreSQL nor generator used; null where one of them is unknown. */
+export function othersCores({ utilisation: { host, api, database, generator } }: Sample): number | null {
+  if (host === null || api === null || database === null || generator === null) return null
+  return host.median - api.median - database.median - generator.median
+}
+
 /** Worker processes of the API: the knob `workers`, 1 where the step does not set it. */
 export function workersOf({ knobs }: Sample): number {
   const workers = Number(knobs['workers'] ?? 1)

@@ -12,9 +12,11 @@ export function requestsInFlight(throughputPerS: number, meanLatencyMs: number):
  * wait for longer than the window it is the only figure that has them in it, for a percentile is of those answered:
  * of 100 clients of one blocking process the median answer came after 252 ms, while the mean client waited 1.2 s.
  *
- * @returns null for an open loop, and where nothing was answered
+ * @returns null for an open loop, and where nothing was measured or answered
  */
-export function meanResponseMs({ load, throughputPerS }: Sample): Figure | null {
+export function meanResponseMs(sample: Sample | undefined): Figure | null {
+  if (sample === undefined) return null
+  const { load, throughputPerS } = sample
   const { mode, connections } = load
   if (mode !== 'closed' || connections === undefined || throughputPerS.low <= 0) return null
   return inverse(throughputPerS, connections * 1000)

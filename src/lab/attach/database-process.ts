@@ -1,6 +1,6 @@
 import pg from 'pg'
 import { LabError } from '../errors.ts'
-import { listOrNone, readOrNull, readTree } from '../probes/proc.ts'
+import { listPids, readOrNull, readStat } from '../probes/proc.ts'
 
 /** How one backend is known: its pid as the server sees it, and the port of its client in its process title. */
 export interface Backend {
@@ -12,8 +12,7 @@ export interface Backend {
 /**
  * The PostgreSQL server behind a URL, if this machine sees its processes: also in a container, behind a port that is
  * forwarded, or behind a pooler, where whoever listens on the port is not the database. It is asked for the
- * backend that serves the question. null for one elsewhere. Throws LAB_TARGET where it
- * cannot be asked.
+ * backend that serves the question. null for one elsewhere. Throws LAB_TARGET where it cannot be asked.
  */
 export async function databaseProcess(url: string): Promise<number | null> {
   const client = await connected(url)
@@ -44,13 +43,10 @@ async function connected(url: string): Promise<pg.Client> {
 }
 
 function postmasterOf(backend: Backend): number | null {
-  const found = listOrNone('/proc').find(
-    name =>
-      /^\d+$/.test(name) &&
-      isBackend(backend, readOrNull(`/proc/${name}/status`) ?? '', readOrNull(`/proc/${name}/cmdline`) ?? ''),
+  const found = listPids().find(pid =>
+    isBackend(backend, readOrNull(`/proc/${pid}/status`) ?? '', readOrNull(`/proc/${pid}/cmdline`) ?? ''),
   )
-  const [stat] = found === undefined ? [] : readTree(Number(found))
-  return stat?.parentPid ?? null
+  return found === undefined ? null : (readStat(found)?.parentPid ?? null)
 }
 
 /**

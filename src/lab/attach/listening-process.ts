@@ -1,5 +1,5 @@
 import { readFileSync, readlinkSync } from 'node:fs'
-import { listOrNone, readTree } from '../probes/proc.ts'
+import { listOrNone, listPids, readTree } from '../probes/proc.ts'
 
 /**
  * The process of this machine that listens on a TCP port: of several that share the socket, the one that is
@@ -11,11 +11,7 @@ export function listeningProcess(port: number): number | null {
     ['/proc/net/tcp', '/proc/net/tcp6'].flatMap(file => listeningInodes(readOrEmpty(file), port)),
   )
   if (sockets.size === 0) return null
-  const holders = listOrNone('/proc')
-    .filter(name => /^\d+$/.test(name))
-    .filter(pid => holdsAny(pid, sockets))
-    .map(Number)
-  return rootOf(holders)
+  return rootOf(listPids().filter(pid => holdsAny(pid, sockets)))
 }
 
 /** The one whose tree has all the others; null where they have no such relation. */
@@ -37,7 +33,7 @@ export function listeningInodes(table: string, port: number): string[] {
     .flatMap(fields => fields[9] ?? [])
 }
 
-function holdsAny(pid: string, sockets: ReadonlySet<string>): boolean {
+function holdsAny(pid: number, sockets: ReadonlySet<string>): boolean {
   const folder = `/proc/${pid}/fd`
   return listOrNone(folder).some(fd => {
     const inode = /^socket:\[(\d+)\]$/.exec(linkOrEmpty(`${folder}/${fd}`))?.[1]

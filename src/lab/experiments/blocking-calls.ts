@@ -49,8 +49,8 @@ const withWorkers = (samples: readonly Sample[], count: number) => find(samples,
 function conclude(samples: readonly Sample[]): Conclusion {
   const waits = workers.flatMap(count => {
     const sample = withWorkers(samples, count)
-    const waited = mean(sample)
-    if (!sample || !waited) return []
+    const waited = meanResponseMs(sample)
+    if (sample === undefined || waited === null) return []
     const busy = sample.utilisation.api
     const cores = busy === null ? '' : `, ${percent(busy.median)} of one core in use`
     return [`${count} ${count === 1 ? 'process' : 'processes'}: ${spread(waited, 'ms')} on average${cores}.`]
@@ -61,8 +61,6 @@ function conclude(samples: readonly Sample[]): Conclusion {
   }
 }
 
-const mean = (sample: Sample | undefined) => sample && meanResponseMs(sample)
-
 function reproduce(samples: readonly Sample[]): Reproduction[] {
   return [
     reproduction({
@@ -71,7 +69,7 @@ function reproduce(samples: readonly Sample[]): Reproduction[] {
       unit: 'ms',
       reported: [1600, 90],
       reportedText: '1.6 s → 90 ms',
-      ours: [mean(withWorkers(samples, 1)), mean(withWorkers(samples, 16))],
+      ours: [meanResponseMs(withWorkers(samples, 1)), meanResponseMs(withWorkers(samples, 16))],
       explanation: 'sixteen Python processes share the few cores of one machine with the database',
     }),
   ]

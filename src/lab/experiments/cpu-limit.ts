@@ -30,15 +30,13 @@ export const cpuLimit: Experiment = {
       unit: 'ms',
       reported: [14, 2_000],
       reportedText: '14 ms → 2 s',
-      ours: [mean(of(samples, 1, 1)), mean(of(samples, 1, users))],
+      // The report gives an average.
+      ours: [meanResponseMs(of(samples, 1, 1)), meanResponseMs(of(samples, 1, users))],
       explanation:
         'one CPU is enough for this service, so a CPU limit alone does not make users wait; what each request waits for does (experiment workers)',
     }),
   ],
 }
-
-/** The report gives an average. */
-const mean = (sample: Sample | undefined) => sample && meanResponseMs(sample)
 
 function step(cores: number | null, connections: number): Step {
   return {

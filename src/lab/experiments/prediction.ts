@@ -8,7 +8,7 @@ import { byThroughput } from './experiment.ts'
 /**
  * What counts as a light load: well below what fills anything, but no lone client. For it everything sleeps between
  * any two requests, and what it costs to wake three processes is paid by nobody on a machine that is at work: with
- * the lone client in the fit the ceiling of ping was predicted 14 to 30 % too high, without it 1 to 12 %.
+ * the lone client in the fit three ceilings of ping were predicted 14 to 30 % too high, without it at most 12 %.
  */
 const lightest = 2
 const heaviestLight = 16

@@ -76,10 +76,7 @@ function conclude(samples: readonly Sample[]): Conclusion {
   return {
     answer: `${verdictOnGoal} ${limit}`,
     // What keeps it from the goal; where that is reached, from the next rate.
-    accused:
-      wanted !== undefined && !holds(wanted)
-        ? wanted
-        : (measured.find(sample => !holds(sample)) ?? highest ?? null),
+    accused: [...(wanted ? [wanted] : []), ...measured].find(sample => !holds(sample)) ?? highest ?? null,
   }
 }
 

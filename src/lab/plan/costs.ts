@@ -1,5 +1,5 @@
 import { bootstrap } from '../analysis/bootstrap.ts'
-import { workersOf } from '../analysis/demand.ts'
+import { othersCores, workersOf } from '../analysis/demand.ts'
 import { median } from '../analysis/figures.ts'
 import { nonNegativeLeastSquares } from '../analysis/least-squares.ts'
 import type { Figure, Sample } from '../results.ts'
@@ -94,7 +94,7 @@ export function costsOf(all: readonly Sample[]): CostsFound | { missing: string 
         (a, b) => a - b,
       ),
       rowsPerBatch: Math.max(...sizes),
-      othersCores: median(samples.map(othersOf).filter(others => others !== null)) ?? 0,
+      othersCores: Math.max(0, median(samples.map(othersCores).filter(cores => cores !== null)) ?? 0),
       repeats: Math.min(...steps.map(readings => readings.length)),
       walBytesPerRow: walOf(busiest),
       residentMiB: busiest?.runtime?.residentMiB ?? null,
@@ -145,11 +145,6 @@ function readingsOf(sample: Sample): Reading[] {
 
 function valuesOf({ values, median: middle }: Figure): readonly number[] {
   return values ?? [middle]
-}
-
-function othersOf({ utilisation: { host, api, database, generator } }: Sample): number | null {
-  if (host === null || api === null || database === null || generator === null) return null
-  return Math.max(0, host.median - api.median - database.median - generator.median)
 }
 
 function walOf(sample: Sample | undefined): Figure | null {

@@ -115,7 +115,7 @@ class Thread {
     return this.current === undefined ? 0 : this.current.us - this.#doneUs
   }
 
-  work(us: number, done: () => void): void {
+  work(us: number, done: () => void = () => {}): void {
     this.#queue.push({ us, done })
     if (this.#isAwake) return
     this.#isAwake = true

@@ -87,8 +87,8 @@ export function simulate(system: System): Simulated {
           thread.work(half(api.batchUs) + sum(rows, api.rowUs), () => {
             sendBatch()
             // Spans, metrics and going to sleep are done while PostgreSQL has the next one.
-            thread.work(half(api.batchUs), () => {})
-            if (load.mode === 'closed') generator.work(spread(generatorBurstUs), () => {})
+            thread.work(half(api.batchUs))
+            if (load.mode === 'closed') generator.work(spread(generatorBurstUs))
             for (const answered of batch) thread.work(half(requestUs), answered)
           }),
         ),
@@ -98,7 +98,7 @@ export function simulate(system: System): Simulated {
     const collect = () => {
       uncollectedUs += garbageUs
       if (garbageUs === 0 || uncollectedUs < garbageStopUs) return
-      thread.work(uncollectedUs, () => {})
+      thread.work(uncollectedUs)
       uncollectedUs = 0
     }
     return (answered: () => void) =>
@@ -135,7 +135,7 @@ export function simulate(system: System): Simulated {
       })
     arrive(0)
   }
-  if (sharedCores !== null && othersCores > 0) {
+  if (othersCores > 0) {
     const others = machine.thread()
     const rest = () =>
       machine.after(spread(Math.max(0, sliceUs / othersCores - sliceUs)), () =>

@@ -16,13 +16,19 @@ export interface ProcStat {
 
 /** The process and all its descendants, parents first; empty when it is gone. */
 export function readTree(rootPid: number): ProcStat[] {
-  const processes = listOrNone('/proc')
-    .filter(name => /^\d+$/.test(name))
-    .map(name => readStat(Number(name)))
+  const processes = listPids()
+    .map(readStat)
     .filter(stat => stat !== null)
   const found = processes.filter(stat => stat.pid === rootPid)
   for (const parent of found) found.push(...processes.filter(stat => stat.parentPid === parent.pid))
   return found
+}
+
+/** All processes that can be seen. */
+export function listPids(): number[] {
+  return listOrNone('/proc')
+    .filter(name => /^\d+$/.test(name))
+    .map(Number)
 }
 
 /** How a thread has fared with the scheduler since it began. */
@@ -50,7 +56,8 @@ export function listOrNone(folder: string): string[] {
   }
 }
 
-function readStat(pid: number): ProcStat | null {
+/** null when the process is gone. */
+export function readStat(pid: number): ProcStat | null {
   const text = readOrNull(`/proc/${pid}/stat`)
   return text === null ? null : parseProcStat(text)
 }

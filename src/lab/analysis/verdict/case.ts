@@ -1,5 +1,5 @@
 import type { Figure, Limit, Manifest, Sample } from '../../results.ts'
-import { type Demand, demandsOf, type Resource, workersOf } from '../demand.ts'
+import { type Demand, demandsOf, othersCores, type Resource, workersOf } from '../demand.ts'
 import { number, percent, spread } from '../wording.ts'
 
 /** What the judgement needs to know of the machine. */
@@ -89,9 +89,8 @@ export function othersAreBusy(one: Case): boolean {
 
 /** Share of the host that neither API, PostgreSQL nor generator used; null where one of them is unknown. */
 export function othersShare({ sample, circumstances: { cores } }: Case): number | null {
-  const { host, api, database, generator } = sample.utilisation
-  if (host === null || api === null || database === null || generator === null) return null
-  return (host.median - api.median - database.median - generator.median) / cores
+  const busy = othersCores(sample)
+  return busy === null ? null : busy / cores
 }
 
 /** Says so where the API's one thread stood in the scheduler's queue for a core. */
