@@ -94,8 +94,15 @@ describe('group commit', () => {
     const first = post(`${app.url}/texts`, { text: 'first' })
     await lock.waiters(1)
     const text = 'x'.repeat(1_000_000)
-    const large = Array.from({ length: 80 }, () => post(`${app.url}/texts`, { text }))
+    let answered = 0
+    const large = Array.from({ length: 80 }, async () => {
+      const answer = await post(`${app.url}/texts`, { text })
+      answered++
+      return answer
+    })
     await untilQueued(app, 67)
+    // Only then have all arrived: one that is still on its way when the queue moves finds room.
+    await expect.poll(() => answered, { timeout: 10_000 }).toBe(13)
     await expectProblem(await post(`${app.url}/texts`, { text }), 503, 'overloaded')
     await lock.open()
     await expectJson(await first, 201)
