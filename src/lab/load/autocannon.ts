@@ -13,9 +13,9 @@ const childFile = fileURLToPath(new URL('autocannon-child.ts', import.meta.url))
 const { version } = createRequire(import.meta.url)('autocannon/package.json') as { version: string }
 
 /**
- * autocannon: about a quarter of k6's CPU a request (27 us against 105, measured in one run), on one thread. Cheap enough to push a service on
- * the same cores to its ceiling, and an npm dependency, so always there. It has no open loop: its fixed rate
- * paces the connections, so a late answer delays the next request; such samples say `paced`.
+ * autocannon: about a quarter of k6's CPU a request (27 us against 105, measured in one run), on one thread. Cheap
+ * enough to push a service on the same cores to its ceiling, and an npm dependency, so always there. It has no open
+ * loop: its fixed rate paces the connections, so a late answer delays the next request; such samples say `paced`.
  */
 export const autocannonGenerator: LoadGenerator = {
   name: 'autocannon',
