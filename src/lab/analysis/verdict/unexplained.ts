@@ -52,12 +52,21 @@ function unlimited(one: Case): Judgement | null {
 /** Busy enough that its queue is most of the latency, and few clients enough that it is sometimes empty. */
 const nearlyFull = 0.7
 
-/** The host counts only where it is known that what fills it is what is measured. */
+/** Two utilisations this close changed places between two runs of the same tour. */
+const asFull = 0.04
+
+/**
+ * The host counts only where it is known that what fills it is what is measured. Where it is as full as the fullest,
+ * it is named: the others run on it, and chance would name now one, now the other.
+ */
 function nearest(one: Case): Judgement | null {
   const hostIsOurs = othersShare(one) !== null && !othersAreBusy(one)
-  const [demand] = one.demands
+  const [fullest] = one.demands
     .filter(({ resource }) => resource !== 'host' || hostIsOurs)
     .toSorted((a, b) => b.utilisation.median - a.utilisation.median)
+  const host = hostIsOurs ? demandOf(one, 'host') : null
+  const isTie = host && fullest && host.utilisation.median > fullest.utilisation.median - asFull
+  const demand = isTie ? host : fullest
   if (demand === undefined || demand.utilisation.median < nearlyFull) return null
   return {
     limit: limitOf[demand.resource],
