@@ -60,14 +60,14 @@ export function createMetrics(ledger: Ledger) {
       labelNames: [],
       buckets: latencyBucketsS,
       registry,
-    }),
+    }).series(),
     connectionUse: new SeriesHistogram({
       name: metricNames.connectionUse,
       help: 'Time a connection was held.',
       labelNames: [],
       buckets: latencyBucketsS,
       registry,
-    }),
+    }).series(),
     connectionTimeouts: new Counter({
       name: counterName(metricNames.connectionTimeouts),
       help: 'Requests that gave up waiting for a connection.',

@@ -169,7 +169,7 @@ export class Connections {
     const lease = new Lease(client, { telemetry, account, giveBack: this.#takeBack })
     this.#lent.set(lease, release)
     telemetry.resume(account, () => {
-      telemetry.metrics?.connectionWait.series().observe((performance.now() - waiter.askedMs) / 1000)
+      telemetry.metrics?.connectionWait.observe((performance.now() - waiter.askedMs) / 1000)
       waiter.use(null, lease)
     })
   }
