@@ -74,15 +74,10 @@ function nextRate(plan: AttachPlan, samples: readonly Sample[]): Step | null {
   return { ...stepOf(plan), load: open(ratePerS, plan.maxConnections) }
 }
 
-/** In every repeat: all arrivals answered (to a percent of clock), the p99 within the objective, no error. */
+/** In every repeat: of the arrivals at most 3 % late or not sent, the p99 within the objective, no error. */
 function holds({ p99Ms }: AttachPlan, sample: Sample): boolean {
   const { throughputPerS, latencyMs, errors } = sample
-  return (
-    throughputPerS.low >= 0.97 * rateOf(sample) &&
-    latencyMs.p99.high <= p99Ms &&
-    errors.ratio.high === 0 &&
-    errors.dropped.high === 0
-  )
+  return throughputPerS.low >= 0.97 * rateOf(sample) && latencyMs.p99.high <= p99Ms && errors.ratio.high === 0
 }
 
 function conclude(plan: AttachPlan, samples: readonly Sample[]): Conclusion {

@@ -29,8 +29,9 @@ const plan = JSON.parse(__ENV['PLAN'] ?? '') as Plan
 
 export const options = {
   discardResponseBodies: true,
-  // Neither `url` nor `name`: k6 would keep a time series for every URL it ever saw.
-  systemTags: ['status'],
+  // Neither `url` nor `name`: k6 would keep a time series for every URL it ever saw. A dropped arrival has no tag but
+  // its scenario's name.
+  systemTags: ['status', 'scenario'],
   summaryTrendStats: ['avg', 'med', 'p(90)', 'p(95)', 'p(99)', 'max'],
   scenarios: {
     ...scenarios(),
@@ -40,7 +41,7 @@ export const options = {
   thresholds: {
     'http_req_failed{phase:measure}': [],
     'http_req_duration{phase:measure}': [],
-    'dropped_iterations{phase:measure}': [],
+    'dropped_iterations{scenario:measure}': [],
     ...Object.fromEntries(failureStatuses.map(status => [`http_reqs{phase:measure,status:${status}}`, []])),
   },
 }
