@@ -28,7 +28,7 @@ export function openThreadClock(): () => number {
 /**
  * Reads the clock and makes milliseconds of it. JavaScript could call the interface itself, but must not: V8 compiles
  * such a call for a number where Node takes only a 64-bit integer, so it throws the compiled caller away at the next
- * call and compiles it anew, for ever. That was measured as a fifth of the CPU of a request.
+ * call and compiles it anew: about once a second, for as long as there was load (`--trace-deopt`).
  *
  * ```wat
  * (import "wasi_snapshot_preview1" "clock_time_get" (func $read (param i32 i64 i32) (result i32)))
