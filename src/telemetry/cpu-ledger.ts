@@ -68,8 +68,6 @@ export class CpuAccount {
   final = false
   /** Already in the running tick's list. */
   listed = false
-  /** Divided among others once it is final. */
-  readonly isShared: boolean = false
 
   /**
    * Called once, at the end of the tick in which the account was closed, when its figure is final.
@@ -80,7 +78,6 @@ export class CpuAccount {
 
 /** What a batch cost for all of its members; at the end it is divided among them by weight. */
 export class SharedCpuAccount extends CpuAccount {
-  override readonly isShared = true
   readonly #members: { account: CpuAccount; weight: number }[] = []
   #totalWeight = 0
 
@@ -134,12 +131,8 @@ export class CpuLedger implements Ledger {
   current: CpuAccount | undefined = undefined
 
   readonly #threadCpuMs = openThreadClock()
-  /**
-   * What the running tick has charged so far: the first `#listedCount`. The array is never emptied, because it would
-   * have to grow again in each tick; what has been settled is overwritten, so that nothing keeps it alive.
-   */
+  /** What the running tick has charged so far. */
   readonly #listed: CpuAccount[] = []
-  #listedCount = 0
   #sliceStartMs = performance.now()
   #idleMs = performance.nodeTiming.idleTime
   #tickWallMs = 0
@@ -243,8 +236,7 @@ export class CpuLedger implements Ledger {
   #list(account: CpuAccount): void {
     if (account.listed) return
     account.listed = true
-    this.#listed[this.#listedCount] = account
-    this.#listedCount += 1
+    this.#listed.push(account)
   }
 
   #endTick(): void {
@@ -287,25 +279,15 @@ export class CpuLedger implements Ledger {
     const scale = slicesMs > threadMs ? threadMs / slicesMs : 1
     charge(bucket.rest, Math.max(0, threadMs - slicesMs * scale))
 
-    const listed = this.#listed
-    const count = this.#listedCount
-    this.#listedCount = 0
-    for (let i = 0; i < count; i++) {
-      const account = listed[i] as CpuAccount
+    const listed = this.#listed.splice(0)
+    for (const account of listed) {
       account.listed = false
       charge(account.final ? bucket.rest : account, account.tickMs * scale)
       account.tickMs = 0
     }
     // Batches first: their members' figures are not final before they got their share.
-    for (let i = 0; i < count; i++) {
-      const account = listed[i] as CpuAccount
-      if (account.isShared) finish(account, bucket.rest)
-    }
-    for (let i = 0; i < count; i++) {
-      const account = listed[i] as CpuAccount
-      if (!account.isShared) finish(account, bucket.rest)
-      listed[i] = bucket.rest
-    }
+    for (const account of listed) if (account instanceof SharedCpuAccount) finish(account, bucket.rest)
+    for (const account of listed) if (!(account instanceof SharedCpuAccount)) finish(account, bucket.rest)
   }
 }
 

@@ -8,6 +8,7 @@ import {
   type Step,
   type Timing,
 } from '../experiments/experiment.ts'
+import { holds, type Objective, rateOf } from '../experiments/objective.ts'
 import type { RequestTemplate } from '../load/templates.ts'
 import type { Sample } from '../results.ts'
 import { fromOutside } from './from-outside.ts'
@@ -23,6 +24,8 @@ export interface AttachPlan {
   readonly timing: Timing
 }
 
+/** Of the arrivals; a service that nobody knows is given more room than ours. */
+const answeredShare = 0.97
 /** Rates that the search tries, each with all its repeats. */
 const ratesAtMost = 4
 /** The limit is known well enough when a rate that holds and one that does not are this close. */
@@ -58,11 +61,16 @@ function stepOf({ target, requests }: AttachPlan) {
   return { variant: target, knobs: {}, requests }
 }
 
+function objectiveOf({ p99Ms }: AttachPlan): Objective {
+  return { p99Ms, answeredShare }
+}
+
 function nextRate(plan: AttachPlan, samples: readonly Sample[]): Step | null {
+  const objective = objectiveOf(plan)
   const ceilingPerS = byThroughput(closedOf(samples))[0]?.throughputPerS.median ?? 0
   const rates = samples.filter(isOpen)
-  const holding = rates.filter(sample => holds(plan, sample)).map(rateOf)
-  const failing = rates.filter(sample => !holds(plan, sample)).map(rateOf)
+  const holding = rates.filter(sample => holds(sample, objective)).map(rateOf)
+  const failing = rates.filter(sample => !holds(sample, objective)).map(rateOf)
   const highest = Math.max(0, ...holding)
   // What a closed loop could not get is beyond reach; nobody has to try it.
   const lowest = Math.min(closeEnough * ceilingPerS, plan.maxRatePerS * closeEnough, ...failing)
@@ -74,19 +82,14 @@ function nextRate(plan: AttachPlan, samples: readonly Sample[]): Step | null {
   return { ...stepOf(plan), load: open(ratePerS, plan.maxConnections) }
 }
 
-/** In every repeat: of the arrivals at most 3 % late or not sent, the p99 within the objective, no error. */
-function holds({ p99Ms }: AttachPlan, sample: Sample): boolean {
-  const { throughputPerS, latencyMs, errors } = sample
-  return throughputPerS.low >= 0.97 * rateOf(sample) && latencyMs.p99.high <= p99Ms && errors.ratio.high === 0
-}
-
 function conclude(plan: AttachPlan, samples: readonly Sample[]): Conclusion {
+  const objective = objectiveOf(plan)
   const sweep = closedOf(samples)
   const [best] = byThroughput(sweep)
   const lone = sweep.find(({ load }) => load.connections === 1)
   if (best === undefined) return { answer: 'Nothing was measured.', accused: null }
   const highest = samples
-    .filter(sample => isOpen(sample) && holds(plan, sample))
+    .filter(sample => isOpen(sample) && holds(sample, objective))
     .toSorted((a, b) => rateOf(b) - rateOf(a))[0]
   const accused = withCores(best, sweep)
   return {
@@ -95,7 +98,7 @@ function conclude(plan: AttachPlan, samples: readonly Sample[]): Conclusion {
       lone === undefined ? '' : `A lone client waits ${spread(lone.latencyMs.p50, 'ms')}.`,
       highest === undefined
         ? ''
-        : `${number(rateOf(highest))} arrivals/s hold: every one answered, p99 ${spread(highest.latencyMs.p99, 'ms')} (wanted: ${number(plan.p99Ms)} ms).`,
+        : `${number(rateOf(highest))} arrivals/s hold: at least ${percent(answeredShare)} answered, p99 ${spread(highest.latencyMs.p99, 'ms')} (wanted: ${number(plan.p99Ms)} ms).`,
     ]
       .filter(Boolean)
       .join(' '),
@@ -121,10 +124,6 @@ function closedOf(samples: readonly Sample[]): Sample[] {
 
 function isOpen({ load }: Sample): boolean {
   return load.mode !== 'closed'
-}
-
-function rateOf({ load }: Sample): number {
-  return load.ratePerS ?? 0
 }
 
 /** Why no more load should be sent, or null: too large a share of a step's requests failed, or none was answered. */

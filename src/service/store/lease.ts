@@ -29,7 +29,6 @@ export class Lease {
   readonly #telemetry: Telemetry
   readonly #giveBack: (lease: Lease) => void
   readonly #acquiredMs = performance.now()
-  readonly #reader: SocketReader
   #account: CpuAccount | undefined
   #pendingSinceMs: number | null = null
   #isBroken = false
@@ -46,14 +45,13 @@ export class Lease {
     this.client = client
     this.#telemetry = options.telemetry
     this.#giveBack = options.giveBack
-    this.#reader = readerOf(client)
     this.chargeTo(options.account)
   }
 
   /** The connection works for `account` from here on: a batch hands it to the next without giving it back. */
   chargeTo(account: CpuAccount | undefined): void {
     this.#account = account
-    this.#reader.account = account
+    owners.set(this.client, account)
   }
 
   /** Sends a statement; its error, if any, is a {@link ServiceError}. */
@@ -105,7 +103,7 @@ export class Lease {
   release(): void {
     const { metrics } = this.#telemetry
     metrics?.connectionUse.observe((performance.now() - this.#acquiredMs) / 1000)
-    this.#reader.account = undefined
+    owners.set(this.client, undefined)
     this.#giveBack(this)
   }
 
@@ -127,28 +125,13 @@ export class Lease {
   }
 }
 
-/** Whom what is read from a connection's socket is charged to. */
-interface SocketReader {
-  account: CpuAccount | undefined
-}
-
-/** One for as long as the connection is open: setting a field costs less than setting an entry of a weak map. */
-const readers = new WeakMap<pg.Client, SocketReader>()
-
-function readerOf(client: pg.Client): SocketReader {
-  let reader = readers.get(client)
-  if (reader === undefined) {
-    reader = { account: undefined }
-    readers.set(client, reader)
-  }
-  return reader
-}
+/** Whom each open connection works for. */
+const owners = new WeakMap<pg.Client, CpuAccount | undefined>()
 
 /** Charges what the client reads from its socket to whom it works for, and else to the protocol. */
 export function watchSocket(client: pg.Client, { ledger }: Telemetry): void {
-  const reader = readerOf(client)
   const { pg_protocol: protocol } = ledger.bucket
-  socketOf(client).prependListener('data', () => ledger.enter(reader.account ?? protocol, protocol))
+  socketOf(client).prependListener('data', () => ledger.enter(owners.get(client) ?? protocol, protocol))
 }
 
 /** The client has no public way to its socket. */

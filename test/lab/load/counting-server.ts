@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 
-/** A real HTTP server that counts what it answers, by method and path. `/missing` is 404, all else 200. */
+/** A real HTTP server that counts what it answers, by method and path. `/missing` is 404, `/slow` waits 0.5 s, all else 200. */
 export async function startCountingServer(): Promise<CountingServer> {
   const seen = new Map<string, number>()
   const bodies: string[] = []
@@ -15,7 +15,9 @@ export async function startCountingServer(): Promise<CountingServer> {
     request.on('end', () => {
       if (body !== '' && bodies.length < 1000) bodies.push(body)
       response.statusCode = request.url === '/missing' ? 404 : 200
-      response.end('{"ping":"pong"}')
+      const answer = () => response.end('{"ping":"pong"}')
+      if (request.url === '/slow') setTimeout(answer, 500)
+      else answer()
     })
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')

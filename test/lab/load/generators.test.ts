@@ -1,6 +1,3 @@
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import { autocannonGenerator } from '../../../src/lab/load/autocannon.ts'
 import type { LoadGenerator, LoadPlan } from '../../../src/lab/load/generator.ts'
@@ -139,16 +136,14 @@ describe.each(generators)('$name', generator => {
 })
 
 test.skipIf(k6 === null)('k6 counts the arrivals that found no client free', async () => {
-  const server = createServer((_, answer) => setTimeout(() => answer.end('{}'), 500)).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  const rated = plan(`http://127.0.0.1:${port}`, {
+  await using server = await startCountingServer()
+  const rated = plan(server.url, {
+    requests: [{ path: '/slow' }],
     shape: { mode: 'open', ratePerS: 100, maxConnections: 5 },
     warmupS: 1,
     durationS: 2,
   })
   const { succeeded, dropped } = await run(k6 as LoadGenerator, rated).result
-  server.close()
   // Five clients at two requests a second each take 20 of the 200 arrivals; the warm-up's drops are not among these.
   expect(succeeded).toBeLessThanOrEqual(30)
   expect(dropped).toBeGreaterThan(100)
