@@ -98,9 +98,35 @@ const kinds = plan.requests.map(({ method, path, headers, body }) => {
   return { method, url, body, parameters, varies: varies({ path, body: body ?? '' }) }
 })
 
-/** Each virtual user has a copy of these. */
-let sent = 0
-let user = 0
+/**
+ * What sends the next request of a virtual user; each of them runs this file for itself.
+ *
+ * A lone GET that never varies, which is what most experiments send, goes the shortest way through k6's interpreter:
+ * `get` instead of `request`, and no name looked up in the module, which was measured to take 7 % less of k6's CPU.
+ */
+function sender(): () => void {
+  const [only] = kinds
+  if (kinds.length === 1 && only?.method === 'GET' && only.body === null && !only.varies) {
+    const { url, parameters } = only
+    return () => {
+      http.get(url, parameters)
+    }
+  }
+  let sent = 0
+  let user = 0
+  return () => {
+    if (user === 0) user = execution.vu.idInTest
+    const kind = kinds[plan.order[(sent + user) % plan.order.length] ?? 0]
+    if (kind === undefined) return
+    // Each virtual user counts in a block of a thousand million of its own, so no number comes twice.
+    const running = user * 1e9 + sent++
+    const { method, url, body, parameters } = kind
+    if (kind.varies) http.request(method, filled(url, running), body && filled(body, running), parameters)
+    else http.request(method, url, body, parameters)
+  }
+}
+
+const send = sender()
 let opensAtMs = 0
 
 export function closed() {
@@ -112,20 +138,7 @@ export function closed() {
   send()
 }
 
-export function open() {
-  send()
-}
-
-function send() {
-  if (user === 0) user = execution.vu.idInTest
-  const kind = kinds[plan.order[(sent + user) % plan.order.length] ?? 0]
-  if (kind === undefined) return
-  // Each virtual user counts in a block of a thousand million of its own, so no number comes twice.
-  const running = user * 1e9 + sent++
-  const { method, url, body, parameters } = kind
-  if (kind.varies) http.request(method, filled(url, running), body && filled(body, running), parameters)
-  else http.request(method, url, body, parameters)
-}
+export const open = send
 
 /** The lab's probes read the same window, so they are told when it opens and closes. */
 export function windowOpens() {

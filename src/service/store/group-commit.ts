@@ -5,7 +5,7 @@ import type { Series } from '../../telemetry/series-histogram.ts'
 import type { Telemetry } from '../../telemetry/telemetry.ts'
 import { type BatchSpan, startBatchSpan, startBatchWait } from '../../telemetry/tracing.ts'
 import { ServiceError } from '../errors.ts'
-import type { Connections } from './connections.ts'
+import type { Connections, UseLease } from './connections.ts'
 import { isDataError } from './database-errors.ts'
 import type { Lease, Row } from './lease.ts'
 
@@ -82,6 +82,7 @@ export class GroupCommit {
   #queuedChars = 0
   #busyLanes = 0
   #isFlushScheduled = false
+  #hasCompany = false
   readonly #sweep: NodeJS.Timeout
 
   constructor(options: GroupCommitOptions) {
@@ -115,7 +116,10 @@ export class GroupCommit {
     }
     this.#queue.push(unit)
     this.#count(unit, 1)
-    this.#scheduleFlush()
+    const isAlone = this.#busyLanes === 0 && !this.#isFlushScheduled
+    if (isAlone && !this.#hasCompany) this.#openLane()
+    else this.#scheduleFlush()
+    this.#hasCompany = !isAlone
     // The request waits now.
     telemetry.ledger.enter(undefined)
   }
@@ -139,8 +143,7 @@ export class GroupCommit {
     const batch = this.#nextBatch()
     if (batch === null) return
     this.#busyLanes += 1
-    telemetry.ledger.enter(batch.account)
-    connections.acquire((error, lease) => {
+    const send: UseLease = (error, lease) => {
       if (error === null) {
         this.#send(lease, batch)
       } else {
@@ -148,7 +151,8 @@ export class GroupCommit {
         this.#fail(batch, error)
         if (this.#queue.length > 0) this.#scheduleFlush()
       }
-    })
+    }
+    telemetry.resume(batch.account, () => connections.acquire(send))
   }
 
   /** The next batch goes out before the last one is answered, so that PostgreSQL works while we answer. */
