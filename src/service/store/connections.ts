@@ -5,7 +5,7 @@ import { type PoolCounts, registerPool } from '../../telemetry/metrics.ts'
 import { isSampled, type Telemetry } from '../../telemetry/telemetry.ts'
 import { ServiceError } from '../errors.ts'
 import { toServiceError } from './database-errors.ts'
-import { Lease, type Row, type Statement, watchSocket } from './lease.ts'
+import { type CloseConnection, Lease, type Row, type Statement, watchSocket } from './lease.ts'
 
 export interface ConnectionsOptions {
   client: pg.ClientConfig
@@ -49,7 +49,13 @@ export class Connections {
   readonly #options: ConnectionsOptions
   readonly #telemetry: Telemetry
   readonly #pool: pg.Pool
-  readonly #lent = new Map<Lease, Release>()
+  /**
+   * In no order. Not a Map or a Set: V8 copies the table of one after every few dozen changes, that of an old one into
+   * the old generation, and each dead copy keeps the leases that it held, and all behind them, alive until the next
+   * major collection. Measured for a prepared insert: 290 bytes went that way, 30 do now, and a major collection came
+   * after 17,000 of them, not 44,000.
+   */
+  readonly #lent: Lease[] = []
   readonly #waiting: Waiter[] = []
   readonly #sweep: NodeJS.Timeout
   /** Lent, or being opened for somebody. */
@@ -81,7 +87,7 @@ export class Connections {
     return {
       max: this.#options.size,
       idle: this.#pool.idleCount,
-      used: this.#lent.size,
+      used: this.#lent.length,
       pending: this.#waiting.length,
     }
   }
@@ -163,11 +169,11 @@ export class Connections {
     })
   }
 
-  #lend(waiter: Waiter, client: pg.Client, release: Release): void {
+  #lend(waiter: Waiter, client: pg.Client, close: CloseConnection): void {
     const telemetry = this.#telemetry
     const { account } = waiter
-    const lease = new Lease(client, { telemetry, account, giveBack: this.#takeBack })
-    this.#lent.set(lease, release)
+    const lease = new Lease(client, { telemetry, account, close, giveBack: this.#takeBack })
+    lease.place = this.#lent.push(lease) - 1
     telemetry.resume(account, () => {
       telemetry.metrics?.connectionWait.observe((performance.now() - waiter.askedMs) / 1000)
       waiter.use(null, lease)
@@ -175,17 +181,27 @@ export class Connections {
   }
 
   readonly #takeBack = (lease: Lease): void => {
-    const release = this.#lent.get(lease)
-    if (release === undefined) return
-    this.#lent.delete(lease)
+    if (!this.#forget(lease)) return
     const next = lease.isBroken || this.#options.mode === 'per-request' ? undefined : this.#waiting.shift()
     if (next !== undefined) {
-      this.#lend(next, lease.client, release)
+      this.#lend(next, lease.client, lease.close)
     } else {
-      release(lease.isBroken)
+      lease.close(lease.isBroken)
       this.#busy -= 1
       this.#serveNext()
     }
+  }
+
+  /** The last one takes its place; false: it is not lent any more. */
+  #forget(lease: Lease): boolean {
+    const { place } = lease
+    if (this.#lent[place] !== lease) return false
+    const last = this.#lent.pop()
+    if (last !== undefined && last !== lease) {
+      this.#lent[place] = last
+      last.place = place
+    }
+    return true
   }
 
   #serveNext(): void {
@@ -209,14 +225,13 @@ export class Connections {
       this.#telemetry.metrics?.connectionTimeouts.inc()
       this.#refuse(first, new ServiceError('deadline_exceeded', 'no database connection became free in time'))
     }
-    for (const lease of this.#lent.keys()) {
+    for (const lease of this.#lent) {
       if (lease.pendingSinceMs !== null && lease.pendingSinceMs + hangLimitMs < nowMs) lease.cut()
     }
   }
 }
 
-type Opened = (error: Error | undefined, client: pg.Client | undefined, release: Release) => void
-type Release = (destroy?: boolean) => void
+type Opened = (error: Error | undefined, client: pg.Client | undefined, close: CloseConnection) => void
 
 /**
  * The pool passes its options on to its clients, but reads this one itself too, as a timer for each request

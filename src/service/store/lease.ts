@@ -18,6 +18,9 @@ export interface Statement {
 /** Rows come as arrays, which cost less than objects. */
 export type Row = readonly unknown[]
 
+/** Gives a connection back to where it came from: a pool, or nothing. True: it is of no further use. */
+export type CloseConnection = (isBroken: boolean) => void
+
 /**
  * One connection in the hands of one request or batch.
  *
@@ -26,6 +29,9 @@ export type Row = readonly unknown[]
  */
 export class Lease {
   readonly client: pg.Client
+  readonly close: CloseConnection
+  /** Among those that are lent; for the one who lends it. */
+  place = -1
   readonly #telemetry: Telemetry
   readonly #giveBack: (lease: Lease) => void
   readonly #acquiredMs = performance.now()
@@ -38,11 +44,13 @@ export class Lease {
     options: {
       telemetry: Telemetry
       account: CpuAccount | undefined
+      close: CloseConnection
       /** Called once, by `release`. */
       giveBack: (lease: Lease) => void
     },
   ) {
     this.client = client
+    this.close = options.close
     this.#telemetry = options.telemetry
     this.#giveBack = options.giveBack
     this.chargeTo(options.account)
