@@ -41,8 +41,9 @@ export const observabilityPrice: Experiment = {
   holds:
     `one row a request, ${connections} connections, one worker, a bare service under the same load beside it, ` +
     'spans sent to a local receiver that drops them',
-  // Two services break in at once, so it takes twice as long until V8 has compiled what is hot.
-  timing: { breakInS: 8, warmupS: 1, durationS: 3, repeats: 5 },
+  // The more a level has of code, the longer V8 compiles it, on threads whose CPU counts: with 1 % traced, and two
+  // services at once, for half a minute. A price read after 8 s was twice that after 40.
+  timing: { breakInS: 40, warmupS: 1, durationS: 6, repeats: 3 },
   steps: strategies.flatMap(strategy =>
     levels.map(({ name, env }): Step => {
       const service = { INSERT_STRATEGY: strategy, OTEL_TRACES_SAMPLER: 'parentbased_traceidratio' }
