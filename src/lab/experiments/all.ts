@@ -52,9 +52,12 @@ const ofConstruction: ReadonlySet<Experiment> = new Set([scraping, batchStatemen
 /** These install other languages' packages, or pull an image, which a run of everything should not do. */
 const ofPeers: ReadonlySet<Experiment> = new Set([peersCompared, blockingCalls, networkPath])
 
+/** It takes half an hour by itself, because a few percent can only be read once V8 has compiled all there is. */
+const ofPatience: ReadonlySet<Experiment> = new Set([observabilityPrice])
+
 /** What `--full` runs: every finding of the source reports, in under an hour. */
 export const full: readonly Experiment[] = experiments.filter(
-  one => !ofConstruction.has(one) && !ofPeers.has(one),
+  one => !ofConstruction.has(one) && !ofPeers.has(one) && !ofPatience.has(one),
 )
 
 /** A first figure at once: a ping from few clients and from many, without the sweep between them. */
