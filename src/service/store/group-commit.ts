@@ -67,8 +67,9 @@ interface Batch {
 /**
  * Self-clocking group commit: rows wait only while a batch is on its way. The first row after a pause goes out at
  * once where the last one had no company, and otherwise at the end of the event loop's iteration, with whatever
- * arrived in the same one; under load the next batch is what arrived during the last. So there is no timer to tune: latency stays that of
- * one or two commits, and the cost of parsing, planning, WAL flush and wake-up is divided by the batch.
+ * arrived in the same one; under load the next batch is what arrived during the last. So there is no timer to tune:
+ * latency stays that of one or two commits, and the cost of parsing, planning, WAL flush and wake-up is divided by the
+ * batch.
  *
  * What it trades: a row waits for its neighbours' commit; a lost connection leaves a whole batch's outcome
  * unknown, not one row's. A row that PostgreSQL refuses does not fail its neighbours: the batch is halved
@@ -82,7 +83,7 @@ export class GroupCommit {
   #queuedChars = 0
   #busyLanes = 0
   #isFlushScheduled = false
-  /** Another unit came while the last one waited or was on its way; then gathering pays, and a turn of the loop is cheap. */
+  /** The last unit came while another one waited or was on its way: then gathering pays for the loop's turn. */
   #hasCompany = false
   readonly #sweep: NodeJS.Timeout
 
