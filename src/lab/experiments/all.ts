@@ -46,19 +46,18 @@ export const experiments: readonly Experiment[] = [
   capacity,
 ]
 
-/** These ask how the service should be built, not what an insert costs or what limits it; each runs by name. */
-const ofConstruction: ReadonlySet<Experiment> = new Set([scraping, batchStatement, batchLanes, accept])
-
-/** These install other languages' packages, or pull an image, which a run of everything should not do. */
-const ofPeers: ReadonlySet<Experiment> = new Set([peersCompared, blockingCalls, networkPath])
-
-/** It takes half an hour by itself, because a few percent can only be read once V8 has compiled all there is. */
-const ofPatience: ReadonlySet<Experiment> = new Set([observabilityPrice])
+/** These run by name only. */
+const apart: ReadonlySet<Experiment> = new Set([
+  // How the service should be built, not what an insert costs or what limits it.
+  ...[scraping, batchStatement, batchLanes, accept],
+  // They install other languages' packages, or pull an image, which a run of everything should not do.
+  ...[peersCompared, blockingCalls, networkPath],
+  // Half an hour by itself, because a few percent can only be read once V8 has compiled all there is.
+  observabilityPrice,
+])
 
 /** What `--full` runs: every finding of the source reports, in under an hour. */
-export const full: readonly Experiment[] = experiments.filter(
-  one => !ofConstruction.has(one) && !ofPeers.has(one) && !ofPatience.has(one),
-)
+export const full: readonly Experiment[] = experiments.filter(one => !apart.has(one))
 
 /** A first figure at once: a ping from few clients and from many, without the sweep between them. */
 const pingInTour: Experiment = {

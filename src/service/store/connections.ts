@@ -5,7 +5,7 @@ import { type PoolCounts, registerPool } from '../../telemetry/metrics.ts'
 import { isSampled, type Telemetry } from '../../telemetry/telemetry.ts'
 import { ServiceError } from '../errors.ts'
 import { toServiceError } from './database-errors.ts'
-import { type CloseConnection, Lease, type Row, type Statement, watchSocket } from './lease.ts'
+import { Lease, type PutBack, type Row, type Statement, watchSocket } from './lease.ts'
 
 export interface ConnectionsOptions {
   client: pg.ClientConfig
@@ -168,10 +168,10 @@ export class Connections {
     })
   }
 
-  #lend(waiter: Waiter, client: pg.Client, close: CloseConnection): void {
+  #lend(waiter: Waiter, client: pg.Client, putBack: PutBack): void {
     const telemetry = this.#telemetry
     const { account } = waiter
-    const lease = new Lease(client, { telemetry, account, close, giveBack: this.#takeBack })
+    const lease = new Lease(client, { telemetry, account, putBack, giveBack: this.#takeBack })
     lease.place = this.#lent.push(lease) - 1
     telemetry.resume(account, () => {
       telemetry.metrics?.connectionWait.observe((performance.now() - waiter.askedMs) / 1000)
@@ -183,9 +183,9 @@ export class Connections {
     if (!this.#forget(lease)) return
     const next = lease.isBroken || this.#options.mode === 'per-request' ? undefined : this.#waiting.shift()
     if (next !== undefined) {
-      this.#lend(next, lease.client, lease.close)
+      this.#lend(next, lease.client, lease.putBack)
     } else {
-      lease.close(lease.isBroken)
+      lease.putBack(lease.isBroken)
       this.#busy -= 1
       this.#serveNext()
     }
@@ -230,7 +230,7 @@ export class Connections {
   }
 }
 
-type Opened = (error: Error | undefined, client: pg.Client | undefined, close: CloseConnection) => void
+type Opened = (error: Error | undefined, client: pg.Client | undefined, putBack: PutBack) => void
 
 /**
  * The pool passes its options on to its clients, but reads this one itself too, as a timer for each request

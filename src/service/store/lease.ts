@@ -18,8 +18,8 @@ export interface Statement {
 /** Rows come as arrays, which cost less than objects. */
 export type Row = readonly unknown[]
 
-/** Gives a connection back to where it came from: a pool, or nothing. True: it is of no further use. */
-export type CloseConnection = (isBroken: boolean) => void
+/** Puts a connection back where it came from: into a pool, or out of use. True: it is of no further use anyhow. */
+export type PutBack = (isBroken: boolean) => void
 
 /**
  * One connection in the hands of one request or batch.
@@ -29,8 +29,8 @@ export type CloseConnection = (isBroken: boolean) => void
  */
 export class Lease {
   readonly client: pg.Client
-  readonly close: CloseConnection
-  /** Among those that are lent; for the one who lends it. */
+  /** For the one who lends it, as is its place among those that are lent; everybody else calls `release`. */
+  readonly putBack: PutBack
   place = -1
   readonly #telemetry: Telemetry
   readonly #giveBack: (lease: Lease) => void
@@ -44,13 +44,13 @@ export class Lease {
     options: {
       telemetry: Telemetry
       account: CpuAccount | undefined
-      close: CloseConnection
+      putBack: PutBack
       /** Called once, by `release`. */
       giveBack: (lease: Lease) => void
     },
   ) {
     this.client = client
-    this.close = options.close
+    this.putBack = options.putBack
     this.#telemetry = options.telemetry
     this.#giveBack = options.giveBack
     this.chargeTo(options.account)

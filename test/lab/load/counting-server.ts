@@ -1,7 +1,10 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 
-/** A real HTTP server that counts what it answers, by method and path. `/missing` is 404, `/slow` waits 0.5 s, all else 200. */
+/**
+ * A real HTTP server that counts what it answers, by method and path. `/missing` is 404, all else 200, `/slow` after
+ * 0.5 s.
+ */
 export async function startCountingServer(): Promise<CountingServer> {
   const seen = new Map<string, number>()
   const bodies: string[] = []
