@@ -32,6 +32,7 @@ const Environment = Type.Object({
   POOL_SIZE: wholeNumber(1, 10_000, 20),
   PIPELINE_CONNECTIONS: wholeNumber(1, 100, 8),
   BATCH_LANES: wholeNumber(1, 100, 1),
+  BATCH_LINGER_MS: wholeNumber(0, 50, 0),
   INSERT_STRATEGY: oneOf(insertStrategyNames, 'batched'),
   SYNCHRONOUS_COMMIT: oneOf(['on', 'off', 'local', 'remote_write', 'remote_apply'], 'on'),
   QUEUE_LIMIT: wholeNumber(1, 10_000_000, 10_000),
@@ -65,6 +66,8 @@ export interface Config {
   readonly pipelineConnections: number
   /** Batches of one table on their way at the same time, each on a connection of the pool. */
   readonly batchLanes: number
+  /** How long a row that has company waits for more of it before its batch goes out. */
+  readonly batchLingerMs: number
   readonly insertStrategy: (typeof insertStrategyNames)[number]
   readonly synchronousCommit: Static<typeof Environment>['SYNCHRONOUS_COMMIT']
   /** Requests that may wait for a connection, and rows for a batch, before more are refused. */
@@ -96,6 +99,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     poolSize: env.POOL_SIZE,
     pipelineConnections: env.PIPELINE_CONNECTIONS,
     batchLanes: env.BATCH_LANES,
+    batchLingerMs: env.BATCH_LINGER_MS,
     insertStrategy: env.INSERT_STRATEGY,
     synchronousCommit: env.SYNCHRONOUS_COMMIT,
     queueLimit: env.QUEUE_LIMIT,

@@ -1,6 +1,7 @@
 import { accept } from './accept.ts'
 import { accessLog } from './access-log.ts'
 import { batchLanes } from './batch-lanes.ts'
+import { batchLinger } from './batch-linger.ts'
 import { batchStatement } from './batch-statement.ts'
 import { blockingCalls } from './blocking-calls.ts'
 import { capacity } from './capacity.ts'
@@ -42,6 +43,7 @@ export const experiments: readonly Experiment[] = [
   scraping,
   batchStatement,
   batchLanes,
+  batchLinger,
   accept,
   capacity,
 ]
@@ -49,7 +51,7 @@ export const experiments: readonly Experiment[] = [
 /** These run by name only. */
 const apart: ReadonlySet<Experiment> = new Set([
   // How the service should be built, not what an insert costs or what limits it.
-  ...[scraping, batchStatement, batchLanes, accept],
+  ...[scraping, batchStatement, batchLanes, batchLinger, accept],
   // They install other languages' packages, or pull an image, which a run of everything should not do.
   ...[peersCompared, blockingCalls, networkPath],
   // Half an hour by itself, because a few percent can only be read once V8 has compiled all there is.

@@ -20,7 +20,7 @@ export const scraping: Experiment = {
   finding: null,
   varies: 'time between scrapes of every worker',
   holds: `${workers} workers, ${ratePerS} inserts/s, telemetry full`,
-  timing: { breakInS: 6, warmupS: 2, durationS: 10, repeats: 5 },
+  timing: { breakInS: 6, warmupS: 2, durationS: 20, repeats: 5 },
   steps: periodsS.map(
     (everyS): Step => ({
       variant: variantOf(everyS),

@@ -27,11 +27,11 @@ export async function findFreePort(count = 1): Promise<number> {
 }
 
 /**
- * Below the ports that the kernel hands to clients (from 32768 on Linux): a service connects to its database before
+ * Above 10080, which `fetch` refuses to ask, as one that a browser should not; and below the ports that the kernel hands to clients (from 32768 on Linux): a service connects to its database before
  * it listens, and now and then it was handed the very port that had been found for it.
  */
 function portBelowClients(): number {
-  return 10_000 + Math.floor(Math.random() * 20_000)
+  return 11_000 + Math.floor(Math.random() * 20_000)
 }
 
 /** Whether another process listens on `port` of `host` right now. */

@@ -34,6 +34,8 @@ export interface Launch {
 
 const startLimitMs = 30_000
 const readyRetryMs = 20
+/** An answer that takes longer is asked for again. */
+const answerLimitMs = 5_000
 /** More than the service's own SHUTDOWN_GRACE_MS, after which it stops waiting for requests itself. */
 const graceMs = 15_000
 /** What any program needs; the lab's own PG*, OTEL_* and NODE_OPTIONS would change what is measured. */
@@ -65,9 +67,12 @@ export async function startService({
 
   const state = await waitUntilReady(url, service, AbortSignal.timeout(startLimitMs))
   if (state !== 'ready') {
+    const what =
+      state === 'ended'
+        ? 'did not start'
+        : `was not ready within ${startLimitMs / 1000} s, when ${url}/readyz ${await readiness(url)}`
     await service.end()
     const complaint = lastErrorLine(errors()) ?? lastErrorLine(log()) ?? 'it said nothing'
-    const what = state === 'ended' ? 'did not start' : `was not ready within ${startLimitMs / 1000} s`
     throw new LabError(
       'LAB_SERVICE_START',
       `the service ${what}: ${complaint}`,
@@ -125,18 +130,21 @@ export async function waitUntilReady(
     ended = true
   })
   while (!ended && !signal.aborted) {
-    if (await answersReady(url, signal)) return 'ready'
+    if ((await readiness(url, signal)) === 'is ready') return 'ready'
     await sleep(readyRetryMs)
   }
   return ended ? 'ended' : 'aborted'
 }
 
-async function answersReady(url: string, signal: AbortSignal): Promise<boolean> {
+/** What `/readyz` does: `is ready`, `answers 503`, or `does not answer:` and why. */
+async function readiness(url: string, ...signals: AbortSignal[]): Promise<string> {
   try {
+    const signal = AbortSignal.any([AbortSignal.timeout(answerLimitMs), ...signals])
     const response = await fetch(`${url}/readyz`, { signal })
     await response.arrayBuffer()
-    return response.ok
-  } catch {
-    return false
+    return response.ok ? 'is ready' : `answers ${response.status}`
+  } catch (error) {
+    const { message, cause } = error as Error
+    return `does not answer: ${cause instanceof Error ? cause.message : message}`
   }
 }

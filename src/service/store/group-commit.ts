@@ -40,6 +40,8 @@ export interface GroupCommitOptions {
   maxBatchChars: number
   /** Batches on their way at the same time. */
   lanes: number
+  /** How long a row that has company waits for more of it; 0: no longer than the last batch takes. */
+  lingerMs: number
 }
 
 /** Gets the rows of one unit in the order of its texts, after they are durable. */
@@ -70,6 +72,10 @@ interface Batch {
  * arrived in the same one; under load the next batch is what arrived during the last. So there is no timer to tune:
  * latency stays that of one or two commits, and the cost of parsing, planning, WAL flush and wake-up is divided by the
  * batch.
+ *
+ * The better the service keeps up, the smaller its batches are and the more each row costs. `lingerMs` trades the other
+ * way, as Kafka's `linger.ms`: a batch goes out when its oldest row has waited so long, unless the last batch took
+ * longer. It suits rows that arrive whether or not others are answered; clients that wait for their answer send less.
  *
  * What it trades: a row waits for its neighbours' commit; a lost connection leaves a whole batch's outcome
  * unknown, not one row's. A row that PostgreSQL refuses does not fail its neighbours: the batch is halved
@@ -134,10 +140,22 @@ export class GroupCommit {
   #scheduleFlush(): void {
     if (this.#isFlushScheduled || this.#busyLanes >= this.#options.lanes) return
     this.#isFlushScheduled = true
-    setImmediate(() => {
+    const flush = () => {
       this.#isFlushScheduled = false
       this.#openLane()
-    })
+    }
+    const lingersMs = this.#lingersMs()
+    if (lingersMs > 0) setTimeout(flush, lingersMs)
+    else setImmediate(flush)
+  }
+
+  /** How much longer the oldest row waits for company. */
+  #lingersMs(): number {
+    const { lingerMs, deadlineMs } = this.#options
+    const oldest = this.#queue[0]
+    if (lingerMs === 0 || oldest === undefined) return 0
+    const arrivedMs = oldest.deadlineMs - deadlineMs
+    return arrivedMs + lingerMs - performance.now()
   }
 
   #openLane(): void {
@@ -199,7 +217,7 @@ export class GroupCommit {
   /** The lane goes on with what has arrived meanwhile, on the same connection, or gives it back. */
   #continue(lease: Lease): void {
     const { telemetry } = this.#options
-    const batch = lease.isBroken ? null : this.#nextBatch()
+    const batch = lease.isBroken || this.#lingersMs() > 0 ? null : this.#nextBatch()
     if (batch === null) {
       this.#busyLanes -= 1
       lease.release()

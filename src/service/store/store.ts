@@ -52,6 +52,7 @@ export class Store {
         maxBatchChars,
         queueLimitChars,
         lanes: config.batchLanes,
+        lingerMs: config.batchLingerMs,
       })
     const newTexts = group('simple_text', textInserts)
     const newTasks = group('tasks', taskInserts)

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { findFreePort } from '../../../src/lab/stack/free-port.ts'
-import { startService } from '../../../src/lab/stack/service-process.ts'
+import { spawnService, startService, waitUntilReady } from '../../../src/lab/stack/service-process.ts'
 import { createDatabase } from '../../helpers/database.ts'
 import { expectGone, processTree } from '../../helpers/processes.ts'
 
@@ -66,5 +66,23 @@ describe('startService', () => {
       code: 'LAB_SERVICE_START',
       message: expect.stringMatching(complaint),
     })
+  })
+})
+
+describe('waitUntilReady', () => {
+  it('asks again where an answer does not come', async () => {
+    const port = await findFreePort()
+    const leavesTheFirstUnanswered = `
+      let asked = 0
+      require('node:http')
+        .createServer((_request, response) => asked++ > 0 && response.end())
+        .listen(${port}, '127.0.0.1')`
+    const program = await spawnService(
+      { stdio: 'ignore' },
+      { command: process.execPath, args: ['-e', leavesTheFirstUnanswered], cwd: import.meta.dirname },
+    )
+    const state = await waitUntilReady(`http://127.0.0.1:${port}`, program, AbortSignal.timeout(25_000))
+    await program.end()
+    expect(state).toBe('ready')
   })
 })

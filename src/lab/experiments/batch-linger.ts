@@ -1,0 +1,92 @@
+import { ratio } from '../analysis/figures.ts'
+import { number, spread } from '../analysis/wording.ts'
+import type { LoadShape } from '../load/generator.ts'
+import type { Figure, Sample } from '../results.ts'
+import {
+  byThroughput,
+  type Conclusion,
+  closed,
+  type Experiment,
+  labelOf,
+  open,
+  type Step,
+} from './experiment.ts'
+
+const lingersMs = [0, 1, 2, 5]
+const toldMs = 2
+/** Half of what one process takes, which is where batches are small. */
+const arrivalsPerS = 5_000
+const arrivals = open(arrivalsPerS, 200)
+const waitingClients = closed(16)
+
+/** Whether rows should wait for company. */
+export const batchLinger: Experiment = {
+  name: 'batch-linger',
+  question: 'What does it save that a batch waits some milliseconds for more rows, and who pays for it?',
+  hypothesis:
+    'A service that keeps up commits a few rows at a time, each at almost the price of a batch. Where rows arrive ' +
+    'whether or not others are answered, 2 ms of waiting make them cost the API a third less and PostgreSQL half. ' +
+    'Clients that wait for their answer send less instead, and nothing is saved.',
+  finding: 'A3',
+  varies: 'how long a batch waits for company (BATCH_LINGER_MS), arrivals or waiting clients',
+  holds: 'one row a request, one worker, one lane, durable commits',
+  timing: { breakInS: 4, warmupS: 2, durationS: 5, repeats: 3 },
+  steps: [arrivals, waitingClients].flatMap(load => lingersMs.map(lingerMs => step(lingerMs, load))),
+  conclude,
+}
+
+function step(lingerMs: number, load: LoadShape): Step {
+  return {
+    variant: variantOf(lingerMs),
+    knobs: { lingerMs },
+    service: { INSERT_STRATEGY: 'batched', BATCH_LINGER_MS: String(lingerMs) },
+    load,
+    requests: [{ path: '/test-insert' }],
+  }
+}
+
+function variantOf(lingerMs: number): string {
+  return lingerMs === 0 ? 'no waiting' : `${lingerMs} ms`
+}
+
+function conclude(samples: readonly Sample[]): Conclusion {
+  const answers = [arrivalsAnswer(samples), waitingAnswer(samples)].filter(answer => answer !== null)
+  return {
+    answer: answers.length === 0 ? 'Waiting was not measured beside not waiting.' : answers.join(' '),
+    accused: byThroughput(samples)[0] ?? null,
+  }
+}
+
+function arrivalsAnswer(samples: readonly Sample[]): string | null {
+  const [atOnce, waiting] = pairUnder(arrivals, samples)
+  if (atOnce === undefined || waiting === undefined) return null
+  const costs = [
+    timesOf(waiting.cpuPerRequestUs.api, atOnce.cpuPerRequestUs.api, "the API's CPU"),
+    timesOf(waiting.cpuPerRequestUs.database, atOnce.cpuPerRequestUs.database, "PostgreSQL's"),
+  ].filter(cost => cost !== null)
+  const latency = ({ p50, p99 }: Sample['latencyMs']) =>
+    `p50 ${spread(p50, 'ms')} and p99 ${spread(p99, 'ms')}`
+  const price = costs.length === 0 ? '' : ` a row costs ${costs.join(' and ')}, with`
+  return (
+    `Where a batch waits ${toldMs} ms for rows that arrive at ${number(arrivalsPerS)}/s,${price} ` +
+    `${latency(waiting.latencyMs)} instead of ${latency(atOnce.latencyMs)}.`
+  )
+}
+
+function waitingAnswer(samples: readonly Sample[]): string | null {
+  const [atOnce, waiting] = pairUnder(waitingClients, samples)
+  if (atOnce === undefined || waiting === undefined) return null
+  const rate = ratio(waiting.throughputPerS, atOnce.throughputPerS)
+  return `Clients that wait for their answer send ${spread(rate, 'times')} as many.`
+}
+
+function pairUnder(load: LoadShape, samples: readonly Sample[]): (Sample | undefined)[] {
+  return [0, toldMs].map(lingerMs => {
+    const label = labelOf({ variant: variantOf(lingerMs), load })
+    return samples.find(sample => sample.label === label)
+  })
+}
+
+function timesOf(after: Figure | null, before: Figure | null, what: string): string | null {
+  return after && before && `${spread(ratio(after, before), 'times')} ${what}`
+}
