@@ -66,7 +66,7 @@ export interface Config {
   readonly pipelineConnections: number
   /** Batches of one table on their way at the same time, each on a connection of the pool. */
   readonly batchLanes: number
-  /** How long a row that has company waits for more of it before its batch goes out. */
+  /** How long a row that has company waits for more of it, unless its batch is full. */
   readonly batchLingerMs: number
   readonly insertStrategy: (typeof insertStrategyNames)[number]
   readonly synchronousCommit: Static<typeof Environment>['SYNCHRONOUS_COMMIT']

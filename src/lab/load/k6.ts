@@ -13,13 +13,14 @@ import { failureStatuses, weightedOrder } from './templates.ts'
 const scriptFile = fileURLToPath(new URL('k6-script.ts', import.meta.url))
 const livePeriodMs = 500
 /**
- * k6 collects garbage when it has an eighth of the memory, not whenever its heap has doubled, which took a sixth of its
- * CPU. Nor any later: a heap that only grows takes 11 KB of pages a request that nobody has touched, 8 us of kernel at
- * 10,000/s, and where a virtual machine has to ask its host for them 30 us, which after 40 s of 60 was read as the
- * limit of the service. A collection drops some
- * 1 % of the arrivals of five seconds; 3 GB of 24 made one or two in a minute, 2 GB four.
+ * k6 collects garbage when it has an eighth of the memory, and not whenever its heap has doubled, which took a sixth of
+ * its CPU. It must collect all the same: a heap that only grows takes 11 KB of untouched pages a request, which cost 8 us
+ * of kernel at 10,000/s, and 30 us where a virtual machine had to ask its host for them. After 40 s of 60 that was
+ * read as the limit of the service. One collection drops about 500 arrivals at that rate; with 3 GB there were one or
+ * two in a minute, with 2 GB four. Less than 1 GiB would be full of virtual users.
  */
-const lazyGarbageCollector = { GOGC: 'off', GOMEMLIMIT: `${Math.floor(totalmem() / 8 / 2 ** 20)}MiB` }
+const garbageLimitBytes = Math.max(totalmem() / 8, 2 ** 30)
+const lazyGarbageCollector = { GOGC: 'off', GOMEMLIMIT: `${Math.floor(garbageLimitBytes / 2 ** 20)}MiB` }
 
 /**
  * The k6 on the PATH, or null. Its latencies are floating-point milliseconds with nanoseconds behind them,

@@ -27,8 +27,9 @@ export async function findFreePort(count = 1): Promise<number> {
 }
 
 /**
- * Above 10080, which `fetch` refuses to ask, as one that a browser should not; and below the ports that the kernel hands to clients (from 32768 on Linux): a service connects to its database before
- * it listens, and now and then it was handed the very port that had been found for it.
+ * Above 10080, a port that `fetch` blocks, as browsers do, and below the ports that the kernel hands to clients (from
+ * 32768 on Linux): a service connects to its database before it listens, and now and then it was handed the very port
+ * that had been found for it.
  */
 function portBelowClients(): number {
   return 11_000 + Math.floor(Math.random() * 20_000)

@@ -70,7 +70,7 @@ export async function startService({
     const what =
       state === 'ended'
         ? 'did not start'
-        : `was not ready within ${startLimitMs / 1000} s, when ${url}/readyz ${await readiness(url)}`
+        : `was not ready within ${startLimitMs / 1000} s (${url}/readyz ${(await whyNotReady(url)) ?? 'answers now'})`
     await service.end()
     const complaint = lastErrorLine(errors()) ?? lastErrorLine(log()) ?? 'it said nothing'
     throw new LabError(
@@ -130,19 +130,19 @@ export async function waitUntilReady(
     ended = true
   })
   while (!ended && !signal.aborted) {
-    if ((await readiness(url, signal)) === 'is ready') return 'ready'
+    if ((await whyNotReady(url, signal)) === null) return 'ready'
     await sleep(readyRetryMs)
   }
   return ended ? 'ended' : 'aborted'
 }
 
-/** What `/readyz` does: `is ready`, `answers 503`, or `does not answer:` and why. */
-async function readiness(url: string, ...signals: AbortSignal[]): Promise<string> {
+/** What `/readyz` does instead of answering 200; null: it does answer so. */
+async function whyNotReady(url: string, ...signals: AbortSignal[]): Promise<string | null> {
   try {
     const signal = AbortSignal.any([AbortSignal.timeout(answerLimitMs), ...signals])
     const response = await fetch(`${url}/readyz`, { signal })
     await response.arrayBuffer()
-    return response.ok ? 'is ready' : `answers ${response.status}`
+    return response.ok ? null : `answers ${response.status}`
   } catch (error) {
     const { message, cause } = error as Error
     return `does not answer: ${cause instanceof Error ? cause.message : message}`

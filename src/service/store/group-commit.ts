@@ -40,7 +40,10 @@ export interface GroupCommitOptions {
   maxBatchChars: number
   /** Batches on their way at the same time. */
   lanes: number
-  /** How long a row that has company waits for more of it; 0: no longer than the last batch takes. */
+  /**
+   * How long a row waits for company where it, or the last one before it, has some, unless its batch is full; 0: no
+   * longer than the last batch takes.
+   */
   lingerMs: number
 }
 
@@ -56,7 +59,7 @@ interface Unit {
   readonly scope: RequestScope | null
   /** The wait of a sampled request. */
   readonly wait: Span | null
-  readonly deadlineMs: number
+  readonly arrivedMs: number
 }
 
 interface Batch {
@@ -74,8 +77,8 @@ interface Batch {
  * batch.
  *
  * The better the service keeps up, the smaller its batches are and the more each row costs. `lingerMs` trades the other
- * way, as Kafka's `linger.ms`: a batch goes out when its oldest row has waited so long, unless the last batch took
- * longer. It suits rows that arrive whether or not others are answered; clients that wait for their answer send less.
+ * way, as Kafka's `linger.ms`: a batch goes out when it is full or its oldest row has waited so long, unless the last
+ * batch took longer. It suits rows that arrive whether or not others are answered; clients that wait for their answer send less.
  *
  * What it trades: a row waits for its neighbours' commit; a lost connection leaves a whole batch's outcome
  * unknown, not one row's. A row that PostgreSQL refuses does not fail its neighbours: the batch is halved
@@ -89,6 +92,8 @@ export class GroupCommit {
   #queuedChars = 0
   #busyLanes = 0
   #isFlushScheduled = false
+  /** The scheduled flush, where it waits for more rows. */
+  #linger: NodeJS.Timeout | undefined
   /** The last unit came while another one waited or was on its way: then gathering pays for the loop's turn. */
   #hasCompany = false
   readonly #sweep: NodeJS.Timeout
@@ -105,7 +110,7 @@ export class GroupCommit {
 
   /** @param isCancelled asked when the unit's turn comes; true: nobody waits for it, do not store it. */
   add(texts: readonly string[], committed: Committed, isCancelled?: () => boolean): void {
-    const { telemetry, queueLimit, queueLimitChars, deadlineMs } = this.#options
+    const { telemetry, queueLimit, queueLimitChars } = this.#options
     const chars = charsOf(texts)
     if (this.#queuedRows + texts.length > queueLimit || this.#queuedChars + chars > queueLimitChars) {
       telemetry.metrics?.requestsRejected.inc({ reason: 'batch_queue' })
@@ -120,7 +125,7 @@ export class GroupCommit {
       isCancelled,
       scope,
       wait: scope?.span === undefined ? null : startBatchWait(scope),
-      deadlineMs: performance.now() + deadlineMs,
+      arrivedMs: performance.now(),
     }
     this.#queue.push(unit)
     this.#count(unit, 1)
@@ -138,24 +143,36 @@ export class GroupCommit {
   }
 
   #scheduleFlush(): void {
-    if (this.#isFlushScheduled || this.#busyLanes >= this.#options.lanes) return
-    this.#isFlushScheduled = true
-    const flush = () => {
-      this.#isFlushScheduled = false
-      this.#openLane()
-    }
+    if (this.#busyLanes >= this.#options.lanes) return
     const lingersMs = this.#lingersMs()
-    if (lingersMs > 0) setTimeout(flush, lingersMs)
-    else setImmediate(flush)
+    if (this.#isFlushScheduled) {
+      if (this.#linger === undefined || lingersMs > 0) return
+      // It has become full before its time.
+      clearTimeout(this.#linger)
+    }
+    this.#isFlushScheduled = true
+    if (lingersMs > 0) {
+      // Rounded up, because timers cut fractions off.
+      this.#linger = setTimeout(this.#flush, Math.ceil(lingersMs))
+    } else {
+      this.#linger = undefined
+      setImmediate(this.#flush)
+    }
+  }
+
+  readonly #flush = (): void => {
+    this.#isFlushScheduled = false
+    this.#linger = undefined
+    this.#openLane()
   }
 
   /** How much longer the oldest row waits for company. */
   #lingersMs(): number {
-    const { lingerMs, deadlineMs } = this.#options
+    const { lingerMs, maxBatchRows, maxBatchChars } = this.#options
     const oldest = this.#queue[0]
     if (lingerMs === 0 || oldest === undefined) return 0
-    const arrivedMs = oldest.deadlineMs - deadlineMs
-    return arrivedMs + lingerMs - performance.now()
+    if (this.#queuedRows >= maxBatchRows || this.#queuedChars >= maxBatchChars) return 0
+    return oldest.arrivedMs + lingerMs - performance.now()
   }
 
   #openLane(): void {
@@ -294,10 +311,10 @@ export class GroupCommit {
     return { units, rows, account, span: startBatchSpan(sampled, this.#options.table, rows) }
   }
 
-  /** Units are in the order of their arrival, and so of their deadlines. */
+  /** Units are in the order of their arrival. */
   #failLate(): void {
-    const nowMs = performance.now()
-    for (let unit = this.#queue[0]; unit !== undefined && unit.deadlineMs < nowMs; unit = this.#queue[0]) {
+    const lateMs = performance.now() - this.#options.deadlineMs
+    for (let unit = this.#queue[0]; unit !== undefined && unit.arrivedMs < lateMs; unit = this.#queue[0]) {
       this.#queue.shift()
       this.#count(unit, -1)
       this.#refuse(unit, new ServiceError('deadline_exceeded', 'the rows waited too long for a batch'))

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { findFreePort } from '../../../src/lab/stack/free-port.ts'
 import { spawnService, startService, waitUntilReady } from '../../../src/lab/stack/service-process.ts'
 import { createDatabase } from '../../helpers/database.ts'
@@ -81,8 +81,8 @@ describe('waitUntilReady', () => {
       { stdio: 'ignore' },
       { command: process.execPath, args: ['-e', leavesTheFirstUnanswered], cwd: import.meta.dirname },
     )
+    onTestFinished(() => program.end())
     const state = await waitUntilReady(`http://127.0.0.1:${port}`, program, AbortSignal.timeout(25_000))
-    await program.end()
     expect(state).toBe('ready')
   })
 })

@@ -22,8 +22,8 @@ describe('group commit', () => {
     expect(await metric(app, 'insert_batch_rows_sum{db_collection_name="simple_text"}')).toBe(41)
   })
 
-  it('lets rows that have company wait for more of it, where it is told to', async () => {
-    const app = await startApp({ batchLingerMs: 1000 })
+  it.each([1, 2])('lets rows that have company wait for more of it, on %i lanes', async batchLanes => {
+    const app = await startApp({ batchLingerMs: 3000, batchLanes })
     const lock = await lockTable(app, 'simple_text')
     const first = post(`${app.url}/texts`, { text: 'alone' })
     await lock.waiters(1)
@@ -32,19 +32,33 @@ describe('group commit', () => {
     await lock.open()
     await expectJson(await first, 201)
     const others = [1, 2, 3].map(i => post(`${app.url}/texts`, { text: `joins ${i}` }))
-    await untilQueued(app, 4)
     for (const answer of await Promise.all([second, ...others])) await expectJson(answer, 201)
 
     expect(await metric(app, 'insert_batch_rows_count{db_collection_name="simple_text"}')).toBe(2)
     expect(await metric(app, 'insert_batch_rows_sum{db_collection_name="simple_text"}')).toBe(5)
   })
 
+  // In both, a row that lingered would be refused for its deadline.
+  const endless = { batchLingerMs: 60_000, requestDeadlineMs: 1000 }
+
   it('lets a lone row wait for nobody', async () => {
-    // A row that lingered would be refused for its deadline.
-    const app = await startApp({ batchLingerMs: 60_000, requestDeadlineMs: 1000 })
+    const app = await startApp(endless)
     for (const text of ['one', 'after', 'another']) {
       await expectJson(await post(`${app.url}/texts`, { text }), 201)
     }
+  })
+
+  it('lets a full batch wait for nobody', async () => {
+    const app = await startApp(endless)
+    const lock = await lockTable(app, 'simple_text')
+    const first = post(`${app.url}/texts`, { text: 'alone' })
+    await lock.waiters(1)
+    const lingers = post(`${app.url}/texts`, { text: 'lingers' })
+    await untilQueued(app, 1)
+    await lock.open()
+    await expectJson(await first, 201)
+    await expectJson(await fetch(`${app.url}/test-insert?rows=1000`), 200)
+    await expectJson(await lingers, 201)
   })
 
   it('finds the bad rows of one batch, stores their neighbours and ties each id to its text', async () => {
