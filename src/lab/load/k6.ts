@@ -14,10 +14,10 @@ const scriptFile = fileURLToPath(new URL('k6-script.ts', import.meta.url))
 const livePeriodMs = 500
 /**
  * k6 collects garbage when it has an eighth of the memory, and not whenever its heap has doubled, which took a sixth of
- * its CPU. It must collect all the same: a heap that only grows takes 11 KB of untouched pages a request, which cost 8 us
- * of kernel at 10,000/s, and 30 us where a virtual machine had to ask its host for them. After 40 s of 60 that was
- * read as the limit of the service. One collection drops about 500 arrivals at that rate; with 3 GB there were one or
- * two in a minute, with 2 GB four. Less than 1 GiB would be full of virtual users.
+ * its CPU. It must collect all the same: a heap that only grows takes 11 KB of untouched pages a request, which cost
+ * 8 us of kernel at 10,000/s, and 30 us where a virtual machine had to ask its host for them. After 40 s of 60 that
+ * was read as the limit of the service. One collection drops about 500 arrivals at that rate; with 3 GB there were one
+ * or two in a minute, with 2 GB four. Less than 1 GiB would be full of virtual users.
  */
 const garbageLimitBytes = Math.max(totalmem() / 8, 2 ** 30)
 const lazyGarbageCollector = { GOGC: 'off', GOMEMLIMIT: `${Math.floor(garbageLimitBytes / 2 ** 20)}MiB` }

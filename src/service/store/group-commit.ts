@@ -78,7 +78,8 @@ interface Batch {
  *
  * The better the service keeps up, the smaller its batches are and the more each row costs. `lingerMs` trades the other
  * way, as Kafka's `linger.ms`: a batch goes out when it is full or its oldest row has waited so long, unless the last
- * batch took longer. It suits rows that arrive whether or not others are answered; clients that wait for their answer send less.
+ * batch took longer. It suits rows that arrive whether or not others are answered; clients that wait for their answer
+ * send less.
  *
  * What it trades: a row waits for its neighbours' commit; a lost connection leaves a whole batch's outcome
  * unknown, not one row's. A row that PostgreSQL refuses does not fail its neighbours: the batch is halved

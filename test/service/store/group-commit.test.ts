@@ -22,7 +22,7 @@ describe('group commit', () => {
     expect(await metric(app, 'insert_batch_rows_sum{db_collection_name="simple_text"}')).toBe(41)
   })
 
-  it.each([1, 2])('lets rows that have company wait for more of it, on %i lanes', async batchLanes => {
+  it.each([1, 2])('lets rows that have company wait for more of it (lanes: %i)', async batchLanes => {
     const app = await startApp({ batchLingerMs: 3000, batchLanes })
     const lock = await lockTable(app, 'simple_text')
     const first = post(`${app.url}/texts`, { text: 'alone' })
