@@ -116,7 +116,8 @@ function lineProgress(totalS: number, output: NodeJS.WriteStream): Progress {
     },
     done(outcome) {
       doneS += expected
-      say(`[${Math.round((doneS / totalS) * 100)} %] ${outcome}`)
+      // What is to come is a guess: a confirming run may need a process more.
+      say(`[${Math.min(100, Math.round((doneS / totalS) * 100))} %] ${outcome}`)
     },
     [Symbol.dispose]() {},
   }
