@@ -1,6 +1,7 @@
 import { ratio } from '../analysis/figures.ts'
 import { spread } from '../analysis/wording.ts'
 import type { Sample } from '../results.ts'
+import { cpuRatio } from './cpu-ratio.ts'
 import { byThroughput, type Conclusion, closed, type Experiment, find, type Step } from './experiment.ts'
 
 const connections = 64
@@ -53,9 +54,8 @@ function conclude(samples: readonly Sample[]): Conclusion {
     )
     if (supervisor === undefined || kernel === undefined) return []
     const rate = spread(ratio(kernel.throughputPerS, supervisor.throughputPerS), 'times')
-    const [a, b] = [kernel.cpuPerRequestUs.api, supervisor.cpuPerRequestUs.api]
-    const cpu = a && b ? `, ${spread(ratio(a, b), 'times')} the API's CPU` : ''
-    return [`Connections: ${name}. Dealt out by the kernel: ${rate} the requests/s${cpu}.`]
+    const cpu = cpuRatio('api', kernel, supervisor)
+    return [`Connections: ${name}. Dealt out by the kernel: ${rate} the requests/s${cpu ? `, ${cpu}` : ''}.`]
   })
   return {
     answer: comparisons.length === 0 ? 'The two were not both measured.' : comparisons.join(' '),

@@ -1,6 +1,7 @@
 import { ratio } from '../analysis/figures.ts'
 import { spread } from '../analysis/wording.ts'
 import type { Sample } from '../results.ts'
+import { cpuRatio } from './cpu-ratio.ts'
 import { byThroughput, type Conclusion, closed, type Experiment, find } from './experiment.ts'
 import { reproduction } from './reproduction.ts'
 
@@ -61,10 +62,7 @@ function conclude(samples: readonly Sample[]): Conclusion {
 
 function priceOf(mode: 'on' | 'sync', off: Sample, logged: Sample): string {
   const how = mode === 'on' ? 'Gathered lines' : 'A write a line'
-  const { api } = logged.cpuPerRequestUs
-  const cpu =
-    api && off.cpuPerRequestUs.api
-      ? `, ${spread(ratio(api, off.cpuPerRequestUs.api), 'times')} the API's CPU a request`
-      : ''
-  return `${how}: ${spread(ratio(logged.throughputPerS, off.throughputPerS), 'times')} the requests/s${cpu}.`
+  const cpu = cpuRatio('api', logged, off)
+  const rate = spread(ratio(logged.throughputPerS, off.throughputPerS), 'times')
+  return `${how}: ${rate} the requests/s${cpu ? `, ${cpu} a request` : ''}.`
 }

@@ -1,6 +1,7 @@
 import { ratio } from '../analysis/figures.ts'
 import { number, spread } from '../analysis/wording.ts'
 import type { Sample } from '../results.ts'
+import { cpuRatio } from './cpu-ratio.ts'
 import { byThroughput, type Conclusion, closed, type Experiment, find, type Step } from './experiment.ts'
 
 const connections = 64
@@ -47,19 +48,15 @@ function conclude(samples: readonly Sample[]): Conclusion {
     const [one, two] = laneCounts.map(lanes => find(samples, variantOf(lanes, name), connections))
     if (one === undefined || two === undefined) return []
     const rate = spread(ratio(two.throughputPerS, one.throughputPerS), 'times')
-    const api = costRatio(two, one)
+    const cpu = cpuRatio('api', two, one)
     const p50 = `${number(one.latencyMs.p50.median)} ms becomes ${number(two.latencyMs.p50.median)}`
     return [
-      `With ${name} a second lane answers ${rate} as many requests/s${api}; the median latency of ${p50}.`,
+      `With ${name} a second lane answers ${rate} as many requests/s${cpu ? `, at ${cpu} each` : ''}; ` +
+        `the median latency of ${p50}.`,
     ]
   })
   return {
     answer: answers.length === 0 ? 'One lane was not measured beside two.' : answers.join(' '),
     accused: byThroughput(samples)[0] ?? null,
   }
-}
-
-function costRatio(two: Sample, one: Sample): string {
-  const [a, b] = [two.cpuPerRequestUs.api, one.cpuPerRequestUs.api]
-  return a && b ? `, at ${spread(ratio(a, b), 'times')} the API's CPU each` : ''
 }

@@ -1,13 +1,14 @@
 import { ratio } from '../analysis/figures.ts'
 import { number, spread } from '../analysis/wording.ts'
 import type { LoadShape } from '../load/generator.ts'
-import type { Figure, Sample } from '../results.ts'
+import type { Sample } from '../results.ts'
+import { cpuRatio } from './cpu-ratio.ts'
 import {
   byThroughput,
   type Conclusion,
   closed,
   type Experiment,
-  labelOf,
+  findUnder,
   open,
   type Step,
 } from './experiment.ts'
@@ -77,21 +78,12 @@ function waitingAnswer(samples: readonly Sample[]): string | null {
 
 /** What a row costs of what it costs without waiting, as far as that is known. */
 function costsOf(waiting: Sample, atOnce: Sample): string {
-  const [after, before] = [waiting.cpuPerRequestUs, atOnce.cpuPerRequestUs]
-  const costs = [
-    timesOf(after.api, before.api, "the API's CPU"),
-    timesOf(after.database, before.database, "PostgreSQL's"),
-  ].filter(cost => cost !== null)
+  const costs = [cpuRatio('api', waiting, atOnce), cpuRatio('database', waiting, atOnce)].filter(
+    cost => cost !== null,
+  )
   return costs.length === 0 ? '' : ` a row costs ${costs.join(' and ')}, with`
 }
 
 function pairUnder(load: LoadShape, samples: readonly Sample[]): (Sample | undefined)[] {
-  return [0, comparedMs].map(lingerMs => {
-    const label = labelOf({ variant: variantOf(lingerMs), load })
-    return samples.find(sample => sample.label === label)
-  })
-}
-
-function timesOf(after: Figure | null, before: Figure | null, what: string): string | null {
-  return after && before && `${spread(ratio(after, before), 'times')} ${what}`
+  return [0, comparedMs].map(lingerMs => findUnder(samples, variantOf(lingerMs), load))
 }

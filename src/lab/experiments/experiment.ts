@@ -153,7 +153,12 @@ export function open(ratePerS: number, maxConnections: number): LoadShape {
 
 /** The sample of one variant at one number of connections, if it was measured. */
 export function find(samples: readonly Sample[], variant: string, connections: number): Sample | undefined {
-  const label = labelOf({ variant, load: closed(connections) })
+  return findUnder(samples, variant, closed(connections))
+}
+
+/** The same under a load of any kind. */
+export function findUnder(samples: readonly Sample[], variant: string, load: LoadShape): Sample | undefined {
+  const label = labelOf({ variant, load })
   return samples.find(sample => sample.label === label)
 }
 

@@ -1,6 +1,7 @@
 import { ratio } from '../analysis/figures.ts'
 import { number, spread } from '../analysis/wording.ts'
-import type { Figure, Sample } from '../results.ts'
+import type { Sample } from '../results.ts'
+import { cpuRatio } from './cpu-ratio.ts'
 import { byThroughput, type Conclusion, closed, type Experiment, find, type Step } from './experiment.ts'
 
 const busy = 64
@@ -56,16 +57,12 @@ function conclude(samples: readonly Sample[]): Conclusion {
 
 function comparison(other: string, batched: Sample, sample: Sample | undefined): string[] {
   if (sample === undefined) return []
-  const times = (a: Figure, b: Figure) => spread(ratio(a, b), 'times')
-  const { api, database } = batched.cpuPerRequestUs
-  const cpu = [
-    ...(api && sample.cpuPerRequestUs.api ? [`${times(api, sample.cpuPerRequestUs.api)} the API's CPU`] : []),
-    ...(database && sample.cpuPerRequestUs.database && other !== 'a ping'
-      ? [`${times(database, sample.cpuPerRequestUs.database)} PostgreSQL's`]
-      : []),
+  const ratios = [
+    `${spread(ratio(batched.throughputPerS, sample.throughputPerS), 'times')} the requests/s`,
+    cpuRatio('api', batched, sample),
+    other === 'a ping' ? null : cpuRatio('database', batched, sample),
   ]
-  const rate = `${times(batched.throughputPerS, sample.throughputPerS)} the requests/s`
-  return [`Against ${other}: ${[rate, ...cpu].join(', ')}.`]
+  return [`Against ${other}: ${ratios.filter(each => each !== null).join(', ')}.`]
 }
 
 function loneClient(samples: readonly Sample[]): string[] {

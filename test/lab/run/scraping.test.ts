@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import { startScraping } from '../../../src/lab/run/scraping.ts'
 
@@ -19,7 +20,7 @@ test('every worker that /targets names is scraped in its turn, until the end', a
   {
     using _ = await startScraping(`http://${address}`, 60)
     await expect.poll(() => asked.length).toBeGreaterThan(0)
-    await new Promise(resolve => setTimeout(resolve, 200))
+    await sleep(200)
     expect(asked.splice(0)).toEqual([address])
   }
   {
@@ -29,6 +30,6 @@ test('every worker that /targets names is scraped in its turn, until the end', a
   expect(asked.slice(0, 4)).toEqual([address, `localhost:${port}`, address, `localhost:${port}`])
   // One may be on its way.
   const atEnd = asked.length + 1
-  await new Promise(resolve => setTimeout(resolve, 500))
+  await sleep(500)
   expect(asked.length).toBeLessThanOrEqual(atEnd)
 })

@@ -7,6 +7,18 @@ import { refuseBadTexts } from './refusing-trigger.ts'
 const textsIn = async (app: Awaited<ReturnType<typeof startApp>>) =>
   (await app.sql('SELECT text FROM simple_text ORDER BY id')).map(({ text }) => text)
 
+/** Resolves when one row is stored, and another, which came meanwhile, waits for more. */
+async function lingerOne(app: Awaited<ReturnType<typeof startApp>>) {
+  const lock = await lockTable(app, 'simple_text')
+  const first = post(`${app.url}/texts`, { text: 'alone' })
+  await lock.waiters(1)
+  const lingering = post(`${app.url}/texts`, { text: 'lingers' })
+  await untilQueued(app, 1)
+  await lock.open()
+  await expectJson(await first, 201)
+  return { lingering }
+}
+
 describe('group commit', () => {
   it('sends what has arrived during one batch as the next one', async () => {
     const app = await startApp()
@@ -24,15 +36,9 @@ describe('group commit', () => {
 
   it.each([1, 2])('lets rows that have company wait for more of it (lanes: %i)', async batchLanes => {
     const app = await startApp({ batchLingerMs: 3000, batchLanes })
-    const lock = await lockTable(app, 'simple_text')
-    const first = post(`${app.url}/texts`, { text: 'alone' })
-    await lock.waiters(1)
-    const second = post(`${app.url}/texts`, { text: 'lingers' })
-    await untilQueued(app, 1)
-    await lock.open()
-    await expectJson(await first, 201)
+    const { lingering } = await lingerOne(app)
     const others = [1, 2, 3].map(i => post(`${app.url}/texts`, { text: `joins ${i}` }))
-    for (const answer of await Promise.all([second, ...others])) await expectJson(answer, 201)
+    for (const answer of await Promise.all([lingering, ...others])) await expectJson(answer, 201)
 
     expect(await metric(app, 'insert_batch_rows_count{db_collection_name="simple_text"}')).toBe(2)
     expect(await metric(app, 'insert_batch_rows_sum{db_collection_name="simple_text"}')).toBe(5)
@@ -50,15 +56,9 @@ describe('group commit', () => {
 
   it('lets a full batch wait for nobody', async () => {
     const app = await startApp(endless)
-    const lock = await lockTable(app, 'simple_text')
-    const first = post(`${app.url}/texts`, { text: 'alone' })
-    await lock.waiters(1)
-    const lingers = post(`${app.url}/texts`, { text: 'lingers' })
-    await untilQueued(app, 1)
-    await lock.open()
-    await expectJson(await first, 201)
+    const { lingering } = await lingerOne(app)
     await expectJson(await fetch(`${app.url}/test-insert?rows=1000`), 200)
-    await expectJson(await lingers, 201)
+    await expectJson(await lingering, 201)
   })
 
   it('finds the bad rows of one batch, stores their neighbours and ties each id to its text', async () => {
