@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
 import { fail } from '../problem.ts'

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import { context, ROOT_CONTEXT } from '@opentelemetry/api'
 import pg from 'pg'
 import type { CpuAccount } from '../../telemetry/cpu-ledger.ts'
@@ -5,7 +6,8 @@ import { type PoolCounts, registerPool } from '../../telemetry/metrics.ts'
 import { isSampled, type Telemetry } from '../../telemetry/telemetry.ts'
 import { ServiceError } from '../errors.ts'
 import { toServiceError } from './database-errors.ts'
-import { Lease, type PutBack, type Row, type Statement, watchSocket } from './lease.ts'
+import { Lease, type PutBack, watchSocket } from './lease.ts'
+import type { Row, Statement } from './rows-query.ts'
 
 export interface ConnectionsOptions {
   client: pg.ClientConfig

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import type { Span } from '@opentelemetry/api'
 import { SharedCpuAccount } from '../../telemetry/cpu-ledger.ts'
 import type { RequestScope } from '../../telemetry/request-scope.ts'
@@ -7,7 +8,8 @@ import { type BatchSpan, startBatchSpan, startBatchWait } from '../../telemetry/
 import { ServiceError } from '../errors.ts'
 import type { Connections, UseLease } from './connections.ts'
 import { isDataError } from './database-errors.ts'
-import type { Lease, Row } from './lease.ts'
+import type { Lease } from './lease.ts'
+import type { Row } from './rows-query.ts'
 
 /** How often requests that waited too long are looked for. */
 const deadlineSweepMs = 250

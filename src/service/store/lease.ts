@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import { type Duplex, finished, type Writable } from 'node:stream'
 import type pg from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
@@ -5,18 +6,7 @@ import type { CpuAccount } from '../../telemetry/cpu-ledger.ts'
 import type { Telemetry } from '../../telemetry/telemetry.ts'
 import type { ServiceError } from '../errors.ts'
 import { isConnectionLost, toServiceError } from './database-errors.ts'
-
-/** A statement; one with a `name` is parsed once per connection. */
-export interface Statement {
-  name?: string
-  text: string
-  values?: readonly unknown[]
-  /** Its success makes rows durable, so a connection lost while it runs leaves their fate unknown. */
-  commits?: boolean
-}
-
-/** Rows come as arrays, which cost less than objects. */
-export type Row = readonly unknown[]
+import { type Row, RowsQuery, type Statement } from './rows-query.ts'
 
 /** Puts a connection back where it came from: into a pool, or out of use. True: it is of no further use anyhow. */
 export type PutBack = (isBroken: boolean) => void
@@ -66,7 +56,7 @@ export class Lease {
   query(statement: Statement, done: (error: ServiceError | null, rows: readonly Row[]) => void): void {
     const sentMs = performance.now()
     this.#pendingSinceMs = sentMs
-    this.client.query({ ...statement, rowMode: 'array' } as pg.QueryArrayConfig, (error, result) => {
+    const query = new RowsQuery(statement, (error, rows) => {
       this.#pendingSinceMs = null
       // Whoever reads the socket is in the account already, unless the connection was lost or ended.
       this.#telemetry.resume(this.#account, () => {
@@ -74,9 +64,10 @@ export class Lease {
         this.#telemetry.metrics?.queryDuration
           .series(operationOf(statement.text), known === null ? '' : known.code)
           .observe((performance.now() - sentMs) / 1000)
-        done(known, known === null ? result.rows : [])
+        done(known, known === null ? rows : [])
       })
     })
+    this.client.query(query)
     // The request waits now.
     this.#telemetry.ledger.enter(undefined)
   }
@@ -147,7 +138,14 @@ export function socketOf(client: pg.Client): Duplex {
   return (client as unknown as { connection: { stream: Duplex } }).connection.stream
 }
 
+/** By the statements of the service, which are few; cut out anew each time, the word would be hashed each time. */
+const operations = new Map<string, string>()
+
 function operationOf(text: string): string {
+  const known = operations.get(text)
+  if (known !== undefined) return known
   const end = text.indexOf(' ')
-  return end < 0 ? text : text.slice(0, end)
+  const operation = end < 0 ? text : text.slice(0, end)
+  operations.set(text, operation)
+  return operation
 }

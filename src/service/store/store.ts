@@ -1,4 +1,4 @@
-import pg from 'pg'
+import type pg from 'pg'
 import { metricNames } from '../../telemetry/metric-names.ts'
 import { registerGauge } from '../../telemetry/metrics.ts'
 import type { Telemetry } from '../../telemetry/telemetry.ts'
@@ -101,13 +101,5 @@ export function clientConfig(config: Config): pg.ClientConfig {
     options: `-c synchronous_commit=${config.synchronousCommit}`,
     // PostgreSQL gives up on its side first, so that its answer and not a guess decides what was stored.
     statement_timeout: config.requestDeadlineMs,
-    types: { getTypeParser },
   }
-}
-
-const int8 = 20
-
-/** ids are JSON numbers: the identity would have to run for centuries to leave their range. */
-function getTypeParser(oid: number, format?: 'text' | 'binary') {
-  return oid === int8 && format !== 'binary' ? Number : pg.types.getTypeParser(oid, format as 'text')
 }

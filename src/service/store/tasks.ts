@@ -1,7 +1,7 @@
 import { ServiceError } from '../errors.ts'
 import type { Connections } from './connections.ts'
 import type { BatchStatements, GroupCommit } from './group-commit.ts'
-import type { Row } from './lease.ts'
+import type { Row } from './rows-query.ts'
 
 export interface Task {
   id: number

@@ -1,9 +1,11 @@
+import { performance } from 'node:perf_hooks'
 import pg from 'pg'
 import type { CpuAccount } from '../../../telemetry/cpu-ledger.ts'
 import type { Telemetry } from '../../../telemetry/telemetry.ts'
 import { ServiceError } from '../../errors.ts'
 import { isConnectionLost, toServiceError } from '../database-errors.ts'
-import { type Row, type Statement, socketOf, watchSocket } from '../lease.ts'
+import { socketOf, watchSocket } from '../lease.ts'
+import { RowsQuery, type Statement } from '../rows-query.ts'
 import type { Inserted, InsertStrategy } from './insert-strategy.ts'
 
 const insert = { name: 'insert_text', text: 'INSERT INTO simple_text (text) VALUES ($1) RETURNING id' }
@@ -149,7 +151,7 @@ export class Pipelined implements InsertStrategy {
     const sentMs = performance.now()
     for (const statement of statements) {
       lane.sentMs.push(sentMs)
-      lane.client.query({ ...statement, rowMode: 'array' } as pg.QueryArrayConfig, (error, result) => {
+      const query = new RowsQuery(statement, (error, rows) => {
         lane.sentMs.shift()
         answered += 1
         // The first failure tells the reason; those behind it only that the transaction is aborted. Where the
@@ -157,12 +159,13 @@ export class Pipelined implements InsertStrategy {
         if (error) {
           failure ??= toServiceError(error, { mayBeDurable: true })
           if (isConnectionLost(failure)) this.#drop(lane)
-        } else for (const row of result.rows as Row[]) ids.push(row[0] as number)
+        } else for (const row of rows) ids.push(row[0] as number)
         lane.isPrepared ||= ids.length > 0
         if (answered < statements.length) return
         telemetry.resume(unit.account, () => unit.inserted(failure, failure === null ? ids : []))
         this.#sendWaiting()
       })
+      lane.client.query(query)
     }
     telemetry.ledger.enter(undefined)
   }

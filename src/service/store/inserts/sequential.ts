@@ -1,5 +1,6 @@
 import type { Connections } from '../connections.ts'
-import type { Lease, Row, Statement } from '../lease.ts'
+import type { Lease } from '../lease.ts'
+import type { Row, Statement } from '../rows-query.ts'
 import type { Inserted, InsertStrategy } from './insert-strategy.ts'
 
 const begin: Statement = { text: 'BEGIN' }
