@@ -33,6 +33,7 @@
  * about 1 us. `npm run lab -- run observability-price` measures it.
  */
 
+import { performance } from 'node:perf_hooks'
 import { openThreadClock } from './thread-clock.ts'
 
 export const buckets = ['http', 'pg_protocol', 'telemetry', 'helper_threads', 'startup', 'rest'] as const

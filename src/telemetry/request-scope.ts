@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import { type Context, ROOT_CONTEXT, type Span } from '@opentelemetry/api'
 import { CpuAccount, type Ledger } from './cpu-ledger.ts'
 

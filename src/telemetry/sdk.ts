@@ -1,7 +1,13 @@
-import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto'
 import { PgInstrumentation } from '@opentelemetry/instrumentation-pg'
+import { OTLPExporterBase } from '@opentelemetry/otlp-exporter-base'
+import {
+  convertLegacyHttpOptions,
+  createOtlpHttpExportDelegate,
+} from '@opentelemetry/otlp-exporter-base/node-http'
+import { ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer'
 import { NodeSDK } from '@opentelemetry/sdk-node'
 import { AlwaysOnSampler } from '@opentelemetry/sdk-trace-base'
+import { type EncodedSpans, exportRequestOf } from './span-encoder.ts'
 import { SpanPipeline } from './span-pipeline.ts'
 
 /**
@@ -10,7 +16,7 @@ import { SpanPipeline } from './span-pipeline.ts'
  * it is asked: see `edge-sampler.ts`.
  */
 export function startSdk(): SpanPipeline {
-  const pipeline = new SpanPipeline(new OTLPTraceExporter(), {
+  const pipeline = new SpanPipeline(createExporter(), {
     maxQueueSize: Number(process.env['OTEL_BSP_MAX_QUEUE_SIZE'] ?? 8192),
     maxExportBatchSize: Number(process.env['OTEL_BSP_MAX_EXPORT_BATCH_SIZE'] ?? 512),
     scheduledDelayMillis: Number(process.env['OTEL_BSP_SCHEDULE_DELAY'] ?? 1000),
@@ -29,4 +35,19 @@ export function startSdk(): SpanPipeline {
     ],
   }).start()
   return pipeline
+}
+
+/** The library's exporter to OTLP over HTTP, with its settings and retries, for spans that are encoded already. */
+function createExporter(): OTLPExporterBase<EncodedSpans> {
+  const options = convertLegacyHttpOptions({}, 'TRACES', 'v1/traces', {
+    'Content-Type': 'application/x-protobuf',
+  })
+  const serializer = {
+    serializeRequest: exportRequestOf,
+    deserializeResponse: (bytes: Uint8Array) => ProtobufTraceSerializer.deserializeResponse(bytes),
+  }
+  const items = { name: 'span' as const, countItems: ({ count }: EncodedSpans) => count }
+  return new OTLPExporterBase(
+    createOtlpHttpExportDelegate(options, serializer, 'otlp_http_span_exporter', items, undefined),
+  )
 }

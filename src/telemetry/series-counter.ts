@@ -1,4 +1,5 @@
 import type { OpenMetricsContentType, Registry } from 'prom-client'
+import { LabelTree } from './label-tree.ts'
 
 /** A counter whose label sets are resolved once; the reason is in `series-histogram.ts`. */
 export class SeriesCounter<Label extends string> {
@@ -6,8 +7,7 @@ export class SeriesCounter<Label extends string> {
   readonly help: string
   readonly type = 'counter'
   readonly aggregator = 'sum'
-  readonly #labelNames: readonly Label[]
-  readonly #series = new Map<string, CounterSeries>()
+  readonly #series: LabelTree<CounterSeries>
 
   constructor(options: {
     name: string
@@ -18,29 +18,24 @@ export class SeriesCounter<Label extends string> {
     // prom-client adds the `_total` again when it prints.
     this.name = options.name.replace(/_total$/, '')
     this.help = options.help
-    this.#labelNames = options.labelNames
+    const { labelNames } = options
+    this.#series = new LabelTree(values => ({
+      labels: Object.fromEntries(labelNames.map((name, i) => [name, values[i] ?? ''])),
+      value: 0,
+    }))
     // The registry asks a metric for its name, its type and `get()`, no more.
     options.registry.registerMetric(this as unknown as Parameters<typeof options.registry.registerMetric>[0])
   }
 
   /** The series of these label values (in the order of `labelNames`); made at the first call. */
   series(...values: readonly string[]): CounterSeries {
-    const key = values.join('\u0000')
-    let series = this.#series.get(key)
-    if (series === undefined) {
-      series = {
-        labels: Object.fromEntries(this.#labelNames.map((name, i) => [name, values[i] ?? ''])),
-        value: 0,
-      }
-      this.#series.set(key, series)
-    }
-    return series
+    return this.#series.get(values)
   }
 
   /** What prom-client's registry prints. */
   async get() {
     const { name, help, type, aggregator } = this
-    return { name, help, type, aggregator, values: [...this.#series.values()] }
+    return { name, help, type, aggregator, values: [...this.#series.all] }
   }
 }
 

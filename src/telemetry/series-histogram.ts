@@ -1,4 +1,5 @@
 import type { OpenMetricsContentType, Registry } from 'prom-client'
+import { LabelTree } from './label-tree.ts'
 
 /**
  * A histogram whose label sets are resolved once. prom-client's own `observe` validates and hashes the
@@ -11,9 +12,7 @@ export class SeriesHistogram<Label extends string> {
   readonly help: string
   readonly type = 'histogram'
   readonly aggregator = 'sum'
-  readonly #bounds: readonly number[]
-  readonly #labelNames: readonly Label[]
-  readonly #series = new Map<string, Series>()
+  readonly #series: LabelTree<Series>
 
   constructor(options: {
     name: string
@@ -24,22 +23,17 @@ export class SeriesHistogram<Label extends string> {
   }) {
     this.name = options.name
     this.help = options.help
-    this.#labelNames = options.labelNames
-    this.#bounds = options.buckets
+    const { labelNames, buckets } = options
+    this.#series = new LabelTree(
+      values => new Series(Object.fromEntries(labelNames.map((name, i) => [name, values[i] ?? ''])), buckets),
+    )
     // The registry asks a metric for its name and for `get()`, no more.
     options.registry.registerMetric(this as unknown as Parameters<typeof options.registry.registerMetric>[0])
   }
 
   /** The series of these label values (in the order of `labelNames`); made at the first call. */
   series(...values: readonly string[]): Series {
-    const key = values.join('\u0000')
-    let series = this.#series.get(key)
-    if (series === undefined) {
-      const labels = Object.fromEntries(this.#labelNames.map((name, i) => [name, values[i] ?? '']))
-      series = new Series(labels, this.#bounds)
-      this.#series.set(key, series)
-    }
-    return series
+    return this.#series.get(values)
   }
 
   /** What prom-client's registry prints. */
@@ -49,7 +43,7 @@ export class SeriesHistogram<Label extends string> {
       help: this.help,
       type: this.type,
       aggregator: this.aggregator,
-      values: [...this.#series.values()].flatMap(series => series.exposition(this.name)),
+      values: this.#series.all.flatMap(series => series.exposition(this.name)),
     }
   }
 }

@@ -1,77 +1,128 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Context, context } from '@opentelemetry/api'
+import { context, ROOT_CONTEXT, TraceFlags } from '@opentelemetry/api'
 import { type ExportResult, ExportResultCode, suppressTracing } from '@opentelemetry/core'
-import type {
-  BufferConfig,
-  ReadableSpan,
-  Span,
-  SpanExporter,
-  SpanProcessor,
-} from '@opentelemetry/sdk-trace-base'
-import { BatchSpanProcessor } from '@opentelemetry/sdk-trace-base'
+import type { ReadableSpan, SpanProcessor } from '@opentelemetry/sdk-trace-base'
 import { type Ledger, noLedger } from './cpu-ledger.ts'
+import { type EncodedSpans, SpanEncoder } from './span-encoder.ts'
 
 /** How long the last export may take. */
 const lastExportMs = 2_000
 
+/** Where encoded spans go. */
+export interface EncodedSpanExporter {
+  export(spans: EncodedSpans, done: (result: ExportResult) => void): void
+  forceFlush(): Promise<void>
+  shutdown(): Promise<void>
+}
+
+/** The limits of the specification's batching processor, by the names of its `OTEL_BSP_*` variables. */
+export interface PipelineLimits {
+  maxQueueSize: number
+  maxExportBatchSize: number
+  scheduledDelayMillis: number
+}
+
 /**
- * From an ended span to the collector: a bounded queue that drops rather than grows, drops that are
- * counted, and the CPU of exporting charged to telemetry instead of to whichever request ran last.
+ * From an ended span to the collector: encoded at once (why: `span-encoder.ts`), a bounded queue that drops rather than
+ * grows, drops that are counted, one export at a time, and all that CPU charged to telemetry instead of to whichever
+ * request ran.
  */
-export class SpanPipeline implements SpanProcessor, SpanExporter {
+export class SpanPipeline implements SpanProcessor {
   /** Spans that never reached the collector: queue full, or the export failed. */
   dropped = 0
 
-  readonly #exporter: SpanExporter
-  readonly #processor: SpanProcessor
-  readonly #queueLimit: number
-  #queued = 0
+  readonly #exporter: EncodedSpanExporter
+  readonly #limits: PipelineLimits
+  readonly #encoder = new SpanEncoder()
+  /** Batches that are complete, the oldest first; the one that is not is the encoder's. */
+  readonly #complete: EncodedSpans[] = []
+  /** In both. */
+  #waiting = 0
+  #timer: NodeJS.Timeout | undefined
+  #isSending = false
+  /** Told when nothing is being sent any more. */
+  readonly #whenSent: (() => void)[] = []
   #ledger: Ledger = noLedger
 
-  constructor(exporter: SpanExporter, buffer: BufferConfig & { maxQueueSize: number }) {
+  constructor(exporter: EncodedSpanExporter, limits: PipelineLimits) {
     this.#exporter = exporter
-    this.#queueLimit = buffer.maxQueueSize
-    this.#processor = new BatchSpanProcessor(this, buffer)
+    this.#limits = limits
   }
 
-  /** Exports are charged to this ledger from now on. */
+  /** Encoding and exports are charged to this ledger from now on. */
   chargeTo(ledger: Ledger): void {
     this.#ledger = ledger
   }
 
-  onStart(span: Span, parent: Context): void {
-    this.#processor.onStart(span, parent)
-  }
+  onStart(): void {}
 
   onEnd(span: ReadableSpan): void {
-    // The batch processor drops silently; its rule is mirrored here to count.
-    if (this.#queued >= this.#queueLimit) this.dropped += 1
-    else this.#queued += 1
-    this.#processor.onEnd(span)
+    if ((span.spanContext().traceFlags & TraceFlags.SAMPLED) === 0) return
+    if (this.#waiting >= this.#limits.maxQueueSize) {
+      this.dropped += 1
+      return
+    }
+    this.#waiting += 1
+    this.#asTelemetry(() => {
+      this.#encoder.add(span)
+      if (this.#encoder.count >= this.#limits.maxExportBatchSize) this.#sendAll()
+      else this.#timer ??= setTimeout(this.#onTimer, this.#limits.scheduledDelayMillis).unref()
+    })
   }
 
-  export(spans: ReadableSpan[], done: (result: ExportResult) => void): void {
-    this.#queued -= spans.length
-    const ledger = this.#ledger
-    const previous = ledger.enter(ledger.bucket.telemetry)
-    context.with(suppressTracing(context.active()), () =>
-      this.#exporter.export(spans, result => {
-        if (result.code !== ExportResultCode.SUCCESS) this.dropped += spans.length
-        done(result)
-      }),
-    )
-    ledger.enter(previous)
-  }
-
-  forceFlush(): Promise<void> {
-    return this.#processor.forceFlush()
+  /** Resolves when all that has ended until now has been sent, or has failed to be. */
+  async forceFlush(): Promise<void> {
+    this.#asTelemetry(() => this.#sendAll())
+    if (this.#isSending) await new Promise<void>(resolve => this.#whenSent.push(resolve))
+    await this.#exporter.forceFlush()
   }
 
   /** What is queued still goes out, unless the collector is away: that must neither hold up an end nor spoil it. */
   async shutdown(): Promise<void> {
-    // The processor shuts its exporter down, which is this object again.
-    this.shutdown = () => this.#exporter.shutdown()
-    const sent = this.#processor.shutdown().catch(() => {})
+    const sent = this.forceFlush()
+      .then(() => this.#exporter.shutdown())
+      .catch(() => {})
     await Promise.race([sent, sleep(lastExportMs, undefined, { ref: false })])
+  }
+
+  readonly #onTimer = (): void => {
+    this.#timer = undefined
+    this.#asTelemetry(() => this.#sendAll())
+  }
+
+  #sendAll(): void {
+    const spans = this.#encoder.take()
+    if (spans !== null) this.#complete.push(spans)
+    if (!this.#isSending) this.#sendNext()
+  }
+
+  #sendNext(): void {
+    const next = this.#complete.shift()
+    this.#isSending = next !== undefined
+    if (next === undefined) {
+      for (const tell of this.#whenSent.splice(0)) tell()
+      return
+    }
+    this.#waiting -= next.count
+    const send = () =>
+      // The connection must not keep the context of the request that happened to fill the batch.
+      context.with(suppressTracing(ROOT_CONTEXT), () => this.#exporter.export(next, this.#sent(next)))
+    const { resource } = next
+    if (resource.asyncAttributesPending) void resource.waitForAsyncAttributes?.().then(send)
+    else send()
+  }
+
+  #sent({ count }: EncodedSpans) {
+    return ({ code }: ExportResult): void => {
+      if (code !== ExportResultCode.SUCCESS) this.dropped += count
+      this.#asTelemetry(() => this.#sendNext())
+    }
+  }
+
+  #asTelemetry(work: () => void): void {
+    const ledger = this.#ledger
+    const previous = ledger.enter(ledger.bucket.telemetry)
+    work()
+    ledger.enter(previous)
   }
 }

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import type { WASI } from 'node:wasi'
 
 /** Node has it; its types are in TypeScript's library for browsers, whose other names are no good here. */
