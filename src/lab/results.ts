@@ -127,6 +127,8 @@ export const Sample = Type.Object({
   /** API CPU per request of another service that had the same load at the same moment; repeats pair up with
    *  those of `cpuPerRequestUs.api`. */
   besideUs: Type.Optional(MaybeFigure),
+  /** Its p99, in pairs with that of `latencyMs`. */
+  besideP99Ms: Type.Optional(MaybeFigure),
   /** From inside: what the service's ledger charged one request (final figures, all requests of the window),
    *  and what the usual reading (`process.cpuUsage()` at start and end of a request) would have said. */
   reportedCpuUs: Type.Optional(Type.Object({ ledger: MaybeFigure, naive: MaybeFigure })),

@@ -78,8 +78,7 @@ export async function runStep(
   progress.done(`${name}: ${outcomeOf(observation)}`)
   const seen = {
     ...observation,
-    // What a failed request costs is no price of an insert.
-    ...(beside && { besideUs: beside.load.failed > 0 ? null : apiUsOf(beside) }),
+    ...(beside && besideFigures(beside)),
     ...(complaint !== null && { complaint }),
   }
   if (profile === null) return seen
@@ -148,6 +147,13 @@ function apiUsOf(observation: Observation): number | null {
   const served = requestsServed(observation)
   const { api } = observation.cpuUs
   return api === null || served === 0 ? null : api / served
+}
+
+/** None where requests failed: what those cost or took is no price of an insert. */
+function besideFigures(observation: Observation): Pick<Profiled, 'besideUs' | 'besideP99Ms'> {
+  const { load } = observation
+  if (load.failed > 0) return { besideUs: null, besideP99Ms: null }
+  return { besideUs: apiUsOf(observation), besideP99Ms: load.latencyMs.p99 }
 }
 
 function outcomeOf(observation: Observation): string {

@@ -13,6 +13,8 @@ export interface Profiled extends Observation {
   readonly profile?: LayerShares & { readonly file: string }
   /** API CPU per request of the service beside, over the same window, us. */
   readonly besideUs?: number | null
+  /** Its p99, ms. */
+  readonly besideP99Ms?: number | null
   /** Where requests failed: why, in the words of PostgreSQL or the service. */
   readonly complaint?: string
 }
@@ -55,7 +57,10 @@ export function sampleOf(
       database: maybe(one => per(one.cpuUs.database, requestsServed(one))),
       generator: maybe(one => per(one.cpuUs.generator, requestsSent(one))),
     },
-    ...(step.beside !== undefined && { besideUs: maybe(({ besideUs }) => besideUs ?? null) }),
+    ...(step.beside !== undefined && {
+      besideUs: maybe(({ besideUs }) => besideUs ?? null),
+      besideP99Ms: maybe(({ besideP99Ms }) => besideP99Ms ?? null),
+    }),
     ...(step.reportedCpu !== undefined && {
       reportedCpuUs: {
         ledger: maybe(({ ledger }) => ledger?.requestUs ?? null),

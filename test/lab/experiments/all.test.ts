@@ -21,10 +21,12 @@ describe.each(experiments)('$name', experiment => {
         knobs: step.knobs,
         load: { generator: 'k6', durationS: 3, ...step.load },
         throughputPerS: figure(1000 + index),
-        // As many repeats as the API's CPU has, so that they pair up.
+        // As many repeats as what they are held against, so that they pair up.
         ...(step.beside !== undefined && {
           besideUs: repeated,
+          besideP99Ms: repeated,
           cpuPerRequestUs: { ...cpuUs, api: repeated },
+          latencyMs: { p50: repeated, p90: repeated, p99: repeated, max: repeated },
         }),
       }),
     )
