@@ -14,6 +14,9 @@ export interface EncodedSpans {
   readonly count: number
 }
 
+/** Names that are kept encoded: a name is to be one of few, so these are all of them. */
+const namesKept = 256
+
 /**
  * Spans as the protocol of OpenTelemetry sends them, encoded one by one as they end.
  *
@@ -29,6 +32,7 @@ export class SpanEncoder {
   count = 0
   readonly #scopes = new Map<Scope, ProtobufWriter>()
   readonly #attributes = new AttributeEncoder()
+  readonly #names = new Map<string, Uint8Array>()
   #resource: Resource | undefined
 
   add(span: ReadableSpan): void {
@@ -66,7 +70,7 @@ export class SpanEncoder {
     const start = out.begin(2)
     writeIds(out, own)
     if (parentSpanContext?.spanId) out.hex(4, parentSpanContext.spanId)
-    out.string(5, span.name)
+    out.raw(this.#encodedName(span.name))
     // The protocol's kinds begin with one for "unspecified".
     out.uint32(6, span.kind + 1)
     writeTime(out, 7, span.startTime)
@@ -83,6 +87,16 @@ export class SpanEncoder {
     out.end(status)
     out.fixed32(16, flagsOf(own.traceFlags, parentSpanContext?.isRemote))
     out.end(start)
+  }
+
+  #encodedName(name: string): Uint8Array {
+    const known = this.#names.get(name)
+    if (known !== undefined) return known
+    const out = new ProtobufWriter()
+    out.string(5, name)
+    const encoded = out.take()
+    if (this.#names.size < namesKept) this.#names.set(name, encoded)
+    return encoded
   }
 
   #writeEvent(out: ProtobufWriter, event: TimedEvent): void {

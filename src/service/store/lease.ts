@@ -25,6 +25,7 @@ export class Lease {
   readonly #telemetry: Telemetry
   readonly #giveBack: (lease: Lease) => void
   readonly #acquiredMs = performance.now()
+  readonly #reader: SocketReader
   #account: CpuAccount | undefined
   #pendingSinceMs: number | null = null
   #isBroken = false
@@ -43,13 +44,14 @@ export class Lease {
     this.putBack = options.putBack
     this.#telemetry = options.telemetry
     this.#giveBack = options.giveBack
+    this.#reader = readers.get(client) ?? { account: undefined }
     this.chargeTo(options.account)
   }
 
   /** The connection works for `account` from here on: a batch hands it to the next without giving it back. */
   chargeTo(account: CpuAccount | undefined): void {
     this.#account = account
-    owners.set(this.client, account)
+    this.#reader.account = account
   }
 
   /** Sends a statement; its error, if any, is a {@link ServiceError}. */
@@ -102,7 +104,7 @@ export class Lease {
   release(): void {
     const { metrics } = this.#telemetry
     metrics?.connectionUse.observe((performance.now() - this.#acquiredMs) / 1000)
-    owners.set(this.client, undefined)
+    this.#reader.account = undefined
     this.#giveBack(this)
   }
 
@@ -124,13 +126,19 @@ export class Lease {
   }
 }
 
-/** Whom each open connection works for. */
-const owners = new WeakMap<pg.Client, CpuAccount | undefined>()
+/** Whom an open connection works for. */
+interface SocketReader {
+  account: CpuAccount | undefined
+}
+
+const readers = new WeakMap<pg.Client, SocketReader>()
 
 /** Charges what the client reads from its socket to whom it works for, and else to the protocol. */
 export function watchSocket(client: pg.Client, { ledger }: Telemetry): void {
   const { pg_protocol: protocol } = ledger.bucket
-  socketOf(client).prependListener('data', () => ledger.enter(owners.get(client) ?? protocol, protocol))
+  const reader: SocketReader = { account: undefined }
+  readers.set(client, reader)
+  socketOf(client).prependListener('data', () => ledger.enter(reader.account ?? protocol, protocol))
 }
 
 /** The client has no public way to its socket. */
