@@ -10,8 +10,9 @@ let lastingTick: object | undefined
  * gone, and V8 takes the keys for unpredictable from then on: 40 ns a tick became 350, for as long as the process lived.
  * It befell some starts of a service under load and not others, and sooner where more was collected.
  *
- * So the object of one tick is kept for good, and with it the classes. A hook that does not track promises is the one
- * way to it that leaves no trace: `executionAsyncResource` makes every callback slower from its first call on.
+ * So the object of one tick is kept for good, and with it the classes; it has to be done before anything is collected.
+ * A hook that does not track promises is the one way to it that leaves no trace: `executionAsyncResource` makes every
+ * callback slower from its first call on.
  */
 export function keepTicksFast(): void {
   if (lastingTick !== undefined) return

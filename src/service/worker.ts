@@ -12,7 +12,6 @@ import { buildApp } from './app.ts'
 import type { Config } from './config.ts'
 import { Drain } from './drain.ts'
 import { StartError } from './errors.ts'
-import { keepTicksFast } from './lasting-tick.ts'
 import { migrate } from './store/migrate.ts'
 import { clientConfig, Store } from './store/store.ts'
 
@@ -31,7 +30,6 @@ export async function runWorker(config: Config, log: Logger): Promise<void> {
   const index = Number(process.env['INSERTLAB_WORKER'] ?? 0)
   if (index === 0) await prepareDatabase(config)
 
-  keepTicksFast()
   const telemetry = new Telemetry({
     level: config.telemetry,
     sampler: createEdgeSampler(config.sampler, config.samplerRatio),

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { Agent, request } from 'node:http'
+import { connect } from 'node:net'
 import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { startService } from '../../src/lab/stack/service-process.ts'
@@ -239,6 +240,26 @@ describe('under load', () => {
       expect(grown(`${metricNames.requestCpu}_count`, labels)).toBe(leaving.length + 1)
     },
   )
+
+  it('a client that leaves with several requests under way on its connection is counted for each', async () => {
+    const before = await scrape(adminUrl)
+    const table = new Client({ connectionString: database.url })
+    await table.connect()
+    await table.query('BEGIN; LOCK TABLE simple_text IN ACCESS EXCLUSIVE MODE')
+    const { hostname, port, host } = new URL(url)
+    const client = connect(Number(port), hostname)
+    client.write(`GET /test-insert?strategy=prepared HTTP/1.1\r\nHost: ${host}\r\n\r\n`.repeat(3))
+    const active = async () => sumOf(await scrape(adminUrl), metricNames.activeRequests)
+    await expect.poll(active).toBe(3)
+    client.destroy()
+    await expect.poll(active).toBe(0)
+    await table.query('COMMIT')
+    await table.end()
+
+    const grown = await since(before)
+    const labels = { http_route: '/test-insert', error_type: 'client_disconnected' }
+    expect(grown(`${metricNames.requestDuration}_count`, labels)).toBe(3)
+  })
 
   it('the CPU of all requests is the CPU that was charged to requests', async () => {
     // The first ends the tick in which the last request closed; in the second its figure is there.

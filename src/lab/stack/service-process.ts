@@ -112,7 +112,7 @@ export function ownService(v8Options: readonly string[] = []): Launch {
     args: [
       ...['--max-semi-space-size=4', '--max-old-space-size=512', '--no-allocation-site-pretenuring'],
       ...v8Options,
-      ...['--import', './src/service/compile-cache.js'],
+      ...['--import', './src/service/preload.js'],
       ...['--import', './src/telemetry/register.ts', 'src/service/server.ts'],
     ],
     cwd: fileURLToPath(new URL('../../..', import.meta.url)),
