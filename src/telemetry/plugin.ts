@@ -78,8 +78,10 @@ class ObservedRoute {
    */
   readonly begin = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void => {
     const { ledger, sampler } = this.#telemetry
+    const { unanswered, clientAddress } = connectionOf(request.raw.socket, sampler !== null)
     const decision = sampler?.(request.headers['traceparent'] as string | undefined)
-    const traced = decision && startServerSpan(this.#describe(request), decision.parent !== null)
+    const traced =
+      decision && startServerSpan(this.#describe(request, clientAddress), decision.parent !== null)
     const scope = new RequestScope({
       ledger,
       whenSettled: this.#observeCpu,
@@ -89,7 +91,6 @@ class ObservedRoute {
     if (this.#telemetry.level !== 'off') request.scope = scope
     ledger.enter(scope, ledger.bucket.http)
     this.#active.count += 1
-    const unanswered = unansweredOn(request.raw.socket)
     const end = () => {
       remove(unanswered, end)
       this.#end(scope, request, reply)
@@ -173,33 +174,45 @@ class ObservedRoute {
     return series
   }
 
-  #describe(request: FastifyRequest) {
+  #describe(request: FastifyRequest, clientAddress: string | undefined) {
     return {
       method: this.#method,
       route: this.#route,
       path: request.url.split('?', 1)[0] ?? request.url,
       httpVersion: request.raw.httpVersion,
-      clientAddress: request.raw.socket.remoteAddress,
+      clientAddress,
       headers: request.headers,
     }
   }
 }
 
-const unanswered = Symbol('unanswered')
+/** What is known of a client's connection from its first request on. */
+interface Connection {
+  /** Ends the requests that it has brought and that are not answered: usually one. */
+  readonly unanswered: (() => void)[]
+  readonly clientAddress: string | undefined
+}
+
+const connection = Symbol('connection')
 
 /**
- * How to end the requests that a connection has brought and that are not answered: usually one. They end with it, by
- * one listener a connection, because listening for the `close` of each response cost 600 instructions a request.
+ * Made at a connection's first request. Its requests end with it by one listener, because listening for the `close` of
+ * each response cost 600 instructions a request.
+ *
+ * The address is read here where requests are traced, not for those that are: a socket remembers it in a property of
+ * its own, so one in a hundred made another hidden class of its connection's socket, and V8's caches of what Node does
+ * with sockets took too many of those to hold.
  */
-function unansweredOn(socket: Socket & { [unanswered]?: (() => void)[] }): (() => void)[] {
-  const known = socket[unanswered]
+function connectionOf(socket: Socket & { [connection]?: Connection }, isTraced: boolean): Connection {
+  const known = socket[connection]
   if (known !== undefined) return known
-  const ends: (() => void)[] = []
-  socket[unanswered] = ends
+  const unanswered: Connection['unanswered'] = []
   socket.once('close', () => {
-    for (const end of [...ends]) end()
+    for (const end of [...unanswered]) end()
   })
-  return ends
+  const made = { unanswered, clientAddress: isTraced ? socket.remoteAddress : undefined }
+  socket[connection] = made
+  return made
 }
 
 function remove<T>(list: T[], item: T): void {
