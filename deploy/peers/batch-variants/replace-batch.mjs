@@ -13,13 +13,18 @@ export function replaceBatch(insert) {
   const { query } = pg.Client.prototype
   pg.Client.prototype.query = function (config, ...rest) {
     if (config?.name !== 'insert_texts') return query.call(this, config, ...rest)
-    const [done] = rest
+    const { text, values, constructor: RowsQuery } = config
     insert({
       client: this,
-      statement: config,
-      texts: config.values[0],
-      send: (statement, sent) => query.call(this, { ...statement, rowMode: 'array' }, sent),
-      answer: (error, rows) => done(error, { rows }),
+      statement: { text, values },
+      texts: values[0],
+      // As the service sends its own, so that the ways differ in nothing else.
+      send: ({ types, ...statement }, sent) => {
+        const sending = new RowsQuery(statement, (error, rows) => sent(error, { rows }))
+        if (types !== undefined) sending.types = types
+        query.call(this, sending)
+      },
+      answer: (error, rows) => config.answered(error, rows ?? []),
     })
   }
 }

@@ -22,20 +22,23 @@ export type Row = readonly unknown[]
  */
 export class RowsQuery extends pg.Query {
   declare name: string | undefined
+  /** Where it has some, they read the columns, and not those of the service. */
+  declare types: pg.CustomTypesConfig | undefined
+  /** Gets all rows, or the reason why there are none. */
+  readonly answered: (error: Error | null, rows: readonly Row[]) => void
   readonly #rows: Row[] = []
   #parsers: readonly ((value: string) => unknown)[] = []
 
-  /** @param answered gets all rows, or the reason why there are none. */
-  constructor(
-    { name, text, values }: Statement,
-    answered: (error: Error | null, rows: readonly Row[]) => void,
-  ) {
-    super(text, values as unknown[] | undefined, error => answered(error ?? null, this.#rows))
+  constructor({ name, text, values }: Statement, answered: RowsQuery['answered']) {
+    super(text, values as unknown[] | undefined, error => this.answered(error ?? null, this.#rows))
     this.name = name
+    this.answered = answered
   }
 
   handleRowDescription({ fields }: { fields: readonly { dataTypeID: number }[] }): void {
-    this.#parsers = fields.map(({ dataTypeID }) => parserOf(dataTypeID))
+    this.#parsers = fields.map(
+      ({ dataTypeID }) => this.types?.getTypeParser(dataTypeID) ?? parserOf(dataTypeID),
+    )
   }
 
   handleDataRow({ fields }: { fields: readonly (string | null)[] }): void {
