@@ -10,25 +10,31 @@ interface Node<Value> {
 export class LabelTree<Value> {
   readonly #root: Node<Value> = { children: new Map() }
   readonly #all: Value[] = []
-  readonly #make: (labels: readonly string[]) => Value
+  readonly #names: readonly string[]
+  readonly #make: (labels: Readonly<Record<string, string>>) => Value
 
-  /** @param make what belongs to label values that are new. */
-  constructor(make: (labels: readonly string[]) => Value) {
+  /**
+   * @param names of the labels; a value that is missing is empty.
+   * @param make what belongs to label values that are new.
+   */
+  constructor(names: readonly string[], make: (labels: Readonly<Record<string, string>>) => Value) {
+    this.#names = names
     this.#make = make
   }
 
-  get(labels: readonly string[]): Value {
+  /** @param values in the order of the names. */
+  get(values: readonly string[]): Value {
     let node = this.#root
-    for (const label of labels) {
-      let child = node.children.get(label)
+    for (const value of values) {
+      let child = node.children.get(value)
       if (child === undefined) {
         child = { children: new Map() }
-        node.children.set(label, child)
+        node.children.set(value, child)
       }
       node = child
     }
     if (node.value === undefined) {
-      node.value = this.#make(labels)
+      node.value = this.#make(Object.fromEntries(this.#names.map((name, i) => [name, values[i] ?? ''])))
       this.#all.push(node.value)
     }
     return node.value

@@ -92,8 +92,7 @@ class ObservedRoute {
     ledger.enter(scope, ledger.bucket.http)
     this.#active.count += 1
     const end = () => {
-      remove(unanswered, end)
-      this.#end(scope, request, reply)
+      if (remove(unanswered, end)) this.#end(scope, request, reply)
     }
     unanswered.push(end)
     reply.raw.on('finish', end)
@@ -215,9 +214,11 @@ function connectionOf(socket: Socket & { [connection]?: Connection }, isTraced: 
   return made
 }
 
-function remove<T>(list: T[], item: T): void {
+/** False: it is not there any more. */
+function remove<T>(list: T[], item: T): boolean {
   const index = list.indexOf(item)
   if (index >= 0) list.splice(index, 1)
+  return index >= 0
 }
 
 function asArray<T>(hooks: T | T[] | undefined): T[] {

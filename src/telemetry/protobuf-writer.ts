@@ -64,12 +64,6 @@ export class ProtobufWriter {
     this.length += this.#bytes.write(text, this.length, 'utf8')
   }
 
-  bytes(field: number, value: Uint8Array): void {
-    this.#tag(field, lengthDelimitedWire)
-    this.#varint(value.length)
-    this.raw(value)
-  }
-
   /** Bytes that come as lower-case hexadecimal digits. A loop, because `Buffer.write` takes longer for so few. */
   hex(field: number, digits: string): void {
     const byteLength = digits.length / 2
@@ -97,7 +91,7 @@ export class ProtobufWriter {
       this.#bytes.copyWithin(start + lengthBytes - 1, start, this.length)
     }
     this.length = start - 1
-    this.#varint(messageLength)
+    this.#writeVarint(messageLength)
     this.length += messageLength
   }
 
@@ -114,6 +108,11 @@ export class ProtobufWriter {
 
   #varint(value: number): void {
     this.#reserve(5)
+    this.#writeVarint(value)
+  }
+
+  /** Where there is room already. */
+  #writeVarint(value: number): void {
     let rest = value
     for (; rest >= 128; rest = Math.floor(rest / 128)) this.#bytes[this.length++] = (rest % 128) | 0x80
     this.#bytes[this.length++] = rest

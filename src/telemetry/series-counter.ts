@@ -18,11 +18,7 @@ export class SeriesCounter<Label extends string> {
     // prom-client adds the `_total` again when it prints.
     this.name = options.name.replace(/_total$/, '')
     this.help = options.help
-    const { labelNames } = options
-    this.#series = new LabelTree(values => ({
-      labels: Object.fromEntries(labelNames.map((name, i) => [name, values[i] ?? ''])),
-      value: 0,
-    }))
+    this.#series = new LabelTree(options.labelNames, labels => ({ labels, value: 0 }))
     // The registry asks a metric for its name, its type and `get()`, no more.
     options.registry.registerMetric(this as unknown as Parameters<typeof options.registry.registerMetric>[0])
   }

@@ -24,9 +24,7 @@ export class SeriesHistogram<Label extends string> {
     this.name = options.name
     this.help = options.help
     const { labelNames, buckets } = options
-    this.#series = new LabelTree(
-      values => new Series(Object.fromEntries(labelNames.map((name, i) => [name, values[i] ?? ''])), buckets),
-    )
+    this.#series = new LabelTree(labelNames, labels => new Series(labels, buckets))
     // The registry asks a metric for its name and for `get()`, no more.
     options.registry.registerMetric(this as unknown as Parameters<typeof options.registry.registerMetric>[0])
   }

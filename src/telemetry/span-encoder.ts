@@ -14,9 +14,6 @@ export interface EncodedSpans {
   readonly count: number
 }
 
-/** Names that are kept encoded: a name is to be one of few, so these are all of them. */
-const namesKept = 256
-
 /**
  * Spans as the protocol of OpenTelemetry sends them, encoded one by one as they end.
  *
@@ -32,7 +29,7 @@ export class SpanEncoder {
   count = 0
   readonly #scopes = new Map<Scope, ProtobufWriter>()
   readonly #attributes = new AttributeEncoder()
-  readonly #names = new Map<string, Uint8Array>()
+  readonly #names = new KeptEncodings<string>((out, name) => out.string(5, name))
   #resource: Resource | undefined
 
   add(span: ReadableSpan): void {
@@ -70,7 +67,7 @@ export class SpanEncoder {
     const start = out.begin(2)
     writeIds(out, own)
     if (parentSpanContext?.spanId) out.hex(4, parentSpanContext.spanId)
-    out.raw(this.#encodedName(span.name))
+    out.raw(this.#names.get(span.name))
     // The protocol's kinds begin with one for "unspecified".
     out.uint32(6, span.kind + 1)
     writeTime(out, 7, span.startTime)
@@ -87,16 +84,6 @@ export class SpanEncoder {
     out.end(status)
     out.fixed32(16, flagsOf(own.traceFlags, parentSpanContext?.isRemote))
     out.end(start)
-  }
-
-  #encodedName(name: string): Uint8Array {
-    const known = this.#names.get(name)
-    if (known !== undefined) return known
-    const out = new ProtobufWriter()
-    out.string(5, name)
-    const encoded = out.take()
-    if (this.#names.size < namesKept) this.#names.set(name, encoded)
-    return encoded
   }
 
   #writeEvent(out: ProtobufWriter, event: TimedEvent): void {
@@ -162,43 +149,62 @@ function writeTime(out: ProtobufWriter, field: number, [seconds, nanoseconds]: H
   out.fixed64(field, low >>> 0, Math.floor(low / 0x1_0000_0000) + Math.floor(upper / 0x1_0000))
 }
 
-/** Values of one key that are kept encoded: enough for those of a closed set, few enough for any other. */
-const valuesKeptPerKey = 64
-/** In bytes, with the key. */
-const longestKept = 1024
-
 /** Attributes, those met before as the bytes they were then. */
 class AttributeEncoder {
-  readonly #kept = new Map<string, Map<AttributeValue | undefined, Uint8Array>>()
-  readonly #scratch = new ProtobufWriter()
+  readonly #byKey = new Map<string, KeptEncodings<AttributeValue | undefined>>()
 
   write(out: ProtobufWriter, field: number, attributes: Attributes | undefined): void {
     for (const key in attributes) {
       const start = out.begin(field)
-      out.raw(this.#encoded(key, attributes[key]))
+      out.raw(this.#ofKey(key).get(attributes[key]))
       out.end(start)
     }
   }
 
-  #encoded(key: string, value: AttributeValue | undefined): Uint8Array {
-    let kept = this.#kept.get(key)
-    if (kept === undefined) {
-      kept = new Map()
-      this.#kept.set(key, kept)
+  #ofKey(key: string): KeptEncodings<AttributeValue | undefined> {
+    let encodings = this.#byKey.get(key)
+    if (encodings === undefined) {
+      encodings = new KeptEncodings((out, value) => writeKeyValue(out, key, value))
+      this.#byKey.set(key, encodings)
     }
-    const before = kept.get(value)
-    if (before !== undefined) return before
-    const scratch = this.#scratch
-    scratch.string(1, key)
-    const start = scratch.begin(2)
-    writeValue(scratch, value)
-    scratch.end(start)
+    return encodings
+  }
+}
+
+/** Enough for the values of a closed set, few enough for those of any other. */
+const encodingsKept = 64
+const longestKeptBytes = 1024
+
+const scratch = new ProtobufWriter()
+
+/** Gives what a value is encoded as, from memory where it may come again. */
+class KeptEncodings<Value extends AttributeValue | undefined> {
+  readonly #kept = new Map<Value, Uint8Array>()
+  readonly #write: (out: ProtobufWriter, value: Value) => void
+
+  constructor(write: (out: ProtobufWriter, value: Value) => void) {
+    this.#write = write
+  }
+
+  get(value: Value): Uint8Array {
+    const known = this.#kept.get(value)
+    if (known !== undefined) return known
+    this.#write(scratch, value)
     const encoded = scratch.take()
     // An array is its own key and will not come again; of fractions every one is another.
     const recurs = typeof value === 'number' ? Number.isInteger(value) : typeof value !== 'object'
-    if (recurs && kept.size < valuesKeptPerKey && encoded.length <= longestKept) kept.set(value, encoded)
+    if (recurs && this.#kept.size < encodingsKept && encoded.length <= longestKeptBytes) {
+      this.#kept.set(value, encoded)
+    }
     return encoded
   }
+}
+
+function writeKeyValue(out: ProtobufWriter, key: string, value: AttributeValue | undefined): void {
+  out.string(1, key)
+  const start = out.begin(2)
+  writeValue(out, value)
+  out.end(start)
 }
 
 function writeValue(out: ProtobufWriter, value: AttributeValue | null | undefined): void {

@@ -108,7 +108,7 @@ export class SpanPipeline implements SpanProcessor {
       // The connection must not keep the context of the request that happened to fill the batch.
       context.with(suppressTracing(ROOT_CONTEXT), () => this.#exporter.export(next, this.#sent(next)))
     const { resource } = next
-    if (resource.asyncAttributesPending) void resource.waitForAsyncAttributes?.().then(send)
+    if (resource.asyncAttributesPending) void resource.waitForAsyncAttributes?.().then(send, send)
     else send()
   }
 

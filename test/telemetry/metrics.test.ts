@@ -51,6 +51,17 @@ beforeAll(async () => {
 })
 afterAll(() => database.drop())
 
+/** Makes inserts wait until what this resolves to is called. */
+async function lockTexts(): Promise<() => Promise<void>> {
+  const client = new Client({ connectionString: database.url })
+  await client.connect()
+  await client.query('BEGIN; LOCK TABLE simple_text IN ACCESS EXCLUSIVE MODE')
+  return async () => {
+    await client.query('COMMIT')
+    await client.end()
+  }
+}
+
 describe('under load', () => {
   const poolSize = 4
   const queueLimit = 40
@@ -209,9 +220,7 @@ describe('under load', () => {
     'a client that leaves before its %s insert is answered is counted once, as such',
     async strategy => {
       const before = await scrape(adminUrl)
-      const table = new Client({ connectionString: database.url })
-      await table.connect()
-      await table.query('BEGIN; LOCK TABLE simple_text IN ACCESS EXCLUSIVE MODE')
+      const unlock = await lockTexts()
       const leaving = Array.from({ length: 3 }, () => {
         const sent = request(`${url}/test-insert?strategy=${strategy}`)
         sent.on('error', () => {})
@@ -222,8 +231,7 @@ describe('under load', () => {
       await expect.poll(active).toBe(leaving.length)
       for (const sent of leaving) sent.destroy()
       await expect.poll(active).toBe(0)
-      await table.query('COMMIT')
-      await table.end()
+      await unlock()
       // Once this one is answered, the lane and the connections are done with those before it.
       expect((await send(agent, `${url}/test-insert?strategy=${strategy}`)).status).toBe(200)
 
@@ -243,9 +251,7 @@ describe('under load', () => {
 
   it('a client that leaves with several requests under way on its connection is counted for each', async () => {
     const before = await scrape(adminUrl)
-    const table = new Client({ connectionString: database.url })
-    await table.connect()
-    await table.query('BEGIN; LOCK TABLE simple_text IN ACCESS EXCLUSIVE MODE')
+    const unlock = await lockTexts()
     const { hostname, port, host } = new URL(url)
     const client = connect(Number(port), hostname)
     client.write(`GET /test-insert?strategy=prepared HTTP/1.1\r\nHost: ${host}\r\n\r\n`.repeat(3))
@@ -253,8 +259,7 @@ describe('under load', () => {
     await expect.poll(active).toBe(3)
     client.destroy()
     await expect.poll(active).toBe(0)
-    await table.query('COMMIT')
-    await table.end()
+    await unlock()
 
     const grown = await since(before)
     const labels = { http_route: '/test-insert', error_type: 'client_disconnected' }

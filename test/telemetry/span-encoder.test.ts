@@ -74,12 +74,7 @@ it('gives the bytes of the library’s own serializer', () => {
   const encoder = new SpanEncoder()
   // Twice, because what has been met before takes another way.
   for (let time = 0; time < 2; time += 1) {
-    for (const span of ended.getFinishedSpans()) encoder.add(span)
-    const encoded = encoder.take()
-    expect(encoded?.count).toBe(3)
-    expect(encoded && Buffer.from(exportRequestOf(encoded))).toEqual(
-      Buffer.from(ProtobufTraceSerializer.serializeRequest(ended.getFinishedSpans()) ?? []),
-    )
+    expectTheirBytes(encoder, 3)
     expect(encoder.take()).toBeNull()
   }
 })
@@ -89,9 +84,16 @@ it('keeps only so many values of a key, and encodes the rest all the same', () =
   ended.reset()
   for (let id = 0; id < 500; id += 1)
     ours.startSpan('task', { attributes: { path: `/v1/tasks/${id}` } }).end()
-  for (const span of ended.getFinishedSpans()) encoder.add(span)
-  const encoded = encoder.take()
-  expect(encoded && Buffer.from(exportRequestOf(encoded))).toEqual(
-    Buffer.from(ProtobufTraceSerializer.serializeRequest(ended.getFinishedSpans()) ?? []),
-  )
+  expectTheirBytes(encoder, 500)
 })
+
+/** All spans that have ended, by both. */
+function expectTheirBytes(encoder: SpanEncoder, count: number): void {
+  const spans = ended.getFinishedSpans()
+  for (const span of spans) encoder.add(span)
+  const encoded = encoder.take()
+  expect(encoded?.count).toBe(count)
+  expect(encoded && Buffer.from(exportRequestOf(encoded))).toEqual(
+    Buffer.from(ProtobufTraceSerializer.serializeRequest(spans) ?? []),
+  )
+}

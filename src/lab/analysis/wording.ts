@@ -21,6 +21,12 @@ export function shareSpread({ median, low, high, repeats }: Figure): string {
   return `${percent(median)} (${range})`
 }
 
+/** How much more than one a ratio is, with its spread: `+13 % (+11 % to +15 %)`. */
+export function change({ median, low, high, repeats }: Figure): string {
+  const range = repeats === 1 ? 'one run' : `${signedPercent(low - 1)} to ${signedPercent(high - 1)}`
+  return `${signedPercent(median - 1)} (${range})`
+}
+
 /** A share as a whole percentage: `98 %`. */
 export function percent(share: number): string {
   return `${Math.round(share * 100)} %`

@@ -1,5 +1,5 @@
 import { figureOf, ratioByRepeat } from '../analysis/figures.ts'
-import { range, signedPercent, spread } from '../analysis/wording.ts'
+import { change, spread } from '../analysis/wording.ts'
 import type { Sample } from '../results.ts'
 import { byThroughput, type Conclusion, closed, type Experiment, find, type Step } from './experiment.ts'
 
@@ -84,12 +84,7 @@ function priceOf(strategy: string, samples: readonly Sample[]): string[] {
   })
   const bareUs = figureOf(measured.flatMap(one => one.bareUs))
   if (bareUs === null) return []
-  const prices = measured.map(({ name, times }) => {
-    const { median, low, high } = times
-    const between =
-      times.repeats === 1 ? range(times) : `${signedPercent(low - 1)} to ${signedPercent(high - 1)}`
-    return `${name} ${signedPercent(median - 1)} (${between})`
-  })
+  const prices = measured.map(({ name, times }) => `${name} ${change(times)}`)
   return [
     `A ${strategy} insert costs the API ${spread(bareUs, 'us')} unobserved; beside such a service, ${prices.join(', ')}.`,
   ]

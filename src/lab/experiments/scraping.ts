@@ -1,5 +1,5 @@
 import { ratioByRepeat } from '../analysis/figures.ts'
-import { signedPercent, spread } from '../analysis/wording.ts'
+import { change, spread } from '../analysis/wording.ts'
 import type { Sample } from '../results.ts'
 import { byThroughput, type Conclusion, type Experiment, open, type Step } from './experiment.ts'
 
@@ -49,11 +49,8 @@ function conclude(samples: readonly Sample[]): Conclusion {
     const sample = samples.find(({ knobs }) => knobs['scrapeEveryS'] === everyS)
     const times = sample?.besideP99Ms && ratioByRepeat(sample.latencyMs.p99, sample.besideP99Ms)
     if (!sample?.besideP99Ms || !times) return []
-    return [
-      `${variantOf(everyS)} ${signedPercent(times.median - 1)} (${signedPercent(times.low - 1)} to ` +
-        `${signedPercent(times.high - 1)}; ${spread(sample.latencyMs.p99, 'ms')} and ` +
-        `${spread(sample.besideP99Ms, 'ms')} beside it)`,
-    ]
+    const [own, others] = [spread(sample.latencyMs.p99, 'ms'), spread(sample.besideP99Ms, 'ms')]
+    return [`${variantOf(everyS)} ${change(times)}, ${own} and ${others} beside it`]
   })
   return {
     answer:
