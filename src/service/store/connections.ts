@@ -1,12 +1,12 @@
 import { performance } from 'node:perf_hooks'
-import { context, ROOT_CONTEXT } from '@opentelemetry/api'
-import pg from 'pg'
+import type pg from 'pg'
 import type { CpuAccount } from '../../telemetry/cpu-ledger.ts'
 import { type PoolCounts, registerPool } from '../../telemetry/metrics.ts'
-import { isSampled, type Telemetry } from '../../telemetry/telemetry.ts'
+import type { Telemetry } from '../../telemetry/telemetry.ts'
 import { ServiceError } from '../errors.ts'
+import { Connection } from './connection.ts'
 import { toServiceError } from './database-errors.ts'
-import { Lease, type PutBack, watchSocket } from './lease.ts'
+import { Lease } from './lease.ts'
 import type { Row, Statement } from './rows-query.ts'
 
 export interface ConnectionsOptions {
@@ -35,14 +35,14 @@ interface Waiter {
 const sweepMs = 250
 
 /**
- * Connections to PostgreSQL, lent to one request at a time: from a pool, or (to reproduce what that costs)
+ * Connections to PostgreSQL, lent to one request at a time: kept, as a pool, or (to reproduce what that costs)
  * opened and closed for each.
  *
- * `pg`'s pool opens and keeps the connections; who waits for one is known here. That allows what the pool
- * does not: a bound on the queue, handing a connection from one request straight to the next, and time
- * limits by one sweep instead of timers of their own. A timer for each statement (`query_timeout`) was
- * measured to cost a third of the throughput, because a cleared timer keeps what it closed over alive past
- * the young generation. The price is a limit that is exact to the sweep's period.
+ * `pg`'s own pool would cost a request a turn of the event loop, four events and a listener that comes and goes, and
+ * knows no bound on its queue. Here a connection at rest is lent at once, goes from one request straight to the
+ * next, and time limits are kept by one sweep instead of timers of their own. A timer for each statement
+ * (`query_timeout`) was measured to cost a third of the throughput, because a cleared timer keeps what it closed over
+ * alive past the young generation. The price is a limit that is exact to the sweep's period.
  *
  * A query is always sent on a connection that its own request holds, in its own trace context: `pool.query`
  * would run a queued query in the context of whoever gave the connection back.
@@ -50,7 +50,10 @@ const sweepMs = 250
 export class Connections {
   readonly #options: ConnectionsOptions
   readonly #telemetry: Telemetry
-  readonly #pool: pg.Pool
+  /** Open or being opened. */
+  readonly #all = new Set<Connection>()
+  /** Open, and lent to nobody. The one that was used last is lent first, the others may stay cold. */
+  readonly #idle: Connection[] = []
   /**
    * In no order. Not a Map or a Set: V8 copies the table of one after every few dozen changes, that of an old one into
    * the old generation, where each dead copy keeps the leases that it held, and all behind them, until the next major
@@ -59,27 +62,11 @@ export class Connections {
   readonly #lent: Lease[] = []
   readonly #waiting: Waiter[] = []
   readonly #sweep: NodeJS.Timeout
-  /** Lent, or being opened for somebody. */
-  #busy = 0
+  #isClosing = false
 
   constructor(options: ConnectionsOptions) {
     this.#options = options
     this.#telemetry = options.telemetry
-    this.#pool = new pg.Pool({
-      ...options.client,
-      max: options.size,
-      // A pool that shrinks pays for new connections in the middle of the next burst.
-      idleTimeoutMillis: 0,
-      Client: clientWithTimeout(options.waitLimitMs) as unknown as NonNullable<pg.PoolConfig['Client']>,
-    })
-    this.#pool.on('connect', client => {
-      watchSocket(client, this.#telemetry)
-      // Whoever uses a connection that breaks hears of it from the query. Besides, the client emits the error,
-      // which would end the process if nobody listened; the pool itself listens only while it is not lent.
-      client.on('error', () => {})
-    })
-    // An idle connection that breaks is replaced at the next use.
-    this.#pool.on('error', () => {})
     this.#sweep = setInterval(() => this.#endLate(), sweepMs).unref()
     if (this.#telemetry.metrics !== null) registerPool(this.#telemetry.metrics, () => this.counts())
   }
@@ -87,22 +74,29 @@ export class Connections {
   counts(): PoolCounts {
     return {
       max: this.#options.size,
-      idle: this.#pool.idleCount,
+      idle: this.#idle.length,
       used: this.#lent.length,
       pending: this.#waiting.length,
     }
   }
 
   /**
-   * Lends a connection for as long as `use` does not release it. The request that asks is the one that goes
-   * on in `use`.
+   * Lends a connection for as long as `use` does not release it; at once, where one is at rest. The request that
+   * asks is the one that goes on in `use`.
    */
   acquire(use: UseLease): void {
     const { metrics, ledger } = this.#telemetry
+    const { mode, size, queueLimit } = this.#options
+    const idle = this.#idle.pop()
+    if (idle !== undefined) {
+      metrics?.connectionWait.observe(0)
+      use(null, this.#lease(idle, ledger.current))
+      return
+    }
     const waiter: Waiter = { use, account: ledger.current, askedMs: performance.now() }
-    if (this.#options.mode === 'per-request' || this.#busy < this.#options.size) {
+    if (mode === 'per-request' || this.#all.size < size) {
       this.#openFor(waiter)
-    } else if (this.#waiting.length < this.#options.queueLimit) {
+    } else if (this.#waiting.length < queueLimit) {
       this.#waiting.push(waiter)
     } else {
       metrics?.requestsRejected.inc({ reason: 'connection_queue' })
@@ -130,67 +124,59 @@ export class Connections {
     })
   }
 
-  /** Waits until lent connections are back. */
+  /** Waits until lent connections are back, and all have ended. */
   async close(): Promise<void> {
-    await this.#pool.end()
+    this.#isClosing = true
+    const all = [...this.#all]
+    for (const connection of [...this.#idle]) this.#retire(connection)
+    await Promise.all(all.map(({ ended }) => ended))
     clearInterval(this.#sweep)
   }
 
   #openFor(waiter: Waiter): void {
-    this.#busy += 1
-    const opened: Opened = (error, client, release) => {
-      if (error === undefined && client !== undefined) {
-        this.#lend(waiter, client, release)
+    const { client, waitLimitMs } = this.#options
+    const connection: Connection = new Connection(
+      { ...client, connectionTimeoutMillis: waitLimitMs },
+      this.#telemetry,
+      // One that is lent is known to its borrower.
+      () => this.#idle.includes(connection) && this.#retire(connection),
+    )
+    this.#all.add(connection)
+    connection.open(error => {
+      if (error === null) {
+        this.#lend(waiter, connection)
       } else {
-        this.#busy -= 1
         this.#refuse(waiter, toServiceError(error, { mayBeDurable: false }))
-        this.#serveNext()
-      }
-    }
-    const open = () => (this.#options.mode === 'pool' ? this.#pool.connect(opened) : this.#openAlone(opened))
-    // A connection opened in a sampled request's context would keep that context for all that it ever reads.
-    if (isSampled(this.#telemetry.scope)) context.with(ROOT_CONTEXT, open)
-    else open()
-  }
-
-  #openAlone(opened: Opened): void {
-    const client = new pg.Client({
-      ...this.#options.client,
-      connectionTimeoutMillis: this.#options.waitLimitMs,
-    })
-    client.on('error', () => {})
-    client.connect((error: Error | null) => {
-      if (error) {
-        client.end(() => {})
-        opened(error, undefined, () => {})
-      } else {
-        watchSocket(client, this.#telemetry)
-        opened(undefined, client, () => client.end(() => {}))
+        this.#retire(connection)
       }
     })
   }
 
-  #lend(waiter: Waiter, client: pg.Client, putBack: PutBack): void {
-    const telemetry = this.#telemetry
-    const { account } = waiter
-    const lease = new Lease(client, { telemetry, account, putBack, giveBack: this.#takeBack })
+  #lend({ use, account, askedMs }: Waiter, connection: Connection): void {
+    const { metrics } = this.#telemetry
+    const lease = this.#lease(connection, account)
+    this.#telemetry.resume(account, () => {
+      metrics?.connectionWait.observe((performance.now() - askedMs) / 1000)
+      use(null, lease)
+    })
+  }
+
+  #lease(connection: Connection, account: CpuAccount | undefined): Lease {
+    const lease = new Lease(connection, { telemetry: this.#telemetry, account, giveBack: this.#takeBack })
     lease.place = this.#lent.push(lease) - 1
-    telemetry.resume(account, () => {
-      telemetry.metrics?.connectionWait.observe((performance.now() - waiter.askedMs) / 1000)
-      waiter.use(null, lease)
-    })
+    return lease
   }
 
   readonly #takeBack = (lease: Lease): void => {
     if (!this.#forget(lease)) return
-    const next = lease.isBroken || this.#options.mode === 'per-request' ? undefined : this.#waiting.shift()
-    if (next !== undefined) {
-      this.#lend(next, lease.client, lease.putBack)
-    } else {
-      lease.putBack(lease.isBroken)
-      this.#busy -= 1
-      this.#serveNext()
+    const { connection } = lease
+    if (connection.isBroken || this.#isClosing || this.#options.mode === 'per-request') {
+      this.#retire(connection)
+      return
     }
+    const next = this.#waiting.shift()
+    if (next === undefined) this.#idle.push(connection)
+    else this.#lend(next, connection)
   }
 
   /** The last one takes its place; false: it is not lent any more. */
@@ -205,7 +191,12 @@ export class Connections {
     return true
   }
 
-  #serveNext(): void {
+  /** Ends a connection; whoever waits may open another in its place, at once. */
+  #retire(connection: Connection): void {
+    if (!this.#all.delete(connection)) return
+    const place = this.#idle.indexOf(connection)
+    if (place >= 0) this.#idle.splice(place, 1)
+    connection.end()
     const next = this.#waiting.shift()
     if (next !== undefined) this.#openFor(next)
   }
@@ -226,22 +217,8 @@ export class Connections {
       this.#telemetry.metrics?.connectionTimeouts.inc()
       this.#refuse(first, new ServiceError('deadline_exceeded', 'no database connection became free in time'))
     }
-    for (const lease of this.#lent) {
-      if (lease.pendingSinceMs !== null && lease.pendingSinceMs + hangLimitMs < nowMs) lease.cut()
-    }
-  }
-}
-
-type Opened = (error: Error | undefined, client: pg.Client | undefined, putBack: PutBack) => void
-
-/**
- * The pool passes its options on to its clients, but reads this one itself too, as a timer for each request
- * that asks for a connection.
- */
-function clientWithTimeout(connectionTimeoutMillis: number) {
-  return class extends pg.Client {
-    constructor(config: pg.ClientConfig) {
-      super({ ...config, connectionTimeoutMillis })
+    for (const { pendingSinceMs, connection } of this.#lent) {
+      if (pendingSinceMs !== null && pendingSinceMs + hangLimitMs < nowMs) connection.cut()
     }
   }
 }

@@ -1,57 +1,43 @@
 import { performance } from 'node:perf_hooks'
-import { type Duplex, finished, type Writable } from 'node:stream'
-import type pg from 'pg'
+import { finished, type Writable } from 'node:stream'
 import { from as copyFrom } from 'pg-copy-streams'
 import type { CpuAccount } from '../../telemetry/cpu-ledger.ts'
 import type { Telemetry } from '../../telemetry/telemetry.ts'
 import type { ServiceError } from '../errors.ts'
+import type { Connection } from './connection.ts'
 import { isConnectionLost, toServiceError } from './database-errors.ts'
 import { type Row, RowsQuery, type Statement } from './rows-query.ts'
 
-/** Puts a connection back where it came from: into a pool, or out of use. True: it is of no further use anyhow. */
-export type PutBack = (isBroken: boolean) => void
-
-/**
- * One connection in the hands of one request or batch.
- *
- * This is where the CPU ledger crosses the database client: the client's socket events arrive in nobody's
- * name, so the lease knows whom it works for, and what is read from the socket is charged to them.
- */
+/** One connection in the hands of one request or batch. */
 export class Lease {
-  readonly client: pg.Client
-  /** For the one who lends it, as is its place among those that are lent; everybody else calls `release`. */
-  readonly putBack: PutBack
+  readonly connection: Connection
+  /** For the one who lends it: its place among those that are lent. */
   place = -1
   readonly #telemetry: Telemetry
   readonly #giveBack: (lease: Lease) => void
   readonly #acquiredMs = performance.now()
-  readonly #reader: SocketReader
   #account: CpuAccount | undefined
   #pendingSinceMs: number | null = null
-  #isBroken = false
 
   constructor(
-    client: pg.Client,
+    connection: Connection,
     options: {
       telemetry: Telemetry
       account: CpuAccount | undefined
-      putBack: PutBack
       /** Called once, by `release`. */
       giveBack: (lease: Lease) => void
     },
   ) {
-    this.client = client
-    this.putBack = options.putBack
+    this.connection = connection
     this.#telemetry = options.telemetry
     this.#giveBack = options.giveBack
-    this.#reader = readers.get(client) ?? { account: undefined }
     this.chargeTo(options.account)
   }
 
   /** The connection works for `account` from here on: a batch hands it to the next without giving it back. */
   chargeTo(account: CpuAccount | undefined): void {
     this.#account = account
-    this.#reader.account = account
+    this.connection.account = account
   }
 
   /** Sends a statement; its error, if any, is a {@link ServiceError}. */
@@ -69,7 +55,7 @@ export class Lease {
         done(known, known === null ? rows : [])
       })
     })
-    this.client.query(query)
+    this.connection.client.query(query)
     // The request waits now.
     this.#telemetry.ledger.enter(undefined)
   }
@@ -82,7 +68,7 @@ export class Lease {
    * @param done when the rows are durable, or with the reason why none of them is.
    */
   copy(sql: string, done: (error: ServiceError | null) => void): Writable {
-    const stream = this.client.query(copyFrom(sql))
+    const stream = this.connection.client.query(copyFrom(sql))
     finished(stream, error => {
       this.#telemetry.resume(this.#account, () => {
         done(error ? this.#failure(error, stream.writableEnded) : null)
@@ -98,52 +84,27 @@ export class Lease {
 
   /** Of no further use: it will be closed and not lent again. */
   get isBroken(): boolean {
-    return this.#isBroken
+    return this.connection.isBroken
   }
 
   release(): void {
     const { metrics } = this.#telemetry
     metrics?.connectionUse.observe((performance.now() - this.#acquiredMs) / 1000)
-    this.#reader.account = undefined
+    this.connection.account = undefined
     this.#giveBack(this)
   }
 
   /** Releases it as broken, because its state is not known. */
   discard(): void {
-    this.#isBroken = true
+    this.connection.isBroken = true
     this.release()
-  }
-
-  /** Cuts a connection whose server does not answer any more; what waits on it fails. */
-  cut(): void {
-    socketOf(this.client).destroy()
   }
 
   #failure(error: Error, mayBeDurable: boolean): ServiceError {
     const known = toServiceError(error, { mayBeDurable })
-    this.#isBroken ||= isConnectionLost(known)
+    this.connection.isBroken ||= isConnectionLost(known)
     return known
   }
-}
-
-/** Whom an open connection works for. */
-interface SocketReader {
-  account: CpuAccount | undefined
-}
-
-const readers = new WeakMap<pg.Client, SocketReader>()
-
-/** Charges what the client reads from its socket to whom it works for, and else to the protocol. */
-export function watchSocket(client: pg.Client, { ledger }: Telemetry): void {
-  const { pg_protocol: protocol } = ledger.bucket
-  const reader: SocketReader = { account: undefined }
-  readers.set(client, reader)
-  socketOf(client).prependListener('data', () => ledger.enter(reader.account ?? protocol, protocol))
-}
-
-/** The client has no public way to its socket. */
-export function socketOf(client: pg.Client): Duplex {
-  return (client as unknown as { connection: { stream: Duplex } }).connection.stream
 }
 
 /** By the statements of the service, which are few; cut out anew each time, the word would be hashed each time. */

@@ -1,10 +1,10 @@
 import { performance } from 'node:perf_hooks'
-import pg from 'pg'
+import type pg from 'pg'
 import type { CpuAccount } from '../../../telemetry/cpu-ledger.ts'
 import type { Telemetry } from '../../../telemetry/telemetry.ts'
 import { ServiceError } from '../../errors.ts'
+import { Connection } from '../connection.ts'
 import { isConnectionLost, toServiceError } from '../database-errors.ts'
-import { socketOf, watchSocket } from '../lease.ts'
 import { RowsQuery, type Statement } from '../rows-query.ts'
 import type { Inserted, InsertStrategy } from './insert-strategy.ts'
 
@@ -37,7 +37,7 @@ interface Unit {
 }
 
 interface Lane {
-  readonly client: pg.Client
+  readonly connection: Connection
   isOpen: boolean
   /**
    * The server knows the statement by its name. Until it does, one unit at a time: those sent behind one
@@ -92,27 +92,24 @@ export class Pipelined implements InsertStrategy {
   async close(): Promise<void> {
     this.#isClosed = true
     clearInterval(this.#sweep)
-    await Promise.all(this.#lanes.map(lane => lane.client.end()))
+    const all = this.#lanes.map(({ connection }) => connection)
+    for (const connection of all) connection.end()
+    await Promise.all(all.map(({ ended }) => ended))
   }
 
   #openLane(): void {
-    const client = new pg.Client({
-      ...this.#options.client,
-      connectionTimeoutMillis: this.#options.deadlineMs,
-      pipeline: true,
-    } as pg.ClientConfig)
-    const lane: Lane = { client, isOpen: false, isPrepared: false, sentMs: [] }
+    const { client, telemetry, deadlineMs } = this.#options
+    const config = { ...client, connectionTimeoutMillis: deadlineMs, pipeline: true }
+    const connection: Connection = new Connection(config, telemetry, () => this.#drop(lane))
+    const lane: Lane = { connection, isOpen: false, isPrepared: false, sentMs: [] }
     this.#lanes.push(lane)
-    client.on('error', () => this.#drop(lane))
-    client.on('end', () => this.#drop(lane))
-    client.connect((error: Error | null) => {
-      if (error) {
-        this.#drop(lane)
-        if (this.#lanes.length === 0) this.#failWaiting(error)
-      } else {
-        watchSocket(client, this.#options.telemetry)
+    connection.open(error => {
+      if (error === null) {
         lane.isOpen = true
         this.#sendWaiting()
+      } else {
+        this.#drop(lane)
+        if (this.#lanes.length === 0) this.#failWaiting(error)
       }
     })
   }
@@ -122,7 +119,7 @@ export class Pipelined implements InsertStrategy {
     const index = this.#lanes.indexOf(lane)
     if (index < 0) return
     this.#lanes.splice(index, 1)
-    lane.client.end(() => {})
+    lane.connection.end()
     if (lane.isOpen && this.#waiting.length > 0 && !this.#isClosed) this.#openLane()
   }
 
@@ -165,7 +162,7 @@ export class Pipelined implements InsertStrategy {
         telemetry.resume(unit.account, () => unit.inserted(failure, failure === null ? ids : []))
         this.#sendWaiting()
       })
-      lane.client.query(query)
+      lane.connection.client.query(query)
     }
     telemetry.ledger.enter(undefined)
   }
@@ -180,8 +177,8 @@ export class Pipelined implements InsertStrategy {
         new ServiceError('deadline_exceeded', `no connection became free in ${deadlineMs} ms`),
       )
     }
-    for (const { client, sentMs } of this.#lanes) {
-      if (sentMs[0] !== undefined && sentMs[0] + hangLimitMs < nowMs) socketOf(client).destroy()
+    for (const { connection, sentMs } of this.#lanes) {
+      if (sentMs[0] !== undefined && sentMs[0] + hangLimitMs < nowMs) connection.cut()
     }
   }
 
