@@ -12,6 +12,7 @@ import { buildApp } from './app.ts'
 import type { Config } from './config.ts'
 import { Drain } from './drain.ts'
 import { StartError } from './errors.ts'
+import { keepExportsFast } from './fast-exports.ts'
 import { migrate } from './store/migrate.ts'
 import { clientConfig, Store } from './store/store.ts'
 
@@ -39,6 +40,7 @@ export async function runWorker(config: Config, log: Logger): Promise<void> {
   const store = new Store(config, telemetry)
   let isDraining = false
   const app = await buildApp({ store, telemetry, log, isDraining: () => isDraining })
+  keepExportsFast()
   const adminPort = config.adminPort === 0 ? 0 : config.adminPort + index
   const targets = (): ScrapeTarget[] => [
     { port: (admin.address() as AddressInfo).port, labels: { worker: String(index) } },
