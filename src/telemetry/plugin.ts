@@ -216,6 +216,7 @@ function connectionOf(socket: Socket & { [connection]?: Connection }, isTraced: 
 
 /** False: it is not there any more. */
 function remove<T>(list: T[], item: T): boolean {
+  if (list.at(-1) === item) return list.pop() !== undefined
   const index = list.indexOf(item)
   if (index >= 0) list.splice(index, 1)
   return index >= 0
