@@ -3,12 +3,16 @@ const fixed64Wire = 1
 const lengthDelimitedWire = 2
 const fixed32Wire = 5
 
+/** Of a tag and of a length or a 32-bit integer, five each. */
+const longestHeaderBytes = 10
+
 /**
  * Protocol buffers' wire format, written field by field into one buffer that grows.
  * https://protobuf.dev/programming-guides/encoding/
  */
 export class ProtobufWriter {
   #bytes = Buffer.allocUnsafe(1024)
+  #view = viewOf(this.#bytes)
   length = 0
 
   /** A copy of what has been written; the writer starts anew, in the same memory. */
@@ -32,54 +36,56 @@ export class ProtobufWriter {
       return
     }
     let rest = BigInt.asUintN(64, BigInt(value))
-    for (; rest > 0x7fn; rest >>= 7n) this.#byte(Number(rest & 0x7fn) | 0x80)
-    this.#byte(Number(rest))
+    this.#reserve(10)
+    for (; rest > 0x7fn; rest >>= 7n) this.#bytes[this.length++] = Number(rest & 0x7fn) | 0x80
+    this.#bytes[this.length++] = Number(rest)
   }
 
   fixed32(field: number, value: number): void {
-    this.#tag(field, fixed32Wire)
-    this.#reserve(4)
-    this.length = this.#bytes.writeUInt32LE(value, this.length)
+    this.#tag(field, fixed32Wire, 4)
+    this.#view.setUint32(this.length, value, true)
+    this.length += 4
   }
 
   /** @param high the upper 32 bits. */
   fixed64(field: number, low: number, high: number): void {
-    this.#tag(field, fixed64Wire)
-    this.#reserve(8)
-    this.#bytes.writeUInt32LE(low, this.length)
-    this.length = this.#bytes.writeUInt32LE(high, this.length + 4)
+    this.#tag(field, fixed64Wire, 8)
+    this.#view.setUint32(this.length, low, true)
+    this.#view.setUint32(this.length + 4, high, true)
+    this.length += 8
   }
 
   double(field: number, value: number): void {
-    this.#tag(field, fixed64Wire)
-    this.#reserve(8)
-    this.length = this.#bytes.writeDoubleLE(value, this.length)
+    this.#tag(field, fixed64Wire, 8)
+    this.#view.setFloat64(this.length, value, true)
+    this.length += 8
   }
 
   string(field: number, text: string): void {
-    this.#tag(field, lengthDelimitedWire)
     const byteLength = Buffer.byteLength(text)
+    this.#tag(field, lengthDelimitedWire, byteLength)
     this.#varint(byteLength)
-    this.#reserve(byteLength)
     this.length += this.#bytes.write(text, this.length, 'utf8')
   }
 
   /** Bytes that come as lower-case hexadecimal digits. A loop, because `Buffer.write` takes longer for so few. */
   hex(field: number, digits: string): void {
     const byteLength = digits.length / 2
-    this.#tag(field, lengthDelimitedWire)
+    this.#tag(field, lengthDelimitedWire, byteLength)
     this.#varint(byteLength)
-    this.#reserve(byteLength)
-    for (let i = 0; i < digits.length; i += 2) {
-      this.#bytes[this.length++] = (nibble(digits.charCodeAt(i)) << 4) | nibble(digits.charCodeAt(i + 1))
+    const bytes = this.#bytes
+    const start = this.length
+    for (let i = 0; i < byteLength; i++) {
+      bytes[start + i] = (nibble(digits.charCodeAt(2 * i)) << 4) | nibble(digits.charCodeAt(2 * i + 1))
     }
+    this.length = start + byteLength
   }
 
   /** A message within this one: what is written until `end` is called with the result. */
   begin(field: number): number {
     this.#tag(field, lengthDelimitedWire)
     // Most messages here are shorter than 128 bytes; the others are moved by the bytes that their length takes more.
-    this.#byte(0)
+    this.length += 1
     return this.length
   }
 
@@ -91,7 +97,7 @@ export class ProtobufWriter {
       this.#bytes.copyWithin(start + lengthBytes - 1, start, this.length)
     }
     this.length = start - 1
-    this.#writeVarint(messageLength)
+    this.#varint(messageLength)
     this.length += messageLength
   }
 
@@ -102,25 +108,17 @@ export class ProtobufWriter {
     this.length += fields.length
   }
 
-  #tag(field: number, wireType: number): void {
+  /** Begins a field, with room for it: `valueBytes` beside its tag and its length or integer. */
+  #tag(field: number, wireType: number, valueBytes = 0): void {
+    this.#reserve(longestHeaderBytes + valueBytes)
     this.#varint((field << 3) | wireType)
   }
 
-  #varint(value: number): void {
-    this.#reserve(5)
-    this.#writeVarint(value)
-  }
-
   /** Where there is room already. */
-  #writeVarint(value: number): void {
+  #varint(value: number): void {
     let rest = value
     for (; rest >= 128; rest = Math.floor(rest / 128)) this.#bytes[this.length++] = (rest % 128) | 0x80
     this.#bytes[this.length++] = rest
-  }
-
-  #byte(value: number): void {
-    this.#reserve(1)
-    this.#bytes[this.length++] = value
   }
 
   #reserve(count: number): void {
@@ -128,7 +126,12 @@ export class ProtobufWriter {
     const grown = Buffer.allocUnsafe(Math.max(this.#bytes.length * 2, this.length + count))
     grown.set(this.#bytes.subarray(0, this.length))
     this.#bytes = grown
+    this.#view = viewOf(grown)
   }
+}
+
+function viewOf({ buffer, byteOffset, byteLength }: Buffer): DataView {
+  return new DataView(buffer, byteOffset, byteLength)
 }
 
 function nibble(digit: number): number {

@@ -28,7 +28,9 @@ export class SpanEncoder {
   /** How many spans `take` would give. */
   count = 0
   readonly #scopes = new Map<Scope, ProtobufWriter>()
-  readonly #attributes = new AttributeEncoder()
+  readonly #attributes = new AttributeEncoder(9)
+  readonly #eventAttributes = new AttributeEncoder(3)
+  readonly #linkAttributes = new AttributeEncoder(4)
   readonly #names = new KeptEncodings<string>((out, name) => out.string(5, name))
   #resource: Resource | undefined
 
@@ -72,7 +74,7 @@ export class SpanEncoder {
     out.uint32(6, span.kind + 1)
     writeTime(out, 7, span.startTime)
     writeTime(out, 8, span.endTime)
-    this.#attributes.write(out, 9, span.attributes)
+    this.#attributes.write(out, span.attributes)
     out.uint32(10, span.droppedAttributesCount)
     for (const event of span.events) this.#writeEvent(out, event)
     out.uint32(12, span.droppedEventsCount)
@@ -90,7 +92,7 @@ export class SpanEncoder {
     const start = out.begin(11)
     writeTime(out, 1, event.time)
     out.string(2, event.name)
-    this.#attributes.write(out, 3, event.attributes)
+    this.#eventAttributes.write(out, event.attributes)
     out.uint32(4, event.droppedAttributesCount ?? 0)
     out.end(start)
   }
@@ -98,7 +100,7 @@ export class SpanEncoder {
   #writeLink(out: ProtobufWriter, { context, attributes, droppedAttributesCount }: Link): void {
     const start = out.begin(13)
     writeIds(out, context)
-    this.#attributes.write(out, 4, attributes)
+    this.#linkAttributes.write(out, attributes)
     out.uint32(5, droppedAttributesCount ?? 0)
     out.fixed32(6, flagsOf(context.traceFlags, context.isRemote))
     out.end(start)
@@ -110,7 +112,7 @@ export function exportRequestOf({ resource, scopeSpans }: EncodedSpans): Uint8Ar
   const out = new ProtobufWriter()
   const start = out.begin(1)
   const resourceStart = out.begin(1)
-  new AttributeEncoder().write(out, 1, resource.attributes)
+  new AttributeEncoder(1).write(out, resource.attributes)
   out.uint32(2, 0)
   out.end(resourceStart)
   out.raw(scopeSpans)
@@ -149,22 +151,23 @@ function writeTime(out: ProtobufWriter, field: number, [seconds, nanoseconds]: H
   out.fixed64(field, low >>> 0, Math.floor(low / 0x1_0000_0000) + Math.floor(upper / 0x1_0000))
 }
 
-/** Attributes, those met before as the bytes they were then. */
+/** Attributes as one field of a message, those met before as the bytes they were then. */
 class AttributeEncoder {
+  readonly #field: number
   readonly #byKey = new Map<string, KeptEncodings<AttributeValue | undefined>>()
 
-  write(out: ProtobufWriter, field: number, attributes: Attributes | undefined): void {
-    for (const key in attributes) {
-      const start = out.begin(field)
-      out.raw(this.#ofKey(key).get(attributes[key]))
-      out.end(start)
-    }
+  constructor(field: number) {
+    this.#field = field
+  }
+
+  write(out: ProtobufWriter, attributes: Attributes | undefined): void {
+    for (const key in attributes) out.raw(this.#ofKey(key).get(attributes[key]))
   }
 
   #ofKey(key: string): KeptEncodings<AttributeValue | undefined> {
     let encodings = this.#byKey.get(key)
     if (encodings === undefined) {
-      encodings = new KeptEncodings((out, value) => writeKeyValue(out, key, value))
+      encodings = new KeptEncodings((out, value) => writeKeyValue(out, this.#field, key, value))
       this.#byKey.set(key, encodings)
     }
     return encodings
@@ -200,10 +203,17 @@ class KeptEncodings<Value extends AttributeValue | undefined> {
   }
 }
 
-function writeKeyValue(out: ProtobufWriter, key: string, value: AttributeValue | undefined): void {
+function writeKeyValue(
+  out: ProtobufWriter,
+  field: number,
+  key: string,
+  value: AttributeValue | undefined,
+): void {
+  const start = out.begin(field)
   out.string(1, key)
-  const start = out.begin(2)
+  const valueStart = out.begin(2)
   writeValue(out, value)
+  out.end(valueStart)
   out.end(start)
 }
 
