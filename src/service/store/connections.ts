@@ -138,8 +138,10 @@ export class Connections {
     const connection: Connection = new Connection(
       { ...client, connectionTimeoutMillis: waitLimitMs },
       this.#telemetry,
-      // One that is lent is known to its borrower.
-      () => this.#idle.includes(connection) && this.#retire(connection),
+      () => {
+        // Who has borrowed one hears of it from the query, and gives it back.
+        if (this.#idle.includes(connection)) this.#retire(connection)
+      },
     )
     this.#all.add(connection)
     connection.open(error => {
