@@ -54,7 +54,7 @@ const apart: ReadonlySet<Experiment> = new Set([
   ...[scraping, batchStatement, batchLanes, batchLinger, accept],
   // They install other languages' packages, or pull an image, which a run of everything should not do.
   ...[peersCompared, blockingCalls, networkPath],
-  // Half an hour by itself, because a few percent can only be read once V8 has compiled all there is.
+  // Most of an hour by itself, because a few percent can only be read once V8 has compiled all there is.
   observabilityPrice,
 ])
 

@@ -1,10 +1,18 @@
 import { availableParallelism } from 'node:os'
 import { number } from '../analysis/wording.ts'
-import { closed, estimateS, labelOf, type Step, type Timing } from '../experiments/experiment.ts'
+import {
+  closed,
+  estimateS,
+  labelOf,
+  type Step,
+  type Timing,
+  turnsOnOwnCore,
+} from '../experiments/experiment.ts'
 import { autocannonGenerator } from '../load/autocannon.ts'
 import type { Need } from '../load/choose.ts'
 import { type LoadGenerator, rampS } from '../load/generator.ts'
 import type { SpeedWatch } from '../probes/cpu-speed.ts'
+import { giveOwnCore } from '../stack/own-core.ts'
 import { type Observation, observe, requestsServed } from './observe.ts'
 import { profileStep } from './profile-step.ts'
 import type { Progress } from './progress.ts'
@@ -62,7 +70,7 @@ export async function runStep(
     requests: step.requests,
     shape: step.load,
     warmupS: timing.warmupS + rampS(step.load),
-    durationS: timing.durationS,
+    durationS: step.ownCore ? timing.durationS / turnsOnOwnCore : timing.durationS,
   }
   using _ = await scrapingOf(target, step)
   const options = { signal, cores: availableParallelism(), reportedCpu: step.reportedCpu }
@@ -70,7 +78,9 @@ export async function runStep(
     observe(target, generator, plan, { ...options, onLive: ratePerS => progress.live(ratePerS) })
   const observeOther = () =>
     other && observe(other, generator, { ...plan, baseUrl: other.url }, { ...options, onLive: () => {} })
-  const [observation, beside] = await bothInTurn(repeat, observeTarget, observeOther)
+  const [observation, beside] = step.ownCore
+    ? await turnByTurn(targets, observeTarget, observeOther)
+    : await bothAtOnce(repeat, observeTarget, observeOther)
   const failed = observation.load.failed > 0
   if (failed) onTrouble(name, target.log())
   const complaint = failed ? newestComplaint(target.log()) : null
@@ -88,7 +98,7 @@ export async function runStep(
 }
 
 /** Both at the same moment; who is first by the milliseconds that a start takes changes from repeat to repeat. */
-async function bothInTurn<A, B>(
+async function bothAtOnce<A, B>(
   repeat: number,
   a: () => Promise<A>,
   b: () => Promise<B> | undefined,
@@ -96,6 +106,36 @@ async function bothInTurn<A, B>(
   if (repeat % 2 === 1) return Promise.all([a(), b()])
   const [second, first] = await Promise.all([b(), a()])
   return [first, second]
+}
+
+/**
+ * On one core, in turn. A machine that is slow for a second is so for one turn, which the median leaves out.
+ *
+ * @returns the turn in which the one's cost against the other's was the median.
+ */
+async function turnByTurn(
+  targets: readonly Target[],
+  observeTarget: () => Promise<Observation>,
+  observeOther: () => Promise<Observation> | undefined,
+): Promise<[Observation, Observation | undefined]> {
+  using _ = giveOwnCore(targets.flatMap(({ apiPid }) => apiPid ?? []))
+  const turns: [Observation, Observation | undefined][] = []
+  for (let turn = 1; turn <= turnsOnOwnCore; turn++) {
+    if (turn % 2 === 1) {
+      turns.push([await observeTarget(), await observeOther()])
+    } else {
+      const other = await observeOther()
+      turns.push([await observeTarget(), other])
+    }
+  }
+  return medianTurn(turns)
+}
+
+function medianTurn<Turn extends [Observation, Observation | undefined]>(turns: readonly Turn[]): Turn {
+  const costOf = ([one, other]: Turn) => (apiUsOf(one) ?? 0) / ((other && apiUsOf(other)) ?? 1)
+  const median = turns.toSorted((a, b) => costOf(a) - costOf(b))[Math.floor(turns.length / 2)]
+  if (median === undefined) throw new Error('nobody has had a turn')
+  return median
 }
 
 /** The step's target, and the one beside it where there is to be one. */

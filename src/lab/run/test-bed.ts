@@ -3,6 +3,7 @@ import type { Step } from '../experiments/experiment.ts'
 import type { Profiler } from '../probes/profiler.ts'
 import { metricsUrls, readMetrics } from '../probes/service-metrics.ts'
 import { type CpuLimit, cpuLimitKind, limitCpu } from '../stack/cpu-limit.ts'
+import { canGiveOwnCore } from '../stack/own-core.ts'
 import { createPrograms, type Program } from '../stack/programs.ts'
 import { type Database, openDatabase } from './database.ts'
 import { type SpanSink, startSpanSink } from './span-sink.ts'
@@ -56,9 +57,12 @@ export function ownTestBed(): TestBed {
     return heldTo(cores, started)
   })
   return {
-    async lackOf({ program, serviceCores, postgres = {} }, say) {
+    async lackOf({ program, serviceCores, ownCore = false, postgres = {} }, say) {
       if (serviceCores !== undefined && cpuLimitKind() === null) {
         return 'nothing here can hold a process to a part of a core (no writable cgroup, no /proc)'
+      }
+      if (ownCore && !canGiveOwnCore()) {
+        return 'nothing here can give the service a core to itself (that takes two cores, Linux, and its `taskset`)'
       }
       const [setting] = Object.keys(postgres)
       if (setting !== undefined && process.env['DATABASE_URL'] !== undefined) {

@@ -1,0 +1,29 @@
+import { spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { canGiveOwnCore, giveOwnCore } from '../../../src/lab/stack/own-core.ts'
+
+function startWaiting() {
+  const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' })
+  if (child.pid === undefined) throw new Error('the waiting process was not started')
+  return { pid: child.pid, [Symbol.dispose]: () => void child.kill('SIGKILL') }
+}
+
+function coresOf(pid: number): string | undefined {
+  return /^Cpus_allowed_list:\s*(\S+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
+}
+
+test.runIf(canGiveOwnCore())('a service has a core that nobody else may use, until it is over', () => {
+  using service = startWaiting()
+  using other = startWaiting()
+  const all = coresOf(process.pid)
+  {
+    using _ = giveOwnCore([service.pid])
+    using late = startWaiting()
+    const own = coresOf(service.pid)
+    expect(own).toMatch(/^\d+$/)
+    // It is the first one, so that the others' begin behind it.
+    for (const { pid } of [other, late, process]) expect(coresOf(pid)?.split(/[-,]/)[0]).not.toBe(own)
+  }
+  for (const { pid } of [service, other, process]) expect(coresOf(pid)).toBe(all)
+})
