@@ -52,10 +52,9 @@ export type Bucket = (typeof buckets)[number]
  */
 const shortestTickMs = 1
 /**
- * A slice longer than this is held against the CPU clock by itself, which costs 0.3 to 1 us. Most slices are shorter, and
- * must be: whatever is not held against it keeps its interruptions, which long ones are cleared of. With 50 us, on a
- * machine that answers a request in 40, the short ones kept so much that 50 us of injected computing read as 45 at half
- * load; with 20 us they read as 49.7.
+ * A slice longer than this is held against the CPU clock by itself, which costs 0.3 to 1 us, and is cleared of what
+ * interrupted it; a shorter one is not. With 50 us, on a machine that spent 40 on a request, the shorter ones kept so much
+ * that 50 us of injected computing read as 45 at half load; with 20 us they read as 49.7.
  */
 const suspiciousSliceMs = 0.02
 

@@ -214,12 +214,13 @@ function connectionOf(socket: Socket & { [connection]?: Connection }, isTraced: 
   return made
 }
 
-/** False: it is not there any more. */
+/** False: it is not there any more. Usually it is the only one, and `splice` would make an array of it. */
 function remove<T>(list: T[], item: T): boolean {
-  if (list.at(-1) === item) return list.pop() !== undefined
   const index = list.indexOf(item)
-  if (index >= 0) list.splice(index, 1)
-  return index >= 0
+  if (index < 0) return false
+  if (index === list.length - 1) list.pop()
+  else list.splice(index, 1)
+  return true
 }
 
 function asArray<T>(hooks: T | T[] | undefined): T[] {

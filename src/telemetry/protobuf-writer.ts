@@ -30,13 +30,12 @@ export class ProtobufWriter {
 
   /** @param value a whole number, in the range of a signed 64-bit integer. */
   int64(field: number, value: number): void {
-    this.#tag(field, varintWire)
+    this.#tag(field, varintWire, 10)
     if (value >= 0 && value <= 0xffff_ffff) {
       this.#varint(value)
       return
     }
     let rest = BigInt.asUintN(64, BigInt(value))
-    this.#reserve(10)
     for (; rest > 0x7fn; rest >>= 7n) this.#bytes[this.length++] = Number(rest & 0x7fn) | 0x80
     this.#bytes[this.length++] = Number(rest)
   }

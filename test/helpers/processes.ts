@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { promisify } from 'node:util'
 import { expect } from 'vitest'
 
@@ -6,6 +6,13 @@ export interface ListedProcess {
   pid: number
   parentPid: number
   command: string
+}
+
+/** A Node process that runs `code`, killed when it goes out of scope. */
+export function startScript(code: string): Disposable & { readonly pid: number } {
+  const child = spawn(process.execPath, ['-e', code], { stdio: 'ignore' })
+  if (child.pid === undefined) throw new Error('the process was not started')
+  return { pid: child.pid, [Symbol.dispose]: () => void child.kill('SIGKILL') }
 }
 
 /** Every process of the machine that still runs; zombies, which only wait to be collected, are left out. */

@@ -111,7 +111,7 @@ async function bothAtOnce<A, B>(
 /**
  * On one core, in turn. A machine that is slow for a second is so for one turn, which the median leaves out.
  *
- * @returns the turn in which the one's cost against the other's was the median.
+ * @returns the turn in which the one's cost against the other's was the median, or one in which requests failed.
  */
 async function turnByTurn(
   targets: readonly Target[],
@@ -128,7 +128,7 @@ async function turnByTurn(
       turns.push([await observeTarget(), other])
     }
   }
-  return medianTurn(turns)
+  return turns.find(turn => turn.some(one => one !== undefined && one.load.failed > 0)) ?? medianTurn(turns)
 }
 
 function medianTurn<Turn extends [Observation, Observation | undefined]>(turns: readonly Turn[]): Turn {

@@ -12,9 +12,9 @@ import { readOrNull, readTree } from '../probes/proc.ts'
 export function giveOwnCore(services: readonly number[]): Disposable {
   const [own, ...rest] = allowedCores()
   if (own === undefined || rest.length === 0) throw new Error('there is no core to spare')
-  const treesOf = (roots: readonly number[]) => roots.flatMap(root => readTree(root)).map(({ pid }) => pid)
-  const served = new Set(treesOf(services))
-  const others = () => treesOf([process.pid]).filter(pid => !served.has(pid))
+  const pidsBelow = (root: number) => readTree(root).map(({ pid }) => pid)
+  const served = new Set(services.flatMap(pidsBelow))
+  const others = () => pidsBelow(process.pid).filter(pid => !served.has(pid))
   for (const pid of served) allow(pid, [own])
   for (const pid of others()) allow(pid, rest)
   return {

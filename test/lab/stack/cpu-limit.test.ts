@@ -1,18 +1,14 @@
-import { spawn } from 'node:child_process'
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { readSchedule } from '../../../src/lab/probes/proc.ts'
 import { cpuLimitKind, limitCpu } from '../../../src/lab/stack/cpu-limit.ts'
+import { startScript } from '../../helpers/processes.ts'
 
 const kinds = (['cgroup quota', 'stopping'] as const).filter(
   kind => kind === 'stopping' || cpuLimitKind() === kind,
 )
 
-function startBurning() {
-  const child = spawn(process.execPath, ['-e', 'for (;;);'], { stdio: 'ignore' })
-  if (child.pid === undefined) throw new Error('the burning process was not started')
-  return { pid: child.pid, [Symbol.dispose]: () => void child.kill('SIGKILL') }
-}
+const startBurning = () => startScript('for (;;);')
 
 async function coresUsed(pid: number, forMs: number): Promise<number> {
   const used = () => (readSchedule(pid, pid)?.ranUs ?? Number.NaN) / 1000

@@ -1,13 +1,9 @@
-import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { canGiveOwnCore, giveOwnCore } from '../../../src/lab/stack/own-core.ts'
+import { startScript } from '../../helpers/processes.ts'
 
-function startWaiting() {
-  const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' })
-  if (child.pid === undefined) throw new Error('the waiting process was not started')
-  return { pid: child.pid, [Symbol.dispose]: () => void child.kill('SIGKILL') }
-}
+const startWaiting = () => startScript('setInterval(() => {}, 1000)')
 
 function coresOf(pid: number): string | undefined {
   return /^Cpus_allowed_list:\s*(\S+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
