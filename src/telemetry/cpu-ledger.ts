@@ -12,8 +12,8 @@
  *   in poll, so the growth of `nodeTiming.idleTime` is taken off the gap. What remains of a gap is known by
  *   what ends it: a gap before a new request was HTTP parsing, one before a query's result was a socket
  *   read of the database client.
- * - **Preemption.** Slices are wall time, and the kernel may have run somebody else within one. At the end
- *   of a *tick* the slices are compared with the CPU clock of this thread. A preemption lasts longer than
+ * - **Preemption.** Slices are wall time, and the kernel may have run somebody else within one. At the end of a
+ *   *tick*, which is the first boundary after a millisecond of slices, they are compared with the CPU clock of this thread. A preemption lasts longer than
  *   most slices, so a slice that took suspiciously long ends the tick, and what the clock misses is taken
  *   off that slice, exactly. What shorter interruptions leave is spread over the tick's accounts by scaling
  *   them down: exact in the sum, an average for the single request. Slices are never scaled up. (Scaling
@@ -29,8 +29,13 @@
  * drop pays for the sweep. The metric `v8js_gc_duration_seconds` counts the same time a second time, under
  * its own name; nothing is subtracted anywhere.
  *
- * What it costs: a slice is one `performance.now()` (75 ns), a turn of the loop one `idleTime` (45 ns), a tick
- * about 1 us. `npm run lab -- run observability-price` measures it.
+ * A slice ends at a boundary and nowhere else. So whoever begins to wait says so with `enter(undefined)`; where nobody did,
+ * what runs next without a boundary of its own, a few microseconds of parsing, is charged to the account that was left,
+ * and the loop's sleep is not: the CPU clock misses it. An immediate that ends what a turn of the loop has left open
+ * was 1.5 % of a prepared insert's CPU, at a turn for each insert, and did not help where a turn serves several callbacks.
+ *
+ * What it costs: a slice is one `performance.now()` (30 to 75 ns), a gap one `idleTime` (20 to 45 ns), a tick about
+ * 1 us. `npm run lab -- run observability-price` measures it.
  */
 
 import { performance } from 'node:perf_hooks'
@@ -111,6 +116,8 @@ export interface Ledger {
   readonly bucket: Readonly<Record<Bucket, CpuAccount>>
   /** The account that the thread runs for now; undefined in a gap. */
   readonly current: CpuAccount | undefined
+  /** When the running slice began, on the clock of `performance.now()`: a reading that times may share. */
+  readonly boundaryMs: number
   /**
    * The thread runs for `account` from here on (undefined: for nobody, a gap begins).
    * @param gapOf who a gap that ends here is charged to.
@@ -123,22 +130,18 @@ export interface Ledger {
   readMs(account: CpuAccount): number
   /** Ends the running tick now and gives the totals. */
   totals(): CpuTotals
-  /** Stops the clock; accounts keep their figures. */
-  stop(): void
 }
 
 /** Keeps accounts for the thread that creates it; a thread has one. */
 export class CpuLedger implements Ledger {
   readonly bucket: Readonly<Record<Bucket, CpuAccount>>
   current: CpuAccount | undefined = undefined
+  boundaryMs = performance.now()
 
   readonly #threadCpuMs = openThreadClock()
   /** What the running tick has charged so far. */
   readonly #listed: CpuAccount[] = []
-  #sliceStartMs = performance.now()
   #idleMs = performance.nodeTiming.idleTime
-  /** The loop has been round since poll last called back; reading its idle time is for the first gap after that. */
-  #mayHaveSlept = true
   #tickWallMs = 0
   #unscaledMs = 0
   /** CPU of the process that is in some account, which is all up to the last tick. */
@@ -147,7 +150,6 @@ export class CpuLedger implements Ledger {
   #threadMs = 0
   /** CPU of the process before the ledger, and of its other threads since. */
   #elsewhereMs = 0
-  #stopped = false
 
   constructor() {
     this.bucket = Object.fromEntries(buckets.map(name => [name, new CpuAccount()])) as Record<
@@ -159,7 +161,6 @@ export class CpuLedger implements Ledger {
     this.#elsewhereMs = processMs - this.#threadMs
     this.bucket.startup.settledMs = processMs
     this.#foldedMs = processMs
-    this.#arm()
   }
 
   enter(account: CpuAccount | undefined, gapOf: CpuAccount = this.bucket.rest): CpuAccount | undefined {
@@ -176,7 +177,7 @@ export class CpuLedger implements Ledger {
   }
 
   readMs(account: CpuAccount): number {
-    const runningMs = this.current === account ? performance.now() - this.#sliceStartMs : 0
+    const runningMs = this.current === account ? performance.now() - this.boundaryMs : 0
     return account.settledMs + account.tickMs + runningMs
   }
 
@@ -197,41 +198,25 @@ export class CpuLedger implements Ledger {
     }
   }
 
-  stop(): void {
-    this.#stopped = true
-  }
-
-  #arm(): void {
-    // Unref'd: a referenced immediate would keep the loop from sleeping in poll.
-    if (!this.#stopped) setImmediate(this.#onImmediate).unref()
-  }
-
-  readonly #onImmediate = (): void => {
-    // Whatever was left open belongs to nobody from here on: the loop is about to poll again.
-    this.enter(undefined)
-    this.#mayHaveSlept = true
-    if (this.#tickWallMs >= shortestTickMs) this.#endTick()
-    this.#arm()
-  }
-
   #switchTo(account: CpuAccount | undefined, gapOf: CpuAccount): void {
-    const { current, bucket } = this
+    const { current } = this
     const nowMs = performance.now()
-    let sliceMs = nowMs - this.#sliceStartMs
-    this.#sliceStartMs = nowMs
+    let sliceMs = nowMs - this.boundaryMs
+    this.boundaryMs = nowMs
     this.current = account
-    if (current === undefined && this.#mayHaveSlept) {
-      sliceMs -= this.#newIdleMs()
-      // What ends a gap by coming from a socket comes from poll, which sleeps before its first callback or not at all.
-      this.#mayHaveSlept = gapOf !== bucket.http && gapOf !== bucket.pg_protocol
-    }
+    if (current === undefined) sliceMs -= this.#newIdleMs()
     // The two clocks are read a few dozen nanoseconds apart.
     if (sliceMs <= 0) return
     const owner = current ?? gapOf
-    this.#list(owner)
-    owner.tickMs += sliceMs
-    this.#tickWallMs += sliceMs
+    this.#add(owner, sliceMs)
     if (sliceMs > suspiciousSliceMs) this.#settle(owner, sliceMs)
+    else if (this.#tickWallMs >= shortestTickMs) this.#settle()
+  }
+
+  #add(account: CpuAccount, sliceMs: number): void {
+    this.#list(account)
+    account.tickMs += sliceMs
+    this.#tickWallMs += sliceMs
   }
 
   /** How long the loop has slept since this was last asked. */
@@ -249,10 +234,8 @@ export class CpuLedger implements Ledger {
   }
 
   #endTick(): void {
-    const { bucket, current } = this
-    this.#switchTo(bucket.telemetry, bucket.rest)
+    this.#switchTo(this.current, this.bucket.rest)
     this.#settle()
-    this.#switchTo(current, bucket.rest)
   }
 
   #foldHelperThreads(): void {
@@ -264,7 +247,7 @@ export class CpuLedger implements Ledger {
   }
 
   /**
-   * Holds the tick's slices against the CPU clock.
+   * Ends the tick, at a boundary: holds its slices against the CPU clock.
    * @param suspect whose slice, of `suspectMs`, has just ended and is taken to hold what the clock misses:
    * an interruption, or the loop's sleep where a callback had left its account open.
    */
@@ -274,6 +257,8 @@ export class CpuLedger implements Ledger {
     const threadMs = nowMs - this.#threadMs
     this.#threadMs = nowMs
     this.#foldedMs += threadMs
+    // The kernel likes to interrupt at the end of such a call: what it took then is in no slice.
+    this.boundaryMs = performance.now()
 
     let slicesMs = this.#tickWallMs
     this.#tickWallMs = 0
@@ -297,6 +282,16 @@ export class CpuLedger implements Ledger {
     // Batches first: their members' figures are not final before they got their share.
     for (const account of listed) if (account instanceof SharedCpuAccount) finish(account, bucket.rest)
     for (const account of listed) if (!(account instanceof SharedCpuAccount)) finish(account, bucket.rest)
+    this.#chargeOwnWork()
+  }
+
+  /** What has run since the boundary was the ledger; unless it was interrupted: then the next slice is cleared of that. */
+  #chargeOwnWork(): void {
+    const nowMs = performance.now()
+    const ownMs = nowMs - this.boundaryMs
+    if (ownMs > suspiciousSliceMs) return
+    this.boundaryMs = nowMs
+    this.#add(this.bucket.telemetry, ownMs)
   }
 }
 
@@ -310,6 +305,9 @@ function finish(account: CpuAccount, tooLate: CpuAccount): void {
 export const noLedger: Ledger = {
   bucket: Object.fromEntries(buckets.map(name => [name, new CpuAccount()])) as Record<Bucket, CpuAccount>,
   current: undefined,
+  get boundaryMs() {
+    return performance.now()
+  },
   enter: () => undefined,
   close: account => {
     account.closed = true
@@ -321,7 +319,6 @@ export const noLedger: Ledger = {
     unattributedMs: Object.fromEntries(buckets.map(name => [name, 0])) as Record<Bucket, number>,
     unscaledMs: 0,
   }),
-  stop: () => {},
 }
 
 function charge(account: CpuAccount, ms: number): void {

@@ -39,7 +39,7 @@ export function instrument(app: FastifyInstance, telemetry: Telemetry): void {
   app.addHook('onRoute', route => {
     const observed = new ObservedRoute(telemetry, active, String(route.method), route.url)
     route.onRequest = [observed.begin, ...asArray(route.onRequest)]
-    if (/^(POST|PUT|PATCH)/.test(String(route.method))) {
+    if (observed.hasBody) {
       route.preValidation = [observed.resumeAfterBody, ...asArray(route.preValidation)]
     }
   })
@@ -62,6 +62,8 @@ class ObservedRoute {
   readonly #active: { count: number }
   readonly #method: string
   readonly #route: string | undefined
+  /** By its method; others are handled as soon as their headers are there. */
+  readonly hasBody: boolean
   readonly #durations = new Map<string, Series>()
   readonly #cpu = new Map<string, Series>()
 
@@ -70,6 +72,7 @@ class ObservedRoute {
     this.#active = active
     this.#method = method
     this.#route = route
+    this.hasBody = /^(POST|PUT|PATCH)/.test(method)
   }
 
   /**
@@ -89,7 +92,7 @@ class ObservedRoute {
       context: traced?.context,
     })
     if (this.#telemetry.level !== 'off') request.scope = scope
-    ledger.enter(scope, ledger.bucket.http)
+    scope.arrive()
     this.#active.count += 1
     const end = () => {
       if (remove(unanswered, end)) this.#end(scope, request, reply)
@@ -102,6 +105,8 @@ class ObservedRoute {
       reply.header('traceparent', traceparentOf(traced.span))
       context.with(traced.context, done)
     }
+    // It waits for its body now, of which `resumeAfterBody` charges the reading to it.
+    if (this.hasBody && ledger.current === scope) ledger.enter(undefined)
   }
 
   /**

@@ -69,7 +69,6 @@ export class Telemetry {
 
   close(): void {
     this.#stopRuntimeMetrics()
-    this.ledger.stop()
     this.accessLog?.close()
   }
 }

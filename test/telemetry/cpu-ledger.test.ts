@@ -1,6 +1,6 @@
 import { pbkdf2 } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { buckets, CpuAccount, CpuLedger, SharedCpuAccount } from '../../src/telemetry/cpu-ledger.ts'
 import { burnCpuUs, threadCpuUs } from '../fixtures/burn.ts'
 
@@ -15,7 +15,6 @@ let ledger: CpuLedger
 beforeEach(() => {
   ledger = new CpuLedger()
 })
-afterEach(() => ledger.stop())
 
 function burn(ms: number): void {
   burnCpuUs(ms * 1000)
@@ -84,15 +83,39 @@ describe('slices', () => {
     expect(ledger.readMs(account)).toBe(readMs)
   })
 
-  it('end with the callback, where nobody closed them', async () => {
+  it('that nobody ended go on after the event loop has slept, without its sleep', async () => {
     const account = new CpuAccount()
     ledger.enter(account)
     burn(5)
     await sleep(20)
-    expect(ledger.current).toBeUndefined()
+    burn(5)
+    ledger.enter(undefined)
     burn(5)
     ledger.totals()
-    expectMs(account.settledMs, 5)
+    expectMs(account.settledMs, 10)
+  })
+
+  it('are held against the CPU clock when there is a millisecond of them, by whichever boundary comes then', () => {
+    const [account, other] = [new Told(), new CpuAccount()]
+    ledger.enter(account)
+    ledger.close(account)
+    const startMs = performance.now()
+    // Each is too short to be held against the clock by itself.
+    while (account.figuresMs.length === 0 && performance.now() - startMs < 3) {
+      ledger.enter(ledger.current === undefined ? other : undefined)
+    }
+    expect(account.figuresMs).toEqual([account.settledMs])
+  })
+
+  it('begin at the boundary that the ledger tells', () => {
+    const startMs = performance.now()
+    ledger.enter(new CpuAccount())
+    const { boundaryMs } = ledger
+    burn(5)
+    expect(boundaryMs).toBeGreaterThanOrEqual(startMs)
+    expect(ledger.boundaryMs).toBe(boundaryMs)
+    ledger.enter(undefined)
+    expect(ledger.boundaryMs).toBeGreaterThan(boundaryMs + 4)
   })
 
   it('of a scrape are in its bucket, up to the moment it asks for the totals', () => {

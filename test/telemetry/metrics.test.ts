@@ -1,13 +1,17 @@
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { Agent, request } from 'node:http'
 import { connect } from 'node:net'
 import { Client } from 'pg'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { startService } from '../../src/lab/stack/service-process.ts'
 import { buckets } from '../../src/telemetry/cpu-ledger.ts'
 import { metricNames } from '../../src/telemetry/metric-names.ts'
+import { burnCpuUs } from '../fixtures/burn.ts'
+import { startApp } from '../helpers/app.ts'
 import { createDatabase } from '../helpers/database.ts'
-import { type Family, samplesOf, scrape, sumOf } from './openmetrics.ts'
+import { metric } from '../helpers/gate.ts'
+import { type Family, parseOpenMetrics, samplesOf, scrape, sumOf } from './openmetrics.ts'
 import { send, sendAll } from './requests.ts'
 import { startTraced, type TracedService, traceOf } from './traced-service.ts'
 
@@ -275,6 +279,30 @@ describe('under load', () => {
     expect(sumOf(page, `${metricNames.requestCpu}_sum`)).toBeCloseTo(attributedS, 9)
     const processS = sumOf(page, metricNames.processCpu)
     expect(attributedS + sumOf(page, metricNames.unattributedCpu)).toBeCloseTo(processS, 9)
+  })
+})
+
+describe('a request whose body comes late', () => {
+  it('is not charged what ran while it waited', async () => {
+    const app = await startApp()
+    const { hostname, port } = new URL(app.url)
+    const body = '{"text":"late"}'
+    const socket = connect(Number(port), hostname)
+    onTestFinished(() => void socket.destroy())
+    socket.write(
+      `POST /texts HTTP/1.1\r\nhost: ${hostname}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n`,
+    )
+    await expect.poll(() => metric(app, metricNames.activeRequests), { interval: 5 }).toBe(1)
+    burnCpuUs(200_000)
+    // As another's boundary would, it ends the gap in which that ran.
+    app.telemetry.ledger.totals()
+    socket.write(body)
+    await once(socket.resume(), 'close')
+
+    const page = parseOpenMetrics(await app.telemetry.registry.metrics())
+    const labels = { http_route: '/texts' }
+    expect(sumOf(page, `${metricNames.requestCpu}_count`, labels)).toBe(1)
+    expect(sumOf(page, `${metricNames.requestCpu}_sum`, labels)).toBeLessThan(0.1)
   })
 })
 

@@ -103,7 +103,7 @@ export function spawnService(
 }
 
 /**
- * What `npm start` runs. Why these options: `src/service/store/README.md`, "Memory".
+ * What `npm start` runs. Why these options: `src/service/store/README.md`, "Memory" and "Counted in instructions".
  * @param v8Options win over them.
  */
 export function ownService(v8Options: readonly string[] = []): Launch {
@@ -111,6 +111,7 @@ export function ownService(v8Options: readonly string[] = []): Launch {
     command: process.execPath,
     args: [
       ...['--max-semi-space-size=4', '--max-old-space-size=512', '--no-allocation-site-pretenuring'],
+      '--max-valid-polymorphic-map-count=8',
       ...v8Options,
       ...['--import', './src/service/preload.js'],
       ...['--import', './src/telemetry/register.ts', 'src/service/server.ts'],
