@@ -14,6 +14,11 @@ const stallsTolerated = 0.3
 /** With fewer clients the way there and back is much of a round, without anyone being at fault. */
 const fewestClients = 8
 
+type Generator = Case['sample']['load']['generator']
+
+/** What spends less CPU on a request, by the generator that ran. */
+const cheaper: Readonly<Record<Generator, string | null>> = { k6: 'autocannon', autocannon: 'wrk', wrk: null }
+
 /** The generator could not send what it should: then the service was never tried. */
 export function loadGenerator(one: Case): Judgement | null {
   const { load, utilisation, generatorStalled } = one.sample
@@ -42,8 +47,13 @@ export function loadGenerator(one: Case): Judgement | null {
         ? [`${load.generator} was due and did not run ${shareSpread(generatorStalled)} of the time`]
         : []),
     ],
-    next: 'Run the generator on another machine, or a cheaper one (--generator autocannon), and repeat.',
+    next: `Run the generator on another machine${orCheaper(load.generator)}, and repeat.`,
   }
+}
+
+function orCheaper(generator: Generator): string {
+  const name = cheaper[generator]
+  return name === null ? '' : `, or a cheaper one (--generator ${name})`
 }
 
 /** A generator that has used all the CPU it can use needs no second sign; arrivals may be dropped for other reasons. */

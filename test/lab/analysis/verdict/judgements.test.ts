@@ -337,6 +337,16 @@ describe('load-generator', () => {
     expect(verdict({ ...absent, generatorStalled: figure(0.6) }).confidence).toBe('high')
   })
 
+  test.each([
+    ['k6', ', or a cheaper one (--generator autocannon)'],
+    ['autocannon', ', or a cheaper one (--generator wrk)'],
+    ['wrk', ''],
+  ] as const)('the way out of %s is none that costs as much', (generator, orAnother) => {
+    const load = { generator, mode: 'closed', connections: 64, durationS: 3 } as const
+    const absent = { load, utilisation: ease, whereabouts: whereabouts(0, 1, 1) }
+    expect(verdict(absent).next).toBe(`Run the generator on another machine${orAnother}, and repeat.`)
+  })
+
   test.each<[string, Change]>([
     ['a quarter of them have arrived', { whereabouts: whereabouts(0, 0, 16) }],
     [
