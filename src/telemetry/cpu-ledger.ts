@@ -12,13 +12,14 @@
  *   in poll, so the growth of `nodeTiming.idleTime` is taken off the gap. What remains of a gap is known by
  *   what ends it: a gap before a new request was HTTP parsing, one before a query's result was a socket
  *   read of the database client.
- * - **Preemption.** Slices are wall time, and the kernel may have run somebody else within one. At the end of a
- *   *tick*, which is the first boundary after a millisecond of slices, they are compared with the CPU clock of this thread. A preemption lasts longer than
- *   most slices, so a slice that took suspiciously long ends the tick, and what the clock misses is taken
- *   off that slice, exactly. What shorter interruptions leave is spread over the tick's accounts by scaling
- *   them down: exact in the sum, an average for the single request. Slices are never scaled up. (Scaling
- *   alone is not enough: on two full cores it read 200 us of pure computing as 146, because the kernel
- *   rather interrupts a slice that wakes others by writing to sockets than one that only computes.)
+ * - **Preemption.** Slices are wall time, and the kernel may have run somebody else within one. At the end
+ *   of a *tick*, the first boundary after a millisecond of slices, they are compared with the CPU clock of
+ *   this thread. A preemption lasts longer than most slices, so a slice that took suspiciously long ends the
+ *   tick, and what the clock misses is taken off that slice, exactly. What shorter interruptions leave is
+ *   spread over the tick's accounts by scaling them down: exact in the sum, an average for the single
+ *   request. Slices are never scaled up. (Scaling alone is not enough: on two full cores it read 200 us of
+ *   pure computing as 146, because the kernel rather interrupts a slice that wakes others by writing to
+ *   sockets than one that only computes.)
  * - **Helper threads.** CPU of the process that is not this thread's (GC helpers, zlib, crypto, DNS) has
  *   no slice; it goes to the bucket `helper_threads`.
  *
@@ -32,7 +33,8 @@
  * A slice ends at a boundary and nowhere else. So whoever begins to wait says so with `enter(undefined)`; where nobody did,
  * what runs next without a boundary of its own, a few microseconds of parsing, is charged to the account that was left,
  * and the loop's sleep is not: the CPU clock misses it. An immediate that ends what a turn of the loop has left open
- * was 1.5 % of a prepared insert's CPU, at a turn for each insert, and did not help where a turn serves several callbacks.
+ * took some 1.5 % of a prepared insert's CPU, at a turn for each insert, and did not help where a turn serves several
+ * callbacks.
  *
  * What it costs: a slice is one `performance.now()` (30 to 75 ns), a gap one `idleTime` (20 to 45 ns), a tick about
  * 1 us. `npm run lab -- run observability-price` measures it.
@@ -116,8 +118,6 @@ export interface Ledger {
   readonly bucket: Readonly<Record<Bucket, CpuAccount>>
   /** The account that the thread runs for now; undefined in a gap. */
   readonly current: CpuAccount | undefined
-  /** When the running slice began, on the clock of `performance.now()`: a reading that times may share. */
-  readonly boundaryMs: number
   /**
    * The thread runs for `account` from here on (undefined: for nobody, a gap begins).
    * @param gapOf who a gap that ends here is charged to.
@@ -136,11 +136,11 @@ export interface Ledger {
 export class CpuLedger implements Ledger {
   readonly bucket: Readonly<Record<Bucket, CpuAccount>>
   current: CpuAccount | undefined = undefined
-  boundaryMs = performance.now()
 
   readonly #threadCpuMs = openThreadClock()
   /** What the running tick has charged so far. */
   readonly #listed: CpuAccount[] = []
+  #sliceStartMs = performance.now()
   #idleMs = performance.nodeTiming.idleTime
   #tickWallMs = 0
   #unscaledMs = 0
@@ -177,7 +177,7 @@ export class CpuLedger implements Ledger {
   }
 
   readMs(account: CpuAccount): number {
-    const runningMs = this.current === account ? performance.now() - this.boundaryMs : 0
+    const runningMs = this.current === account ? performance.now() - this.#sliceStartMs : 0
     return account.settledMs + account.tickMs + runningMs
   }
 
@@ -201,8 +201,8 @@ export class CpuLedger implements Ledger {
   #switchTo(account: CpuAccount | undefined, gapOf: CpuAccount): void {
     const { current } = this
     const nowMs = performance.now()
-    let sliceMs = nowMs - this.boundaryMs
-    this.boundaryMs = nowMs
+    let sliceMs = nowMs - this.#sliceStartMs
+    this.#sliceStartMs = nowMs
     this.current = account
     if (current === undefined) sliceMs -= this.#newIdleMs()
     // The two clocks are read a few dozen nanoseconds apart.
@@ -258,7 +258,7 @@ export class CpuLedger implements Ledger {
     this.#threadMs = nowMs
     this.#foldedMs += threadMs
     // The kernel likes to interrupt at the end of such a call: what it took then is in no slice.
-    this.boundaryMs = performance.now()
+    this.#sliceStartMs = performance.now()
 
     let slicesMs = this.#tickWallMs
     this.#tickWallMs = 0
@@ -288,9 +288,9 @@ export class CpuLedger implements Ledger {
   /** What has run since the boundary was the ledger; unless it was interrupted: then the next slice is cleared of that. */
   #chargeOwnWork(): void {
     const nowMs = performance.now()
-    const ownMs = nowMs - this.boundaryMs
+    const ownMs = nowMs - this.#sliceStartMs
     if (ownMs > suspiciousSliceMs) return
-    this.boundaryMs = nowMs
+    this.#sliceStartMs = nowMs
     this.#add(this.bucket.telemetry, ownMs)
   }
 }
@@ -305,9 +305,6 @@ function finish(account: CpuAccount, tooLate: CpuAccount): void {
 export const noLedger: Ledger = {
   bucket: Object.fromEntries(buckets.map(name => [name, new CpuAccount()])) as Record<Bucket, CpuAccount>,
   current: undefined,
-  get boundaryMs() {
-    return performance.now()
-  },
   enter: () => undefined,
   close: account => {
     account.closed = true

@@ -58,12 +58,12 @@ export function instrument(app: FastifyInstance, telemetry: Telemetry): void {
 
 /** One route: where its requests begin, and the metric series they end in. */
 class ObservedRoute {
+  /** By its method; others are handled as soon as their headers are there. */
+  readonly hasBody: boolean
   readonly #telemetry: Telemetry
   readonly #active: { count: number }
   readonly #method: string
   readonly #route: string | undefined
-  /** By its method; others are handled as soon as their headers are there. */
-  readonly hasBody: boolean
   readonly #durations = new Map<string, Series>()
   readonly #cpu = new Map<string, Series>()
 
@@ -92,7 +92,7 @@ class ObservedRoute {
       context: traced?.context,
     })
     if (this.#telemetry.level !== 'off') request.scope = scope
-    scope.arrive()
+    ledger.enter(scope, ledger.bucket.http)
     this.#active.count += 1
     const end = () => {
       if (remove(unanswered, end)) this.#end(scope, request, reply)

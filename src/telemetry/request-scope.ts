@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import { type Context, ROOT_CONTEXT, type Span } from '@opentelemetry/api'
 import { CpuAccount, type Ledger } from './cpu-ledger.ts'
 
@@ -6,8 +7,7 @@ import { CpuAccount, type Ledger } from './cpu-ledger.ts'
  * belong in. `Telemetry.resume` makes both right again when the request goes on after a wait.
  */
 export class RequestScope extends CpuAccount {
-  /** On the clock of `performance.now()`, since {@link arrive}. */
-  arrivedMs = 0
+  readonly arrivedMs = performance.now()
   /** The server span of a sampled request. */
   readonly span: Span | undefined
   readonly context: Context
@@ -29,13 +29,6 @@ export class RequestScope extends CpuAccount {
     this.#whenSettled = options.whenSettled
     this.span = options.span
     this.context = options.context ?? ROOT_CONTEXT
-  }
-
-  /** From here on the thread runs for it; what lies behind was HTTP parsing. */
-  arrive(): void {
-    const ledger = this.#ledger
-    ledger.enter(this, ledger.bucket.http)
-    this.arrivedMs = ledger.boundaryMs
   }
 
   /** CPU so far, seconds. Provisional: the running tick is not yet held against the CPU clock. */

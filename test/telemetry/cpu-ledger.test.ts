@@ -95,17 +95,6 @@ describe('slices', () => {
     expectMs(account.settledMs, 10)
   })
 
-  it('begin at the boundary that the ledger tells', () => {
-    const startMs = performance.now()
-    ledger.enter(new CpuAccount())
-    const { boundaryMs } = ledger
-    burn(5)
-    expect(boundaryMs).toBeGreaterThanOrEqual(startMs)
-    expect(ledger.boundaryMs).toBe(boundaryMs)
-    ledger.enter(undefined)
-    expect(ledger.boundaryMs).toBeGreaterThan(boundaryMs + 4)
-  })
-
   it('of a scrape are in its bucket, up to the moment it asks for the totals', () => {
     const { telemetry } = ledger.bucket
     ledger.enter(telemetry)

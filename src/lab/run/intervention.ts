@@ -1,4 +1,5 @@
 import { apart, figureOf, ratio } from '../analysis/figures.ts'
+import { cheaperThan } from '../analysis/verdict/load-generator.ts'
 import { number, spread } from '../analysis/wording.ts'
 import type { Step } from '../experiments/experiment.ts'
 import type { LoadGenerator } from '../load/generator.ts'
@@ -76,18 +77,14 @@ function commitWithoutFlush(step: Step): Turn | null {
   return mode === 'off' ? null : set(step, 'SYNCHRONOUS_COMMIT', mode, 'off')
 }
 
-/** From the dearest to the cheapest per request. autocannon paces where k6 holds a rate: no equal exchange. */
+/** autocannon paces where k6 holds a rate: no equal exchange. */
 function useCheaperGenerator(step: Step, { generator, installed }: Means): Turn | null {
   if (step.load.mode !== 'closed') return null
-  const cheaper =
-    generator === 'k6'
-      ? 'autocannon'
-      : installed.includes('wrk') && generator !== 'wrk' && wrkCanSend({ ...step, shape: step.load })
-        ? 'wrk'
-        : null
-  return cheaper === null
-    ? null
-    : { step: { ...step, generator: cheaper }, turned: `load generator ${generator} → ${cheaper}` }
+  const cheaper = cheaperThan[generator]
+  if (cheaper === null) return null
+  if (cheaper === 'wrk' && !(installed.includes('wrk') && wrkCanSend({ ...step, shape: step.load })))
+    return null
+  return { step: { ...step, generator: cheaper }, turned: `load generator ${generator} → ${cheaper}` }
 }
 
 function set(step: Step, name: string, from: string | number, to: string | number): Turn {

@@ -14,10 +14,8 @@ const stallsTolerated = 0.3
 /** With fewer clients the way there and back is much of a round, without anyone being at fault. */
 const fewestClients = 8
 
-type Generator = Case['sample']['load']['generator']
-
-/** What spends less CPU on a request, by the generator that ran. */
-const cheaper: Readonly<Record<Generator, string | null>> = { k6: 'autocannon', autocannon: 'wrk', wrk: null }
+/** The generator that spends less CPU on a request than another; null: none of ours does. */
+export const cheaperThan = { k6: 'autocannon', autocannon: 'wrk', wrk: null } as const
 
 /** The generator could not send what it should: then the service was never tried. */
 export function loadGenerator(one: Case): Judgement | null {
@@ -34,6 +32,7 @@ export function loadGenerator(one: Case): Judgement | null {
   const drops = droppedArrivals(one)
   const absent = absentClients(one)
   if (!busy && !crowding && drops === null && absent === null) return null
+  const cheaper = cheaperThan[load.generator]
   const stalled = generatorStalled != null && generatorStalled.median >= stallsTolerated
   return {
     limit: 'load-generator',
@@ -47,13 +46,8 @@ export function loadGenerator(one: Case): Judgement | null {
         ? [`${load.generator} was due and did not run ${shareSpread(generatorStalled)} of the time`]
         : []),
     ],
-    next: `Run the generator on another machine${orCheaper(load.generator)}, and repeat.`,
+    next: `Run the generator on another machine${cheaper === null ? '' : `, or a cheaper one (--generator ${cheaper})`}, and repeat.`,
   }
-}
-
-function orCheaper(generator: Generator): string {
-  const name = cheaper[generator]
-  return name === null ? '' : `, or a cheaper one (--generator ${name})`
 }
 
 /** A generator that has used all the CPU it can use needs no second sign; arrivals may be dropped for other reasons. */
