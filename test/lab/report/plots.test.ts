@@ -135,6 +135,21 @@ describe('cpuByLayer', () => {
     expect(plotOf({ profile: { ...profile, agreement: null } })?.note).not.toContain('Unscaled')
   })
 
+  it('has room for the longest value behind its last mark', () => {
+    const layersUs = { pg: figure(24, 23, 25), other: figure(0.531, 0.485, 0.585) }
+    const plot = plotOf({
+      layersUs,
+      cpuPerRequestUs: { ...(sample as Sample).cpuPerRequestUs, api: figure(26, 25, 27) },
+    })
+    const svg = plot && parseHTML(renderPlot(plot).markup).document.querySelector('svg.wide')
+    const value = [...(svg?.querySelectorAll('text') ?? [])].find(text => text.textContent?.includes('0.585'))
+    const startPx = Number(value?.getAttribute('transform')?.match(/translate\(([\d.]+)/)?.[1])
+    // 10 px from its mark; at 12 px a character of such a value takes 6.5 (Chromium, DejaVu Sans).
+    expect(startPx + 10 + 6.5 * (value?.textContent?.length ?? 0)).toBeLessThan(
+      Number(svg?.getAttribute('width')),
+    )
+  })
+
   it('says where the CPU of helper threads is, which no profile shows', () => {
     expect(plotOf({})?.note).toContain('their CPU is spread over the layers')
     const layersUs = { pg: figure(30, 29, 31), 'helper threads': figure(9, 8, 10) }

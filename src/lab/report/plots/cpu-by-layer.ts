@@ -4,7 +4,7 @@ import { figureInText, formatFigure, formatNumber, formatRepeats, scaleFigure, s
 import { valueAxisX } from './axes.ts'
 import { colours, layerColour } from './palette.ts'
 import type { ReportPlot } from './report-plot.ts'
-import { layOutRows, rowPlot, rowValues } from './rows.ts'
+import { layOutRows, roomForPx, rowPlot, rowValues } from './rows.ts'
 
 interface Step {
   layer: string
@@ -87,10 +87,9 @@ function stepsOf(sample: Sample, order: readonly string[]): Step[] {
   })
 }
 
-/** Room for a value with its spread, `12.5 µs (11.9–13.4)`. */
-const textPx = 130
-
 function draw(steps: readonly Step[], outside: Figure | null, widthPx: number): Plot.PlotOptions {
+  const texts = steps.map(step => figureInText(step.figure, 'µs'))
+  const textPx = roomForPx(texts)
   const rows = layOutRows(
     steps.map(step => step.layer),
     { widthPx, valuesPx: widthPx < 500 ? 80 : textPx },
@@ -125,7 +124,7 @@ function draw(steps: readonly Step[], outside: Figure | null, widthPx: number): 
       indexed.map(({ row, x2, figure }) => ({
         row,
         x: besides(x2),
-        text: rows.labelsAbove ? `${formatFigure(figure).median} µs` : figureInText(figure, 'µs'),
+        text: rows.labelsAbove ? `${formatFigure(figure).median} µs` : (texts[row] ?? ''),
       })),
       rows,
     ),

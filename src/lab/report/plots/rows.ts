@@ -32,6 +32,17 @@ export interface RowOptions {
 }
 
 const averageGlyphPx = fontSizePx * 0.58
+/** Between a mark and its value. */
+const valueGapPx = 10
+
+/** Room that the longest of these values takes right of its mark. */
+export function roomForPx(values: readonly string[]): number {
+  return valueGapPx + Math.ceil(longestPx(values))
+}
+
+function longestPx(texts: readonly string[]): number {
+  return Math.max(...texts.map(text => text.length)) * averageGlyphPx
+}
 
 /** Rows are keyed by index, so that two samples with the same label stay two rows. */
 export function layOutRows(labels: readonly string[], { widthPx, valuesPx }: RowOptions): Rows {
@@ -42,8 +53,7 @@ export function layOutRows(labels: readonly string[], { widthPx, valuesPx }: Row
   const shown = distinguishing(labels).map(label =>
     shorten(visible(label), Math.floor(roomPx / averageGlyphPx)),
   )
-  const longestPx = Math.max(...shown.map(label => label.length)) * averageGlyphPx
-  const marginLeft = labelsAbove ? 6 : Math.ceil(longestPx) + 14
+  const marginLeft = labelsAbove ? 6 : Math.ceil(longestPx(shown)) + 14
   const marginRight = labelsAbove ? 16 : Math.max(valuesPx, 16)
   const marginTop = 8
   const marginBottom = 48
@@ -131,7 +141,7 @@ export function rowValues(
   } as const
   return rows.labelsAbove
     ? Plot.text(values, { ...common, frameAnchor: 'right', textAnchor: 'end', dy: -10 })
-    : Plot.text(values, { ...common, x: 'x', textAnchor: 'start', dx: 10 })
+    : Plot.text(values, { ...common, x: 'x', textAnchor: 'start', dx: valueGapPx })
 }
 
 /** The plot options that every plot of rows shares. */
