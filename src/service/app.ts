@@ -63,7 +63,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     (httpPart === 'body' ? forBodies : forStrings).compile(schema as object),
   )
 
-  instrument(app, telemetry)
+  const observeUnmatched = instrument(app, telemetry)
 
   await app.register(swagger, {
     openapi: {
@@ -87,5 +87,6 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(taskRoutes, { tasks: store.tasks })
   await app.register(healthRoutes, { store, isDraining })
   refuseOtherMethods()
+  observeUnmatched()
   return app
 }

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { performance } from 'node:perf_hooks'
 import { context } from '@opentelemetry/api'
@@ -22,10 +23,12 @@ declare module 'fastify' {
  *
  * The hooks are put on each route, so that its pattern and its metric series are found once, when the route
  * is registered, and not at every request.
+ *
+ * @returns to be called when all routes are registered: observes requests that match none.
  */
-export function instrument(app: FastifyInstance, telemetry: Telemetry): void {
+export function instrument(app: FastifyInstance, telemetry: Telemetry): () => void {
   app.decorateRequest('scope', null)
-  if (telemetry.level === 'off' && telemetry.accessLog === null) return
+  if (telemetry.level === 'off' && telemetry.accessLog === null) return () => {}
 
   const active = { count: 0 }
   if (telemetry.metrics !== null) {
@@ -44,16 +47,19 @@ export function instrument(app: FastifyInstance, telemetry: Telemetry): void {
     }
   })
   const unmatched = new Map<string, ObservedRoute>()
-  app.addHook('onRequest', (request, reply, done) => {
-    if (!request.is404) {
-      done()
-      return
-    }
-    const { method } = request
-    const observed = unmatched.get(method) ?? new ObservedRoute(telemetry, active, method, undefined)
-    unmatched.set(method, observed)
-    observed.begin(request, reply, done)
-  })
+  // The hook of an application reaches the plugins that are registered after it, whose requests need not run it.
+  return () => {
+    app.addHook('onRequest', (request, reply, done) => {
+      if (!request.is404) {
+        done()
+        return
+      }
+      const { method } = request
+      const observed = unmatched.get(method) ?? new ObservedRoute(telemetry, active, method, undefined)
+      unmatched.set(method, observed)
+      observed.begin(request, reply, done)
+    })
+  }
 }
 
 /** One route: where its requests begin, and the metric series they end in. */
@@ -64,7 +70,10 @@ class ObservedRoute {
   readonly #active: { count: number }
   readonly #method: string
   readonly #route: string | undefined
-  readonly #durations = new Map<string, Series>()
+  /** Of its server spans. */
+  readonly #name: string
+  /** By status, or by the error where there was no answer. */
+  readonly #durations = new Map<number | string, Series>()
   readonly #cpu = new Map<string, Series>()
 
   constructor(telemetry: Telemetry, active: { count: number }, method: string, route: string | undefined) {
@@ -72,6 +81,7 @@ class ObservedRoute {
     this.#active = active
     this.#method = method
     this.#route = route
+    this.#name = route === undefined ? method : `${method} ${route}`
     this.hasBody = /^(POST|PUT|PATCH)/.test(method)
   }
 
@@ -81,10 +91,16 @@ class ObservedRoute {
    */
   readonly begin = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void => {
     const { ledger, sampler } = this.#telemetry
-    const { unanswered, clientAddress } = connectionOf(request.raw.socket, sampler !== null)
+    const { raw } = request
+    const { unanswered, clientAddress } = connectionOf(raw.socket, sampler !== null)
     const decision = sampler?.(request.headers['traceparent'] as string | undefined)
     const traced =
-      decision && startServerSpan(this.#describe(request, clientAddress), decision.parent !== null)
+      decision &&
+      startServerSpan({
+        name: this.#name,
+        headers: decision.parent === null ? null : request.headers,
+        describe: () => this.#describe(raw, clientAddress),
+      })
     const scope = new RequestScope({
       ledger,
       whenSettled: this.#observeCpu,
@@ -164,7 +180,7 @@ class ObservedRoute {
   }
 
   #durationSeries(metrics: NonNullable<Telemetry['metrics']>, status: number, errorType: string): Series {
-    const key = errorType === '' ? String(status) : errorType
+    const key = status === 0 ? errorType : status
     let series = this.#durations.get(key)
     if (series === undefined) {
       series = metrics.requestDuration.series(
@@ -178,14 +194,15 @@ class ObservedRoute {
     return series
   }
 
-  #describe(request: FastifyRequest, clientAddress: string | undefined) {
+  /** Of Node's request, because Fastify's would keep the body until the span is made. */
+  #describe({ url = '', httpVersion, headers }: IncomingMessage, clientAddress: string | undefined) {
     return {
       method: this.#method,
       route: this.#route,
-      path: request.url.split('?', 1)[0] ?? request.url,
-      httpVersion: request.raw.httpVersion,
+      path: url.split('?', 1)[0] ?? url,
+      httpVersion,
       clientAddress,
-      headers: request.headers,
+      headers,
     }
   }
 }

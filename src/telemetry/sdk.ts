@@ -1,3 +1,4 @@
+import { type ProxyTracerProvider, trace } from '@opentelemetry/api'
 import { PgInstrumentation } from '@opentelemetry/instrumentation-pg'
 import { OTLPExporterBase } from '@opentelemetry/otlp-exporter-base'
 import {
@@ -7,6 +8,7 @@ import {
 import { ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer'
 import { NodeSDK } from '@opentelemetry/sdk-node'
 import { AlwaysOnSampler } from '@opentelemetry/sdk-trace-base'
+import { LateIds, LateTracerProvider } from './late-tracer.ts'
 import { type EncodedSpans, exportRequestOf } from './span-encoder.ts'
 import { SpanPipeline } from './span-pipeline.ts'
 
@@ -24,7 +26,9 @@ export function startSdk(): SpanPipeline {
   process.env['OTEL_SERVICE_NAME'] ??= 'insertlab'
   // A batch span links every sampled request that it carried, and there may be more than the SDK's 128.
   process.env['OTEL_SPAN_LINK_COUNT_LIMIT'] ??= '1000'
+  const ids = new LateIds()
   new NodeSDK({
+    idGenerator: ids,
     sampler: new AlwaysOnSampler(),
     spanProcessors: [pipeline],
     metricReaders: [],
@@ -34,6 +38,8 @@ export function startSdk(): SpanPipeline {
       new PgInstrumentation({ requireParentSpan: true, ignoreConnectSpans: true }),
     ],
   }).start()
+  const global = trace.getTracerProvider() as ProxyTracerProvider
+  global.setDelegate(new LateTracerProvider({ sdk: global.getDelegate(), ids, take: pipeline.take }))
   return pipeline
 }
 

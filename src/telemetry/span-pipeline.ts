@@ -1,12 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { context, ROOT_CONTEXT, TraceFlags } from '@opentelemetry/api'
+import { context, ROOT_CONTEXT } from '@opentelemetry/api'
 import { type ExportResult, ExportResultCode, suppressTracing } from '@opentelemetry/core'
 import type { ReadableSpan, SpanProcessor } from '@opentelemetry/sdk-trace-base'
 import { type Ledger, noLedger } from './cpu-ledger.ts'
+import type { LateSpan } from './late-tracer.ts'
 import { type EncodedSpans, SpanEncoder } from './span-encoder.ts'
 
 /** How long the last export may take. */
 const lastExportMs = 2_000
+
+/**
+ * How many spans are made and encoded at a time. Where few requests are traced it is what keeps them cheap (figures:
+ * `late-tracer.ts`); where all are, it delays whoever comes next by the work of so many, some 50 us.
+ */
+const madeAtOnce = 64
 
 /** Where encoded spans go. */
 export interface EncodedSpanExporter {
@@ -23,9 +30,9 @@ export interface PipelineLimits {
 }
 
 /**
- * From an ended span to the collector: encoded at once (why: `span-encoder.ts`), a bounded queue that drops rather than
- * grows, drops that are counted, one export at a time, and all that CPU charged to telemetry instead of to whichever
- * request ran.
+ * From an ended span to the collector: made and encoded a few at a time (why: `late-tracer.ts`, `span-encoder.ts`), a
+ * bounded queue that drops rather than grows, drops that are counted, one export at a time, and all that CPU charged to
+ * telemetry instead of to whichever request ran.
  */
 export class SpanPipeline implements SpanProcessor {
   /** Spans that never reached the collector: queue full, or the export failed. */
@@ -33,10 +40,12 @@ export class SpanPipeline implements SpanProcessor {
 
   readonly #exporter: EncodedSpanExporter
   readonly #limits: PipelineLimits
+  /** Ended, and not made yet. */
+  readonly #ended: LateSpan[] = []
   readonly #encoder = new SpanEncoder()
   /** Batches that are complete, the oldest first; the one that is not is the encoder's. */
   readonly #complete: EncodedSpans[] = []
-  /** In both. */
+  /** In all three. */
   #waiting = 0
   #timer: NodeJS.Timeout | undefined
   #isSending = false
@@ -54,20 +63,23 @@ export class SpanPipeline implements SpanProcessor {
     this.#ledger = ledger
   }
 
-  onStart(): void {}
-
-  onEnd(span: ReadableSpan): void {
-    if ((span.spanContext().traceFlags & TraceFlags.SAMPLED) === 0) return
+  /** Takes a span that has ended. */
+  readonly take = (span: LateSpan): void => {
     if (this.#waiting >= this.#limits.maxQueueSize) {
       this.dropped += 1
       return
     }
     this.#waiting += 1
-    this.#asTelemetry(() => {
-      this.#encoder.add(span)
-      if (this.#encoder.count >= this.#limits.maxExportBatchSize) this.#sendAll()
-      else this.#timer ??= setTimeout(this.#onTimer, this.#limits.scheduledDelayMillis).unref()
-    })
+    this.#ended.push(span)
+    if (this.#ended.length >= madeAtOnce) this.#asTelemetry(() => this.#makeSpans())
+    else this.#timer ??= setTimeout(this.#onTimer, this.#limits.scheduledDelayMillis).unref()
+  }
+
+  onStart(): void {}
+
+  /** Takes what the SDK has made of it. */
+  onEnd(span: ReadableSpan): void {
+    this.#encoder.add(span)
   }
 
   /** Resolves when all that has ended until now has been sent, or has failed to be. */
@@ -90,7 +102,19 @@ export class SpanPipeline implements SpanProcessor {
     this.#asTelemetry(() => this.#sendAll())
   }
 
+  #makeSpans(): void {
+    for (const span of this.#ended.splice(0)) {
+      span.make()
+      if (this.#encoder.count >= this.#limits.maxExportBatchSize) this.#sendEncoded()
+    }
+  }
+
   #sendAll(): void {
+    this.#makeSpans()
+    this.#sendEncoded()
+  }
+
+  #sendEncoded(): void {
     const spans = this.#encoder.take()
     if (spans !== null) this.#complete.push(spans)
     if (!this.#isSending) this.#sendNext()

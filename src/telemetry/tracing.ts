@@ -1,4 +1,5 @@
 import {
+  type Attributes,
   type Context,
   context,
   type Link,
@@ -6,6 +7,7 @@ import {
   ROOT_CONTEXT,
   type Span,
   SpanKind,
+  type SpanOptions,
   SpanStatusCode,
   trace,
 } from '@opentelemetry/api'
@@ -38,8 +40,7 @@ const attributes = {
   batchRows: 'insertlab.batch.rows',
 } as const
 
-// Looked up late: the SDK registers itself before the service loads, tests may do so after.
-const tracer = () => trace.getTracer('insertlab')
+const tracer = trace.getTracer('insertlab')
 
 /** What of an HTTP request goes into its span. */
 export interface IncomingRequest {
@@ -55,31 +56,43 @@ export interface IncomingRequest {
 
 /**
  * Starts the server span of a request that the edge sampler chose.
+ * @param request.name by the conventions the method and the route's pattern.
+ * @param request.headers where they name the caller's span, whose child it is to be; else null.
+ * @param request.describe called when the span is made, which is after its end.
  * @returns the span and the context to run the request in.
  */
-export function startServerSpan(
-  request: IncomingRequest,
-  hasParent: boolean,
-): { span: Span; context: Context } {
-  const parent = hasParent ? propagation.extract(ROOT_CONTEXT, request.headers) : ROOT_CONTEXT
-  const { 'user-agent': userAgent } = request.headers
-  const span = tracer().startSpan(
-    request.route === undefined ? request.method : `${request.method} ${request.route}`,
-    {
-      kind: SpanKind.SERVER,
-      attributes: {
-        [ATTR_HTTP_REQUEST_METHOD]: request.method,
-        [ATTR_URL_PATH]: request.path,
-        [ATTR_URL_SCHEME]: 'http',
-        [ATTR_NETWORK_PROTOCOL_VERSION]: request.httpVersion,
-        ...(request.route !== undefined && { [ATTR_HTTP_ROUTE]: request.route }),
-        ...(request.clientAddress !== undefined && { [ATTR_CLIENT_ADDRESS]: request.clientAddress }),
-        ...(typeof userAgent === 'string' && { [ATTR_USER_AGENT_ORIGINAL]: userAgent }),
-      },
-    },
-    parent,
-  )
+export function startServerSpan(request: {
+  name: string
+  headers: IncomingRequest['headers'] | null
+  describe: () => IncomingRequest
+}): { span: Span; context: Context } {
+  const parent = request.headers === null ? ROOT_CONTEXT : propagation.extract(ROOT_CONTEXT, request.headers)
+  const span = tracer.startSpan(request.name, new ServerSpanOptions(request.describe), parent)
   return { span, context: trace.setSpan(parent, span) }
+}
+
+/** Its attributes are put together when the span is made (why: `late-tracer.ts`). */
+class ServerSpanOptions implements SpanOptions {
+  readonly kind = SpanKind.SERVER
+  readonly #describe: () => IncomingRequest
+
+  constructor(describe: () => IncomingRequest) {
+    this.#describe = describe
+  }
+
+  get attributes(): Attributes {
+    const { method, route, path, httpVersion, clientAddress, headers } = this.#describe()
+    const { 'user-agent': userAgent } = headers
+    return {
+      [ATTR_HTTP_REQUEST_METHOD]: method,
+      [ATTR_URL_PATH]: path,
+      [ATTR_URL_SCHEME]: 'http',
+      [ATTR_NETWORK_PROTOCOL_VERSION]: httpVersion,
+      [ATTR_HTTP_ROUTE]: route,
+      [ATTR_CLIENT_ADDRESS]: clientAddress,
+      [ATTR_USER_AGENT_ORIGINAL]: typeof userAgent === 'string' ? userAgent : undefined,
+    }
+  }
 }
 
 /** @param errorType absent on success; else a stable word of the conventions or an exception's name. */
@@ -101,7 +114,7 @@ export function traceparentOf(span: Span): string {
 
 /** The wait of a sampled request for the batch that will carry its rows. */
 export function startBatchWait(scope: RequestScope): Span {
-  return tracer().startSpan('batch.wait', { kind: SpanKind.INTERNAL }, scope.context)
+  return tracer.startSpan('batch.wait', { kind: SpanKind.INTERNAL }, scope.context)
 }
 
 /**
@@ -117,7 +130,7 @@ export function startBatchSpan(
   const links: Link[] = []
   for (const { span } of scopes) if (span !== undefined) links.push({ context: span.spanContext() })
   if (links.length === 0) return null
-  const span = tracer().startSpan(
+  const span = tracer.startSpan(
     `batch ${table}`,
     {
       kind: SpanKind.INTERNAL,

@@ -7,6 +7,7 @@ import { ServiceError } from '../errors.ts'
 import { Connection } from './connection.ts'
 import { toServiceError } from './database-errors.ts'
 import { Lease } from './lease.ts'
+import { QueryDurations } from './query-durations.ts'
 import type { Row, Statement } from './rows-query.ts'
 
 export interface ConnectionsOptions {
@@ -50,6 +51,7 @@ const sweepMs = 250
 export class Connections {
   readonly #options: ConnectionsOptions
   readonly #telemetry: Telemetry
+  readonly #durations: QueryDurations | null
   /** Open or being opened. */
   readonly #all = new Set<Connection>()
   /** Open, and lent to nobody. The one that was used last is lent first, the others may stay cold. */
@@ -67,8 +69,10 @@ export class Connections {
   constructor(options: ConnectionsOptions) {
     this.#options = options
     this.#telemetry = options.telemetry
+    const { metrics } = options.telemetry
+    this.#durations = metrics && new QueryDurations(metrics)
     this.#sweep = setInterval(() => this.#endLate(), sweepMs).unref()
-    if (this.#telemetry.metrics !== null) registerPool(this.#telemetry.metrics, () => this.counts())
+    if (metrics !== null) registerPool(metrics, () => this.counts())
   }
 
   counts(): PoolCounts {
@@ -164,7 +168,12 @@ export class Connections {
   }
 
   #lease(connection: Connection, account: CpuAccount | undefined): Lease {
-    const lease = new Lease(connection, { telemetry: this.#telemetry, account, giveBack: this.#takeBack })
+    const lease = new Lease(connection, {
+      telemetry: this.#telemetry,
+      durations: this.#durations,
+      account,
+      giveBack: this.#takeBack,
+    })
     lease.place = this.#lent.push(lease) - 1
     return lease
   }

@@ -6,6 +6,7 @@ import type { Telemetry } from '../../telemetry/telemetry.ts'
 import type { ServiceError } from '../errors.ts'
 import type { Connection } from './connection.ts'
 import { isConnectionLost, toServiceError } from './database-errors.ts'
+import type { QueryDurations } from './query-durations.ts'
 import { type Row, RowsQuery, type Statement } from './rows-query.ts'
 
 /** One connection in the hands of one request or batch. */
@@ -14,6 +15,7 @@ export class Lease {
   /** For the one who lends it: its place among those that are lent. */
   place = -1
   readonly #telemetry: Telemetry
+  readonly #durations: QueryDurations | null
   readonly #giveBack: (lease: Lease) => void
   readonly #acquiredMs = performance.now()
   #account: CpuAccount | undefined
@@ -23,6 +25,8 @@ export class Lease {
     connection: Connection,
     options: {
       telemetry: Telemetry
+      /** null where metrics are not kept. */
+      durations: QueryDurations | null
       account: CpuAccount | undefined
       /** Called once, by `release`. */
       giveBack: (lease: Lease) => void
@@ -30,6 +34,7 @@ export class Lease {
   ) {
     this.connection = connection
     this.#telemetry = options.telemetry
+    this.#durations = options.durations
     this.#giveBack = options.giveBack
     this.chargeTo(options.account)
   }
@@ -49,9 +54,11 @@ export class Lease {
       // Whoever reads the socket is in the account already, unless the connection was lost or ended.
       this.#telemetry.resume(this.#account, () => {
         const known = error ? this.#failure(error, statement.commits === true) : null
-        this.#telemetry.metrics?.queryDuration
-          .series(operationOf(statement.text), known === null ? '' : known.code)
-          .observe((performance.now() - sentMs) / 1000)
+        this.#durations?.observe(
+          statement.text,
+          known === null ? null : known.code,
+          performance.now() - sentMs,
+        )
         done(known, known === null ? rows : [])
       })
     })
@@ -105,16 +112,4 @@ export class Lease {
     this.connection.isBroken ||= isConnectionLost(known)
     return known
   }
-}
-
-/** By the statements of the service, which are few; cut out anew each time, the word would be hashed each time. */
-const operations = new Map<string, string>()
-
-function operationOf(text: string): string {
-  const known = operations.get(text)
-  if (known !== undefined) return known
-  const end = text.indexOf(' ')
-  const operation = end < 0 ? text : text.slice(0, end)
-  operations.set(text, operation)
-  return operation
 }
