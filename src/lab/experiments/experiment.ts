@@ -77,8 +77,8 @@ export interface Step {
   /** The service process is held to so many cores, as a container is; see `stack/cpu-limit.ts`. */
   readonly serviceCores?: number
   /**
-   * The service has a core to itself, and the one beside it takes turns with it there instead of running at the same
-   * moment; see `stack/own-core.ts`. The duration is divided among {@link turnsOnOwnCore}.
+   * The service has a core to itself, and takes turns there with the one beside it, each standing still while the other
+   * runs; see `stack/own-core.ts`. So its throughput is that of half the time, and its latencies hold the other's turns.
    */
   readonly ownCore?: boolean
   /** A path whose answers carry `cpu_duration`; asked gently beside the load. */
@@ -104,9 +104,6 @@ export interface Conclusion {
   readonly judgedAgain?: (verdict: Verdict) => Verdict
 }
 
-/** Odd, so that one of them is the median. */
-export const turnsOnOwnCore = 5
-
 /** Names a step in tables and plots: `prepared, 64 connections`. */
 export function labelOf({ variant, load }: Pick<Step, 'variant' | 'load'>): string {
   if (load.mode === 'open') return `${variant}, ${load.ratePerS} requests/s`
@@ -120,8 +117,6 @@ export function labelOf({ variant, load }: Pick<Step, 'variant' | 'load'>): stri
 export const stepOverheadS = 1.5
 /** What profiling adds to a step. */
 const profilingS = 4.5
-/** What each turn takes beside its load. */
-const turnOverheadS = 0.7
 
 /** Steps with the same key are measured on one service process. */
 export function processKeyOf({ program, service, beside, postgres, spanSink, serviceCores }: Step): string {
@@ -138,10 +133,7 @@ export function estimateS(experiment: Pick<Experiment, 'steps' | 'timing' | 'sea
   const { steps, timing, search, confirms = false } = experiment
   const stepS = timing.warmupS + timing.durationS + stepOverheadS
   const processes = new Set(steps.map(processKeyOf)).size
-  const turnsS = 2 * turnsOnOwnCore * (timing.warmupS + turnOverheadS) + timing.durationS
-  const extraS = steps.map(
-    step => (step.profile ? profilingS : 0) + (step.ownCore ? turnsS : 0) + rampS(step.load),
-  )
+  const extraS = steps.map(step => (step.profile ? profilingS : 0) + rampS(step.load))
   const measuringS = processes * timing.breakInS + steps.length * stepS + sum(extraS)
   const searchingS = (search?.atMost ?? 0) * (timing.breakInS + stepS)
   const confirmingS = confirms ? confirmingSteps * (timing.breakInS + stepS) : 0

@@ -1,18 +1,11 @@
 import { availableParallelism } from 'node:os'
 import { number } from '../analysis/wording.ts'
-import {
-  closed,
-  estimateS,
-  labelOf,
-  type Step,
-  type Timing,
-  turnsOnOwnCore,
-} from '../experiments/experiment.ts'
+import { closed, estimateS, labelOf, type Step, type Timing } from '../experiments/experiment.ts'
 import { autocannonGenerator } from '../load/autocannon.ts'
 import type { Need } from '../load/choose.ts'
 import { type LoadGenerator, rampS } from '../load/generator.ts'
 import type { SpeedWatch } from '../probes/cpu-speed.ts'
-import { giveOwnCore } from '../stack/own-core.ts'
+import { giveOwnCore, takeTurns } from '../stack/own-core.ts'
 import { type Observation, observe, requestsServed } from './observe.ts'
 import { profileStep } from './profile-step.ts'
 import type { Progress } from './progress.ts'
@@ -70,17 +63,16 @@ export async function runStep(
     requests: step.requests,
     shape: step.load,
     warmupS: timing.warmupS + rampS(step.load),
-    durationS: step.ownCore ? timing.durationS / turnsOnOwnCore : timing.durationS,
+    durationS: timing.durationS,
   }
-  using _ = await scrapingOf(target, step)
+  using _scraping = await scrapingOf(target, step)
+  using _core = step.ownCore ? shareOwnCore(targets) : undefined
   const options = { signal, cores: availableParallelism(), reportedCpu: step.reportedCpu }
   const observeTarget = () =>
     observe(target, generator, plan, { ...options, onLive: ratePerS => progress.live(ratePerS) })
   const observeOther = () =>
     other && observe(other, generator, { ...plan, baseUrl: other.url }, { ...options, onLive: () => {} })
-  const [observation, beside] = step.ownCore
-    ? await turnByTurn(targets, observeTarget, observeOther)
-    : await bothAtOnce(repeat, observeTarget, observeOther)
+  const [observation, beside] = await bothAtOnce(repeat, observeTarget, observeOther)
   const failed = observation.load.failed > 0
   if (failed) onTrouble(name, target.log())
   const complaint = failed ? newestComplaint(target.log()) : null
@@ -108,36 +100,6 @@ async function bothAtOnce<A, B>(
   return [first, second]
 }
 
-/**
- * On one core, in turn. A machine that is slow for a second is so for one turn, which the median leaves out.
- *
- * @returns the turn in which the one's cost against the other's was the median, or one in which requests failed.
- */
-async function turnByTurn(
-  targets: readonly Target[],
-  observeTarget: () => Promise<Observation>,
-  observeOther: () => Promise<Observation> | undefined,
-): Promise<[Observation, Observation | undefined]> {
-  using _ = giveOwnCore(targets.flatMap(({ apiPid }) => apiPid ?? []))
-  const turns: [Observation, Observation | undefined][] = []
-  for (let turn = 1; turn <= turnsOnOwnCore; turn++) {
-    if (turn % 2 === 1) {
-      turns.push([await observeTarget(), await observeOther()])
-    } else {
-      const other = await observeOther()
-      turns.push([await observeTarget(), other])
-    }
-  }
-  return turns.find(turn => turn.some(one => one !== undefined && one.load.failed > 0)) ?? medianTurn(turns)
-}
-
-function medianTurn<Turn extends [Observation, Observation | undefined]>(turns: readonly Turn[]): Turn {
-  const costOf = ([one, other]: Turn) => (apiUsOf(one) ?? 0) / ((other && apiUsOf(other)) ?? 1)
-  const median = turns.toSorted((a, b) => costOf(a) - costOf(b))[Math.floor(turns.length / 2)]
-  if (median === undefined) throw new Error('nobody has had a turn')
-  return median
-}
-
 /** The step's target, and the one beside it where there is to be one. */
 async function targetsFor(step: Step, bed: TestBed): Promise<[Target] | [Target, Target]> {
   const target = await bed.prepare(step)
@@ -145,6 +107,15 @@ async function targetsFor(step: Step, bed: TestBed): Promise<[Target] | [Target,
   const other = await bed.prepare({ ...step, service: step.beside }, 'beside the others')
   const sharesDatabase = (one: Target): Target => ({ ...one, databasePid: null, databaseUrl: null })
   return [sharesDatabase(target), sharesDatabase(other)]
+}
+
+/** Those of a step have a core to themselves, and take turns there. */
+function shareOwnCore(targets: readonly Target[]): Disposable {
+  const pids = targets.flatMap(({ apiPid }) => apiPid ?? [])
+  const shared = new DisposableStack()
+  shared.use(giveOwnCore(pids))
+  shared.use(takeTurns(pids))
+  return shared
 }
 
 export function generatorOf(

@@ -11,6 +11,8 @@ const killedWithinMs = 5_000
  */
 export async function endProcessGroup(pid: number, signal: NodeJS.Signals, graceMs: number): Promise<void> {
   if (!signalGroup(pid, signal)) return
+  // One that has been made to stand still takes no other signal.
+  signalGroup(pid, 'SIGCONT')
   if (await isEmptyWithin(pid, graceMs)) return
   signalGroup(pid, 'SIGKILL')
   await isEmptyWithin(pid, killedWithinMs)

@@ -1,9 +1,14 @@
 import { readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { canGiveOwnCore, giveOwnCore } from '../../../src/lab/stack/own-core.ts'
+import { canGiveOwnCore, giveOwnCore, takeTurns } from '../../../src/lab/stack/own-core.ts'
 import { startScript } from '../../helpers/processes.ts'
 
 const startWaiting = () => startScript('setInterval(() => {}, 1000)')
+
+function isStanding(pid: number): boolean {
+  return /^State:\s*T/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+}
 
 function coresOf(pid: number): string | undefined {
   return /^Cpus_allowed_list:\s*(\S+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
@@ -23,3 +28,21 @@ test.runIf(canGiveOwnCore())('a service has a core that nobody else may use, unt
   }
   for (const { pid } of [service, other, process]) expect(coresOf(pid)).toBe(all)
 })
+
+test.runIf(process.platform === 'linux')(
+  'services in turn never run together, and all run again afterwards',
+  async () => {
+    using one = startWaiting()
+    using other = startWaiting()
+    const seen = new Set<string>()
+    {
+      using _ = takeTurns([one.pid, other.pid])
+      for (let i = 0; i < 100; i++) {
+        await sleep(10)
+        seen.add([one, other].map(({ pid }) => (isStanding(pid) ? 'stands' : 'runs')).join(' '))
+      }
+    }
+    expect([...seen].sort()).toEqual(['runs stands', 'stands runs'])
+    await expect.poll(() => [one, other].some(({ pid }) => isStanding(pid))).toBe(false)
+  },
+)
