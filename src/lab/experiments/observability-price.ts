@@ -1,7 +1,7 @@
 import { figureOf, ratioByRepeat } from '../analysis/figures.ts'
 import { change, spread } from '../analysis/wording.ts'
 import type { Sample } from '../results.ts'
-import { type Conclusion, closed, type Experiment, find, type Step } from './experiment.ts'
+import { byThroughput, type Conclusion, closed, type Experiment, find, type Step } from './experiment.ts'
 
 const connections = 32
 const strategies = ['prepared', 'batched']
@@ -73,8 +73,7 @@ function conclude(samples: readonly Sample[]): Conclusion {
   const prices = strategies.flatMap(strategy => priceOf(strategy, samples))
   return {
     answer: prices.length === 0 ? 'No level was measured beside `off`.' : prices.join(' '),
-    // Each stands still for half of the time.
-    accused: null,
+    accused: byThroughput(samples)[0] ?? null,
   }
 }
 
