@@ -31,7 +31,7 @@ const turnMs = 100
 /**
  * Lets processes run in turn, each standing still while another has its turn, until it is disposed of. The pace of a
  * machine changes from second to second: two equal services, measured one after the other in windows of 1.5 s, differed
- * by up to 5 %, and in turns of 0.1 s, in windows of 15 s, by 1 %.
+ * by up to 5 %, and in turns of 0.1 s, in windows of 15 s, by 2 %.
  */
 export function takeTurns(pids: readonly number[]): Disposable {
   let turn = 0
