@@ -18,7 +18,7 @@ import {
   type TracerProvider,
   trace,
 } from '@opentelemetry/api'
-import { addHrTimes, isTracingSuppressed, millisToHrTime } from '@opentelemetry/core'
+import { addHrTimes, isTimeInput, isTracingSuppressed, millisToHrTime } from '@opentelemetry/core'
 import { type IdGenerator, RandomIdGenerator } from '@opentelemetry/sdk-trace-base'
 
 /**
@@ -44,9 +44,9 @@ export class LateIds implements IdGenerator {
   readonly generateSpanId = (): string => this.given.spanId
 }
 
-/** What a late span is made with. */
-interface Making {
-  readonly sdk: Tracer
+/** What late spans are made with. */
+interface Making<Sdk> {
+  readonly sdk: Sdk
   readonly ids: LateIds
   /** Gets it when it has ended; whoever it is calls {@link LateSpan.make}. */
   readonly take: (span: LateSpan) => void
@@ -54,9 +54,9 @@ interface Making {
 
 /** Gives tracers whose spans are those of `sdk`, made late. */
 export class LateTracerProvider implements TracerProvider {
-  readonly #making: Omit<Making, 'sdk'> & { readonly sdk: TracerProvider }
+  readonly #making: Making<TracerProvider>
 
-  constructor(making: Omit<Making, 'sdk'> & { readonly sdk: TracerProvider }) {
+  constructor(making: Making<TracerProvider>) {
     this.#making = making
   }
 
@@ -66,9 +66,9 @@ export class LateTracerProvider implements TracerProvider {
 }
 
 class LateTracer implements Tracer {
-  readonly #making: Making
+  readonly #making: Making<Tracer>
 
-  constructor(making: Making) {
+  constructor(making: Making<Tracer>) {
     this.#making = making
   }
 
@@ -90,7 +90,7 @@ class LateTracer implements Tracer {
 
 /** One span: until it is made, a note of what is to be made. */
 export class LateSpan implements Span {
-  readonly #making: Making
+  readonly #making: Making<Tracer>
   readonly #name: string
   readonly #options: SpanOptions
   readonly #parent: Context
@@ -100,7 +100,7 @@ export class LateSpan implements Span {
   readonly #said: ((span: Span) => void)[] = []
   #endTime: TimeInput | undefined
 
-  constructor(making: Making, name: string, options: SpanOptions, parent: Context) {
+  constructor(making: Making<Tracer>, name: string, options: SpanOptions, parent: Context) {
     this.#making = making
     this.#name = name
     this.#options = options
@@ -123,7 +123,7 @@ export class LateSpan implements Span {
   addEvent(name: string, attributesOrTime?: Attributes | TimeInput, time?: TimeInput): this {
     const now = this.#now()
     return this.#say(span =>
-      isTime(attributesOrTime)
+      isTimeInput(attributesOrTime)
         ? span.addEvent(name, attributesOrTime)
         : span.addEvent(name, attributesOrTime, time ?? now),
     )
@@ -192,8 +192,4 @@ function newContext(parent: SpanContext | undefined): SpanContext {
   }
   const { traceId, traceState } = parent
   return { traceId, spanId, traceFlags: TraceFlags.SAMPLED, ...(traceState && { traceState }) }
-}
-
-function isTime(value: Attributes | TimeInput | undefined): value is TimeInput {
-  return typeof value === 'number' || value instanceof Date || Array.isArray(value)
 }

@@ -15,7 +15,7 @@ export interface EncodedSpans {
 }
 
 /**
- * Spans as the protocol of OpenTelemetry sends them, encoded one by one as they end.
+ * Spans as the protocol of OpenTelemetry sends them, encoded one by one as the SDK has made them.
  *
  * The library's serializer gives the same bytes (a test holds the two against each other), but at the time of the
  * export, so that all spans of a second live until then and the collector of garbage copies each of them twice; and it

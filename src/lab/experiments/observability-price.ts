@@ -28,8 +28,9 @@ const levels: { name: string; env: Record<string, string> }[] = [
 /**
  * What each layer of looking costs, on the same inserts. A few percent are less than what a shared machine adds and
  * takes away within a second, so every level is held against a bare service, in turns of a tenth of a second on a core
- * that is kept free of all others. Where PostgreSQL and the generator share it, code is fetched into its caches anew at most requests: there a
- * prepared insert with the ledger was measured at 1.13 times a bare one, and here at 1.07, with all traced 1.86 and 1.59.
+ * that is kept free of all others. Where PostgreSQL and the generator share it, code is fetched into its caches anew at
+ * most requests: there a prepared insert with the ledger was measured at 1.13 times a bare one, and on a core of its own
+ * at 1.07, with all traced 1.86 and 1.59.
  */
 export const observabilityPrice: Experiment = {
   name: 'observability-price',

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { readOrNull, readTree } from '../probes/proc.ts'
+import { signalGroup } from './process-group.ts'
 
 /**
  * Gives processes a core to themselves, and keeps the lab, its generators and PostgreSQL on the others, until it is
@@ -25,37 +26,32 @@ export function giveOwnCore(services: readonly number[]): Disposable {
   }
 }
 
-/** Long enough that the caches of a core which another has used are filled again within a few percent of it. */
+/** Short beside the changes of a machine's pace, long beside the filling of a core's caches after another has used it. */
 const turnMs = 100
 
 /**
- * Lets processes run in turn, each standing still while another has its turn, until it is disposed of. The pace of a
+ * Lets process groups run in turn, each standing still while another has its turn, until it is disposed of. The pace of a
  * machine changes from second to second: two equal services, measured one after the other in windows of 1.5 s, differed
  * by up to 5 %, and in turns of 0.1 s, in windows of 15 s, by 2 %.
+ *
+ * @param groups the ids of their leaders. One that has ended is missed by whoever measures it.
  */
-export function takeTurns(pids: readonly number[]): Disposable {
+export function takeTurns(groups: readonly number[]): Disposable {
   let turn = 0
   const next = () => {
-    turn = (turn + 1) % pids.length
-    for (const [i, pid] of pids.entries()) if (i !== turn) signal(pid, 'SIGSTOP')
-    const running = pids[turn]
-    if (running !== undefined) signal(running, 'SIGCONT')
+    turn = (turn + 1) % groups.length
+    for (const [i, group] of groups.entries()) if (i !== turn) signalGroup(group, 'SIGSTOP')
+    const running = groups[turn]
+    if (running !== undefined) signalGroup(running, 'SIGCONT')
   }
   next()
   const timer = setInterval(next, turnMs)
   return {
     [Symbol.dispose]() {
       clearInterval(timer)
-      for (const pid of pids) signal(pid, 'SIGCONT')
+      for (const group of groups) signalGroup(group, 'SIGCONT')
     },
   }
-}
-
-/** One that has ended meanwhile is missed by whoever measures it. */
-function signal(pid: number, name: NodeJS.Signals): void {
-  try {
-    process.kill(pid, name)
-  } catch {}
 }
 
 /** It takes two cores, and `taskset` of util-linux. */

@@ -1,9 +1,16 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import { spawnGuarded } from '../../../src/lab/stack/janitor.ts'
 import { canGiveOwnCore, giveOwnCore, takeTurns } from '../../../src/lab/stack/own-core.ts'
 import { startScript } from '../../helpers/processes.ts'
 
-const startWaiting = () => startScript('setInterval(() => {}, 1000)')
+const waiting = 'setInterval(() => {}, 1000)'
+const startWaiting = () => startScript(waiting)
+
+async function startGroup(): Promise<AsyncDisposable & { readonly pid: number }> {
+  const { pid, end } = await spawnGuarded(process.execPath, ['-e', waiting], { stdio: 'ignore' })
+  return { pid, [Symbol.asyncDispose]: end }
+}
 
 function isStanding(pid: number): boolean {
   return /^State:\s*T/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
@@ -31,8 +38,8 @@ test.runIf(canGiveOwnCore())('a service has a core that nobody else may use, unt
 test.runIf(process.platform === 'linux')(
   'services in turn stand still in turn, and all run again afterwards',
   async () => {
-    using one = startWaiting()
-    using other = startWaiting()
+    await using one = await startGroup()
+    await using other = await startGroup()
     const states = () => [one, other].map(({ pid }) => (isStanding(pid) ? 'stands' : 'runs'))
     {
       using _ = takeTurns([one.pid, other.pid])
