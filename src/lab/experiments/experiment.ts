@@ -38,7 +38,7 @@ export interface Search {
 }
 
 export interface Timing {
-  /** On each new process, before its first warm-up; see `breakIn` in `run/run-experiments.ts`. */
+  /** On each new process, before its first warm-up; see `breakIn` in `run/run-step.ts`. */
   readonly breakInS: number
   readonly warmupS: number
   readonly durationS: number

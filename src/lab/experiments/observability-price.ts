@@ -28,9 +28,9 @@ const levels: { name: string; env: Record<string, string> }[] = [
 const fewLevels = ['off as well', 'ledger', 'full, 1 % traced']
 
 /**
- * Inserts that are looked at. While commits wait for the disk the API stands still in between, on few cores, and turns its
- * loop for fewer requests at a time: there the ledger was measured at 1.07 to 1.08 times a bare insert's CPU, and at 1.03
- * to 1.07 where the API was kept busy. The second is the price of capacity, the first what is seen beside a slow database.
+ * Inserts that are looked at. While commits wait for the disk the API stands still in between, on few cores: there the
+ * ledger was measured at 1.07 to 1.08 times a bare insert's CPU, and at 1.03 to 1.07 where the API was kept busy. The
+ * second is the price of capacity, the first what is seen beside a slow database.
  */
 const inserts = [
   { name: 'prepared', strategy: 'prepared', commit: 'off', levels },
@@ -61,10 +61,10 @@ export const observabilityPrice: Experiment = {
   holds:
     `one row a request, ${connections} connections, one worker on a core of its own, a bare service that takes turns ` +
     'with it (each stands still for the half of the time, so rates are halved and latencies hold the turns of the ' +
-    'other), spans sent to a local receiver that drops them, commits that do not wait for the disk but in `durable`',
-  // V8 compiles anew when the load changes from the break-in's to that of the turns, and the more code a level has, the
-  // longer, on threads whose CPU counts. Warmed up for 1 s the ledger was measured at 1.05 to 1.15 times a bare insert
-  // in the first 12 s, and 0.03 to 0.07 less in the next; warmed up for 15 s at most 0.02 less.
+    'other), spans sent to a local receiver that drops them, commits that do not wait for the disk but in `durable prepared`',
+  // The load of the turns takes a warm-up of its own, whatever the break-in: V8 seems to compile anew for it, on threads
+  // whose CPU counts. After 1 s of it the ledger was measured at 1.05 to 1.15 times a bare insert in the first 12 s, and
+  // 0.03 to 0.07 less in the next; after 15 s at most 0.02 less.
   timing: { breakInS: 10, warmupS: 15, durationS: 12, repeats: 3 },
   steps: inserts.flatMap(insert =>
     insert.levels.map(({ name, env }): Step => {
