@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest'
+import { judge } from '../../../src/lab/analysis/verdict.ts'
 import { experiments, full, tour } from '../../../src/lab/experiments/all.ts'
 import { estimateS, labelOf } from '../../../src/lab/experiments/experiment.ts'
-import type { Figure } from '../../../src/lab/results.ts'
+import { observabilityPrice } from '../../../src/lab/experiments/observability-price.ts'
+import type { Figure, Sample } from '../../../src/lab/results.ts'
 import { figure, laptop, sample } from '../analysis/samples.ts'
 
 const repeated: Figure = { median: 52, low: 50, high: 54, repeats: 3, values: [50, 52, 54] }
@@ -48,6 +50,29 @@ describe.each(experiments)('$name', experiment => {
     expect(experiment.conclude(blind, laptop).answer).not.toMatch(/NaN|undefined|null/)
     expect(JSON.stringify(experiment.reproduce?.(blind) ?? [])).not.toMatch(/NaN|undefined/)
   })
+})
+
+test('the price of looking blames its own turns for rates that nothing else explains, and nothing that is full', () => {
+  const { conclude, steps } = observabilityPrice
+  const [step] = steps
+  if (step === undefined) throw new Error('no step')
+  const bare = sample({ label: labelOf(step), load: { generator: 'wrk', durationS: 3, ...step.load } })
+  const verdictOf = (one: Sample) => {
+    const { judgedAgain = verdict => verdict, ...trial } = conclude([one], laptop)
+    const verdict = judge(trial, laptop)
+    return { first: verdict.limit, last: judgedAgain(verdict) }
+  }
+  const idle = verdictOf(bare)
+  expect(idle.first).toBe('inconclusive')
+  expect(idle.last.limit).toBe('none-observed')
+  expect(idle.last.sentence).toContain('took turns')
+  const busy = verdictOf({
+    ...bare,
+    utilisation: { ...bare.utilisation, api: figure(1), apiThread: figure(1) },
+  })
+  expect(busy.last.limit).toBe(busy.first)
+  const failing = verdictOf({ ...bare, errors: { ...bare.errors, ratio: figure(0.5) } })
+  expect(failing.last.limit).toBe(failing.first)
 })
 
 test('every finding of the source reports is reproduced by some experiment', () => {

@@ -2,7 +2,7 @@ import { parseHTML } from 'linkedom'
 import { describe, expect, it } from 'vitest'
 import { ledgerAndProcess } from '../../../src/lab/report/plots/ledger-and-process.ts'
 import { renderPlot } from '../../../src/lab/report/plots/report-plot.ts'
-import type { Sample } from '../../../src/lab/results.ts'
+import type { Figure, Sample } from '../../../src/lab/results.ts'
 import { figure, insertCost } from './fixtures.ts'
 
 const [first] = insertCost.samples
@@ -28,6 +28,16 @@ describe('ledgerAndProcess', () => {
       'HTTP parsing, socket reads',
       'a bucket of another service',
     ])
+  })
+
+  it('compares within a repeat, because medians of parts do not add up', () => {
+    const values = (each: readonly number[]): Figure => ({ ...figure(20, 10, 30, 3), values: [...each] })
+    const swinging: Sample = {
+      ...sample,
+      cpuPerRequestUs: { ...sample.cpuPerRequestUs, api: { ...figure(40, 40, 40, 3), values: [40, 40, 40] } },
+      ledgerUs: { request: values([10, 30, 20]), http: values([30, 10, 20.2]) },
+    }
+    expect(ledgerAndProcess([swinging])?.title).toContain('to within 0.50 %')
   })
 
   it('stacks the entries to their sum', () => {

@@ -32,6 +32,7 @@ describe('plotsFor', () => {
       'latency-percentiles',
     ])
     expect(namesOf(observabilityPrice)).toEqual([
+      'cost-beside',
       'cpu-by-process',
       'cpu-by-layer',
       'cpu-by-layer',
@@ -238,7 +239,7 @@ describe('renderPlot', () => {
       expect(svg.outerHTML).not.toContain('NaN')
       expect(svg.outerHTML).not.toMatch(/(?:fill|stroke)="(?:#|rgb|black|white|steelblue)/)
       expect(svg.querySelector('[aria-label$="axis label"]')?.textContent).toMatch(
-        /\((?:µs|ms|req\/s)\)|connections|rows|clients/,
+        /\((?:µs|ms|req\/s|%)\)|connections|rows|clients/,
       )
     }
     expect(plot.note).toMatch(/repeats/)

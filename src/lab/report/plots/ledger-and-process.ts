@@ -1,6 +1,7 @@
 import * as Plot from '@observablehq/plot'
+import { medianRepeat } from '../../analysis/figures.ts'
 import type { Figure, Sample } from '../../results.ts'
-import { formatFigure, formatNumber, formatRepeats, shorten } from '../format.ts'
+import { formatNumber, shorten } from '../format.ts'
 import { valueAxisX } from './axes.ts'
 import { colours, ledgerEntries } from './palette.ts'
 import type { ReportPlot } from './report-plot.ts'
@@ -9,14 +10,17 @@ import { layOutRows, rowPlot, rowValues } from './rows.ts'
 interface Row {
   row: number
   label: string
-  parts: { entry: string; colour: string; text: string; figure: Figure; x1: number; x2: number }[]
-  sum: number
-  outside: Figure
+  parts: { entry: string; colour: string; text: string; x1: number; x2: number }[]
+  sumUs: number
+  outsideUs: number
+  /** The largest relative difference of the two in a repeat. */
+  deviation: number
 }
 
 /**
  * The ledger held against the process: what requests were charged and what belongs to none, stacked, beside
- * the process's CPU per request read from outside. null where no sample has both.
+ * the process's CPU per request read from outside. Both of one repeat, because medians of parts do not add up to the
+ * median of the whole. null where no sample has both.
  */
 export function ledgerAndProcess(samples: readonly Sample[]): ReportPlot | null {
   const rows = samples.flatMap(toRow).map((row, i) => ({ ...row, row: i }))
@@ -28,12 +32,12 @@ export function ledgerAndProcess(samples: readonly Sample[]): ReportPlot | null 
     title: titleOf(rows),
     key: [...keys.values()],
     note:
-      `What the service’s ledger says it charged, over the requests it finished; median of ${formatRepeats(parts.map(({ figure }) => figure))}. ` +
+      'What the service’s ledger says it charged, over the requests it finished, in the repeat whose process CPU is the median. ' +
       'Upright stroke: CPU of the API process over answered requests, read from outside. Values: ledger’s sum and process.',
     description: rows
       .map(
-        ({ label, parts: own, outside }) =>
-          `${label}: ${own.map(({ text, figure }) => `${text} ${us(figure)}`).join(', ')}; process ${us(outside)}`,
+        ({ label, parts: own, outsideUs }) =>
+          `${label}: ${own.map(({ text, x1, x2 }) => `${text} ${us(x2 - x1)}`).join(', ')}; process ${us(outsideUs)}`,
       )
       .join('; '),
     draw: widthPx => draw(rows, widthPx),
@@ -44,35 +48,42 @@ export function ledgerAndProcess(samples: readonly Sample[]): ReportPlot | null 
 const agreement = 0.1
 
 function titleOf(rows: readonly Row[]): string {
-  const worst = rows.toSorted((a, b) => deviation(b) - deviation(a))[0]
+  const worst = rows.toSorted((a, b) => b.deviation - a.deviation)[0]
   if (worst === undefined) return ''
-  const size = `${formatNumber(100 * deviation(worst), 2)} %`
+  const size = `${formatNumber(100 * worst.deviation, 2)} %`
   const where = rows.length > 1 ? `, the worst with “${shorten(worst.label, 60)}”` : ''
-  return deviation(worst) <= agreement
+  return worst.deviation <= agreement
     ? `The ledger accounts for all of the process’s CPU to within ${size}${where}`
     : `The ledger and the process’s CPU differ by up to ${size}${where}`
 }
 
-function toRow(sample: Sample): Omit<Row, 'row'>[] {
-  const outside = sample.cpuPerRequestUs.api
-  if (sample.ledgerUs === undefined || outside === null || outside.median <= 0) return []
-  let sum = 0
-  const parts = Object.entries(sample.ledgerUs).flatMap(([entry, figure]) => {
-    if (figure.high <= 0) return []
-    const x1 = sum
-    sum += figure.median
+function toRow({ label, ledgerUs, cpuPerRequestUs: { api: outside } }: Sample): Omit<Row, 'row'>[] {
+  if (ledgerUs === undefined || outside === null || outside.low <= 0) return []
+  const entries = Object.entries(ledgerUs).filter(([, { high }]) => high > 0)
+  if (entries.length === 0) return []
+  const shown = medianRepeat(outside)
+  let sumUs = 0
+  const parts = entries.map(([entry, figure]) => {
+    const x1 = sumUs
+    sumUs += inRepeat(figure, shown)
     const { colour = colours.muted, text = shorten(entry, 40) } = ledgerEntries.get(entry) ?? {}
-    return [{ entry, colour, text, figure, x1, x2: sum }]
+    return { entry, colour, text, x1, x2: sumUs }
   })
-  return parts.length === 0 ? [] : [{ label: sample.label, parts, sum, outside }]
+  const repeats = outside.values?.map((_, repeat) => repeat) ?? [null]
+  const deviations = repeats.map(repeat => {
+    const sum = entries.reduce((us, [, figure]) => us + inRepeat(figure, repeat), 0)
+    return Math.abs(sum / inRepeat(outside, repeat) - 1)
+  })
+  return [{ label, parts, sumUs, outsideUs: inRepeat(outside, shown), deviation: Math.max(...deviations) }]
 }
 
-function deviation({ sum, outside }: Row): number {
-  return Math.abs(sum / outside.median - 1)
+/** The median where no repeats are known. */
+function inRepeat({ median, values = [] }: Figure, repeat: number | null): number {
+  return repeat === null ? median : (values[repeat] ?? median)
 }
 
-function us(figure: Figure): string {
-  return `${formatFigure(figure).median} µs`
+function us(value: number): string {
+  return `${formatNumber(value)} µs`
 }
 
 function draw(data: readonly Row[], widthPx: number): Plot.PlotOptions {
@@ -80,7 +91,7 @@ function draw(data: readonly Row[], widthPx: number): Plot.PlotOptions {
     data.map(row => row.label),
     { widthPx, valuesPx: 120 },
   )
-  const ends = data.map(row => Math.max(row.sum, row.outside.median))
+  const ends = data.map(row => Math.max(row.sumUs, row.outsideUs))
   const axis = valueAxisX(ends, 'API CPU per request (µs)', rows.innerWidthPx)
   const inset = rows.barInset - 3
   return rowPlot(rows, axis.scale, [
@@ -96,12 +107,12 @@ function draw(data: readonly Row[], widthPx: number): Plot.PlotOptions {
         insetBottom: rows.barInset,
         insetRight: 1,
         dy: rows.dy,
-        title: part => `${part.text}: ${us(part.figure)}`,
+        title: part => `${part.text}: ${us(part.x2 - part.x1)}`,
       },
     ),
     Plot.tickX(data, {
       y: 'row',
-      x: row => row.outside.median,
+      x: 'outsideUs',
       stroke: colours.ink,
       strokeWidth: 2,
       insetTop: inset,
@@ -112,7 +123,7 @@ function draw(data: readonly Row[], widthPx: number): Plot.PlotOptions {
       data.map((row, i) => ({
         row: row.row,
         x: ends[i] ?? 0,
-        text: `${formatNumber(row.sum)} | ${us(row.outside)}`,
+        text: `${formatNumber(row.sumUs)} | ${us(row.outsideUs)}`,
       })),
       rows,
     ),

@@ -1,6 +1,7 @@
 import type { CpuProfile } from '../../analysis/call-tree.ts'
 import type { ExperimentResult } from '../../results.ts'
 import { batchDemands } from './batch-demand.ts'
+import { costBeside } from './cost-beside.ts'
 import { cpuByLayer } from './cpu-by-layer.ts'
 import { cpuByProcess } from './cpu-by-process.ts'
 import { flameGraph } from './flame-graph.ts'
@@ -29,6 +30,7 @@ export function plotsFor(
     ...curves,
     ...batchDemands(experiment),
     naiveAndLedger(samples),
+    costBeside(samples),
     cpuByProcess(samples),
     ...cpuByLayer(samples),
     ...samples.map(sample => flameGraph(sample, profiles)),

@@ -1,0 +1,57 @@
+import { parseHTML } from 'linkedom'
+import { describe, expect, it } from 'vitest'
+import { costBeside } from '../../../src/lab/report/plots/cost-beside.ts'
+import { renderPlot } from '../../../src/lab/report/plots/report-plot.ts'
+import type { Sample } from '../../../src/lab/results.ts'
+import { figure, insertCost, repeated } from './fixtures.ts'
+
+const [first] = insertCost.samples
+if (first === undefined) throw new Error('no sample')
+
+/** A sample whose repeats cost so much, beside a service of 10 us a request. */
+function beside(label: string, [low, median, high]: readonly [number, number, number]): Sample {
+  return {
+    ...(first as Sample),
+    label,
+    cpuPerRequestUs: { api: repeated(median, low, high), database: null, generator: null },
+    besideUs: repeated(10, 10, 10),
+  }
+}
+
+describe('costBeside', () => {
+  const samples = [
+    beside('bare', [9.9, 10, 10.1]),
+    beside('ledger', [19, 20, 21]),
+    beside('all', [39, 40, 41]),
+  ]
+
+  it('says by how much the cheapest and the dearest differ from the service beside them', () => {
+    expect(costBeside(samples)?.title).toBe(
+      'CPU of a request against the service beside it: from +0 % (−1 % to +1 %) with “bare” to +300 % (+290 % to +310 %) with “all”',
+    )
+  })
+
+  it('claims no difference where repeats reach into each other', () => {
+    const title = costBeside([beside('bare', [9.9, 10, 10.1]), beside('ledger', [10, 10.3, 10.6])])?.title
+    expect(title).toContain('does not differ beyond its spread')
+  })
+
+  it('shows each repeat and the medians, as far apart as their ratios', () => {
+    const plot = costBeside(samples)
+    const { document } = parseHTML(plot ? renderPlot(plot).markup : '')
+    const dots = [...document.querySelectorAll('svg.wide [aria-label=dot]')].map(group =>
+      [...group.querySelectorAll('circle')].map(circle => Number(circle.getAttribute('cx'))),
+    )
+    const [repeats = [], medians = []] = dots
+    expect(repeats).toHaveLength(9)
+    const [bare = 0, twice = 0, fourTimes = 0] = medians
+    expect(twice - bare).toBeGreaterThan(50)
+    expect(fourTimes - twice).toBeCloseTo(twice - bare, 3)
+  })
+
+  it('shows nothing where nothing was beside it, or the repeats do not pair up', () => {
+    expect(costBeside(insertCost.samples)).toBeNull()
+    const [sample] = samples
+    expect(costBeside(sample ? [{ ...sample, besideUs: figure(10, 10, 10) }] : [])).toBeNull()
+  })
+})
