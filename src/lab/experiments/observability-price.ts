@@ -1,6 +1,6 @@
 import { figureOf, ratioByRepeat } from '../analysis/figures.ts'
 import { change, spread } from '../analysis/wording.ts'
-import type { Sample, Verdict } from '../results.ts'
+import type { Figure, Sample, Verdict } from '../results.ts'
 import { byThroughput, type Conclusion, closed, type Experiment, find, type Step } from './experiment.ts'
 
 const connections = 32
@@ -103,7 +103,7 @@ function conclude(samples: readonly Sample[]): Conclusion {
   return {
     answer: prices.length === 0 ? 'No level was measured beside `off`.' : prices.join(' '),
     accused,
-    ...(accused !== null && answeredAll(accused) && { judgedAgain: byTheTurns }),
+    ...(accused !== null && answeredAll(accused) && { judgedAgain: verdict => byTheTurns(verdict, samples) }),
   }
 }
 
@@ -112,7 +112,7 @@ function answeredAll({ throughputPerS, errors }: Sample): boolean {
 }
 
 /** Where no limit was found, it is the experiment itself: a service that stands still half of the time fills nothing. */
-function byTheTurns(verdict: Verdict): Verdict {
+function byTheTurns(verdict: Verdict, samples: readonly Sample[]): Verdict {
   if (verdict.limit !== 'inconclusive') return verdict
   const [cause] = verdict.causes
   const stoodStill =
@@ -121,20 +121,26 @@ function byTheTurns(verdict: Verdict): Verdict {
     ...verdict,
     limit: 'none-observed',
     confidence: 'medium',
-    sentence:
-      'No limit was looked for: every service took turns with a bare one, so the rates are those of half the time; what was measured is the CPU of a request.',
+    sentence: `${headlineOf(samples)}No limit was looked for: every service took turns with a bare one, so the rates are those of half the time.`,
     causes: [{ limit: 'none-observed', evidence: [stoodStill, ...(cause?.evidence ?? [])] }],
-    next: 'Take the prices from the answer. For what limits the service, run `npm run lab -- run insert-cost`.',
+    next: 'For what limits the service: npm run lab -- run insert-cost.',
   }
 }
 
+/** The price of the level that most will run at; empty where it was not measured. */
+function headlineOf(samples: readonly Sample[]): string {
+  const prices = inserts.flatMap(({ name }) => {
+    const times = timesBareOf(name, fewTraced, samples)
+    return times === null ? [] : [`${change(times)} of a ${name} insert`]
+  })
+  return prices.length === 0 ? '' : `Everything with 1 % traced costs the API’s CPU ${prices.join(', ')}. `
+}
+
 function priceOf(insert: string, samples: readonly Sample[]): string[] {
-  const measured = levels.flatMap(({ name }) => {
-    const sample = find(samples, variantOf(insert, name), connections)
-    const [cost, bareCost] = [sample?.cpuPerRequestUs.api, sample?.besideUs]
-    if (!cost || !bareCost) return []
-    const times = ratioByRepeat(cost, bareCost)
-    return times === null ? [] : [{ name, times, bareUs: bareCost.values ?? [] }]
+  const measured = levels.flatMap(level => {
+    const times = timesBareOf(insert, level, samples)
+    const bareUs = sampleOf(insert, level, samples)?.besideUs?.values ?? []
+    return times === null ? [] : [{ name: level.name, times, bareUs }]
   })
   const bareUs = figureOf(measured.flatMap(one => one.bareUs))
   if (bareUs === null) return []
@@ -142,4 +148,15 @@ function priceOf(insert: string, samples: readonly Sample[]): string[] {
   return [
     `A ${insert} insert costs the API ${spread(bareUs, 'us')} unobserved; beside such a service, ${prices.join(', ')}.`,
   ]
+}
+
+/** The CPU of an insert over that of a bare one, in each repeat. */
+function timesBareOf(insert: string, level: Level, samples: readonly Sample[]): Figure | null {
+  const sample = sampleOf(insert, level, samples)
+  const [cost, bareCost] = [sample?.cpuPerRequestUs.api, sample?.besideUs]
+  return cost && bareCost ? ratioByRepeat(cost, bareCost) : null
+}
+
+function sampleOf(insert: string, { name }: Level, samples: readonly Sample[]): Sample | undefined {
+  return find(samples, variantOf(insert, name), connections)
 }

@@ -62,9 +62,17 @@ test('the price of looking blames its own turns for rates that nothing else expl
     const verdict = judge(trial, laptop)
     return { first: verdict.limit, last: judgedAgain(verdict) }
   }
-  const idle = verdictOf(bare)
+  const idle = verdictOf({
+    ...bare,
+    label: 'prepared, full, 1 % traced, 32 connections',
+    cpuPerRequestUs: { ...cpuUs, api: repeated },
+    besideUs: { ...repeated, values: [50, 50, 50] },
+  })
   expect(idle.first).toBe('inconclusive')
   expect(idle.last.limit).toBe('none-observed')
+  expect(idle.last.sentence).toMatch(
+    /^Everything with 1 % traced costs .* \+4 % \(.*\) of a prepared insert\. /,
+  )
   expect(idle.last.sentence).toContain('took turns')
   const busy = verdictOf({
     ...bare,
