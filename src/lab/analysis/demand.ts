@@ -1,5 +1,5 @@
 import type { Figure, Sample } from '../results.ts'
-import { inverse, mapFigure } from './figures.ts'
+import { inverse, mapFigure, ratioByRepeat } from './figures.ts'
 
 export type Resource = 'api' | 'database' | 'generator' | 'host'
 
@@ -101,4 +101,12 @@ function total(figures: readonly (Figure | null)[]): Figure | null {
     high: sum(({ high }) => high),
     repeats: Math.min(...known.map(({ repeats }) => repeats)),
   }
+}
+
+/**
+ * The API's CPU for a request over that of the service beside it, repeat by repeat; null where nothing was measured
+ * beside it, or not as often.
+ */
+export function timesBeside({ cpuPerRequestUs: { api }, besideUs }: Sample): Figure | null {
+  return api && besideUs ? ratioByRepeat(api, besideUs) : null
 }

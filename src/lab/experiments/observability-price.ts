@@ -1,6 +1,7 @@
-import { figureOf, ratioByRepeat } from '../analysis/figures.ts'
+import { timesBeside } from '../analysis/demand.ts'
+import { figureOf } from '../analysis/figures.ts'
 import { change, spread } from '../analysis/wording.ts'
-import type { Figure, Sample, Verdict } from '../results.ts'
+import type { Sample, Verdict } from '../results.ts'
 import { byThroughput, type Conclusion, closed, type Experiment, find, type Step } from './experiment.ts'
 
 const connections = 32
@@ -130,7 +131,8 @@ function byTheTurns(verdict: Verdict, samples: readonly Sample[]): Verdict {
 /** The price of the level that most will run at; empty where it was not measured. */
 function headlineOf(samples: readonly Sample[]): string {
   const prices = inserts.flatMap(({ name }) => {
-    const times = timesBareOf(name, fewTraced, samples)
+    const sample = sampleOf(name, fewTraced, samples)
+    const times = sample ? timesBeside(sample) : null
     return times === null ? [] : [`${change(times)} of a ${name} insert`]
   })
   return prices.length === 0 ? '' : `Everything with 1 % traced costs the API’s CPU ${prices.join(', ')}. `
@@ -138,9 +140,9 @@ function headlineOf(samples: readonly Sample[]): string {
 
 function priceOf(insert: string, samples: readonly Sample[]): string[] {
   const measured = levels.flatMap(level => {
-    const times = timesBareOf(insert, level, samples)
-    const bareUs = sampleOf(insert, level, samples)?.besideUs?.values ?? []
-    return times === null ? [] : [{ name: level.name, times, bareUs }]
+    const sample = sampleOf(insert, level, samples)
+    const times = sample ? timesBeside(sample) : null
+    return times === null ? [] : [{ name: level.name, times, bareUs: sample?.besideUs?.values ?? [] }]
   })
   const bareUs = figureOf(measured.flatMap(one => one.bareUs))
   if (bareUs === null) return []
@@ -148,13 +150,6 @@ function priceOf(insert: string, samples: readonly Sample[]): string[] {
   return [
     `A ${insert} insert costs the API ${spread(bareUs, 'us')} unobserved; beside such a service, ${prices.join(', ')}.`,
   ]
-}
-
-/** The CPU of an insert over that of a bare one, in each repeat. */
-function timesBareOf(insert: string, level: Level, samples: readonly Sample[]): Figure | null {
-  const sample = sampleOf(insert, level, samples)
-  const [cost, bareCost] = [sample?.cpuPerRequestUs.api, sample?.besideUs]
-  return cost && bareCost ? ratioByRepeat(cost, bareCost) : null
 }
 
 function sampleOf(insert: string, { name }: Level, samples: readonly Sample[]): Sample | undefined {

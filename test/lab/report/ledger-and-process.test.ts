@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { ledgerAndProcess } from '../../../src/lab/report/plots/ledger-and-process.ts'
 import { renderPlot } from '../../../src/lab/report/plots/report-plot.ts'
 import type { Figure, Sample } from '../../../src/lab/results.ts'
-import { figure, insertCost } from './fixtures.ts'
+import { figure, insertCost, repeated } from './fixtures.ts'
 
 const [first] = insertCost.samples
 if (first === undefined) throw new Error('no sample')
@@ -34,7 +34,7 @@ describe('ledgerAndProcess', () => {
     const values = (each: readonly number[]): Figure => ({ ...figure(20, 10, 30, 3), values: [...each] })
     const swinging: Sample = {
       ...sample,
-      cpuPerRequestUs: { ...sample.cpuPerRequestUs, api: { ...figure(40, 40, 40, 3), values: [40, 40, 40] } },
+      cpuPerRequestUs: { ...sample.cpuPerRequestUs, api: repeated(40, 40, 40) },
       ledgerUs: { request: values([10, 30, 20]), http: values([30, 10, 20.2]) },
     }
     expect(ledgerAndProcess([swinging])?.title).toContain('to within 0.50 %')

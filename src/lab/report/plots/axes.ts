@@ -28,21 +28,35 @@ export function valueAxisX(
   const ticks = isLog ? logTicks(domain, innerWidthPx) : Math.max(3, Math.round(innerWidthPx / 110))
   return {
     scale: { type: isLog ? 'log' : 'linear', domain, nice: !isLog },
-    marks: [
-      Plot.gridX({ ticks, stroke: colours.grid, strokeOpacity: 1 }),
-      Plot.axisX({
-        ticks,
-        text: formatSetting,
-        tickSize: 0,
-        tickPadding: 8,
-        fill: colours.muted,
-        label: `${label}${isLog ? ', log scale' : ''} →`,
-        labelAnchor: 'right',
-        labelOffset: 38,
-        labelArrow: 'none',
-      }),
-    ],
+    marks: axisMarksX(`${label}${isLog ? ', log scale' : ''}`, ticks, formatSetting),
   }
+}
+
+/**
+ * A horizontal axis without a line of its own, and the grid that takes its place.
+ * @param ticks how many, or which
+ * @param text of a tick
+ */
+export function axisMarksX(
+  label: string,
+  ticks: number | readonly number[],
+  text: (value: number) => string,
+): Plot.Markish[] {
+  const shown = typeof ticks === 'number' ? ticks : [...ticks]
+  return [
+    Plot.gridX({ ticks: shown, stroke: colours.grid, strokeOpacity: 1 }),
+    Plot.axisX({
+      ticks: shown,
+      text,
+      tickSize: 0,
+      tickPadding: 8,
+      fill: colours.muted,
+      label: `${label} →`,
+      labelAnchor: 'right',
+      labelOffset: 38,
+      labelArrow: 'none',
+    }),
+  ]
 }
 
 /**

@@ -1,8 +1,10 @@
 import * as Plot from '@observablehq/plot'
-import { apart, ratioByRepeat } from '../../analysis/figures.ts'
+import { timesBeside } from '../../analysis/demand.ts'
+import { apart } from '../../analysis/figures.ts'
 import { change, signedPercent } from '../../analysis/wording.ts'
 import type { Figure, Sample } from '../../results.ts'
 import { formatRepeats, shorten } from '../format.ts'
+import { axisMarksX } from './axes.ts'
 import { colours } from './palette.ts'
 import type { ReportPlot } from './report-plot.ts'
 import { layOutRows, roomForPx, rowPlot, rowValues, whiskers } from './rows.ts'
@@ -20,19 +22,21 @@ interface Row {
  */
 export function costBeside(samples: readonly Sample[]): ReportPlot | null {
   const rows = samples
-    .flatMap(({ label, cpuPerRequestUs: { api }, besideUs = null }) => {
-      const times = api && besideUs && ratioByRepeat(api, besideUs)
-      return times === null || times.low <= 0 ? [] : [{ label, times }]
+    .flatMap(sample => {
+      const times = timesBeside(sample)
+      return times === null || times.low <= 0 ? [] : [{ label: sample.label, times }]
     })
     .map((row, i) => ({ ...row, row: i }))
   if (rows.length === 0) return null
   return {
     name: 'cost-beside',
     title: titleOf(rows),
-    key: [],
+    key: [
+      { colour: colours.api, text: 'median' },
+      { colour: colours.api, text: 'each repeat', hollow: true },
+    ],
     note: [
-      'API CPU over answered requests, divided by that of another service that had the same load at the same moment.',
-      `Filled: median of ${formatRepeats(rows.map(row => row.times))}; hollow: each repeat.`,
+      `API CPU over answered requests, divided by that of another service that had the same load at the same moment; ${formatRepeats(rows.map(row => row.times))}.`,
       'The upright line is where both cost the same.',
     ].join(' '),
     description: rows.map(({ label, times }) => `${label}: ${change(times)}`).join('; '),
@@ -68,18 +72,10 @@ function draw(data: readonly Row[], widthPx: number): Plot.PlotOptions {
   const figures = data.map(({ row, times: figure }) => ({ row, figure }))
   const repeats = data.flatMap(({ row, times: { values: each = [] } }) => each.map(x => ({ row, x })))
   return rowPlot(rows, { type: 'log', domain }, [
-    Plot.gridX(ticks, { stroke: colours.grid, strokeOpacity: 1 }),
+    ...axisMarksX('more CPU per request (%), log scale', ticks, ratio =>
+      ratio === 1 ? '0' : signedPercent(ratio - 1),
+    ),
     Plot.ruleX([1], { stroke: colours.muted, strokeWidth: 1.5 }),
-    Plot.axisX(ticks, {
-      text: ratio => (ratio === 1 ? '0' : signedPercent(ratio - 1)),
-      tickSize: 0,
-      tickPadding: 8,
-      fill: colours.muted,
-      label: 'more CPU per request (%), log scale →',
-      labelAnchor: 'right',
-      labelOffset: 38,
-      labelArrow: 'none',
-    }),
     ...whiskers(figures, rows, colours.api),
     Plot.dot(repeats, {
       y: 'row',

@@ -69,7 +69,7 @@ function toRow({ label, ledgerUs, cpuPerRequestUs: { api: outside } }: Sample): 
     const { colour = colours.muted, text = shorten(entry, 40) } = ledgerEntries.get(entry) ?? {}
     return { entry, colour, text, x1, x2: sumUs }
   })
-  const repeats = outside.values?.map((_, repeat) => repeat) ?? [null]
+  const repeats = outside.values?.length ? [...outside.values.keys()] : [null]
   const deviations = repeats.map(repeat => {
     const sum = entries.reduce((us, [, figure]) => us + inRepeat(figure, repeat), 0)
     return Math.abs(sum / inRepeat(outside, repeat) - 1)
