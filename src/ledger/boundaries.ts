@@ -1,0 +1,159 @@
+import { AsyncLocalStorage, createHook, executionAsyncResource } from 'node:async_hooks'
+import { promiseHooks } from 'node:v8'
+import type { CpuAccount, Ledger } from './accounting.ts'
+
+/**
+ * The automatic boundaries: they tell the ledger for whom the thread runs, with no change to the application.
+ *
+ * An AsyncLocalStorage carries the account through all that a request starts. Two kinds of hooks read it:
+ *
+ * - `async_hooks` `before` and `after`: callbacks of sockets, timers, ticks, file and DNS calls, AsyncResource.
+ * - `v8.promiseHooks` `before` and `after`: continuations of promises, which is what runs after an `await`.
+ *
+ * Three kinds of callbacks cannot be trusted with the account that they carry:
+ *
+ * - A socket keeps the context in which it was opened. A pooled database connection is opened by one request and then
+ *   works for all. So a socket's callback runs for nobody at first. Where a continuation of a request follows directly
+ *   (the answer to its query has arrived), the read is charged to that request, else to the bucket `sockets`.
+ * - A body's parts arrive in callbacks of the HTTP parser, which belong to the connection. `bodyReaders` leads from
+ *   the parser to the request that it reads now.
+ * - What continues in a request's context after its response has ended goes to the bucket `after_response`.
+ *
+ * Node before 24.14 has no `trackPromises` option. There, `async_hooks` reports promises as well, at a higher price.
+ */
+export class Boundaries {
+  readonly #ledger: Ledger
+  readonly #storage = new AsyncLocalStorage<CpuAccount | undefined>()
+  /** By the async id of a connection's HTTP parser: the request whose body it reads. */
+  readonly #bodyReaders = new Map<number, CpuAccount>()
+  /** What the callbacks ran for that the current one is nested in; undefined: a gap. */
+  readonly #outer: (CpuAccount | undefined)[] = []
+  readonly #sockets: CpuAccount
+  readonly #rest: CpuAccount
+  readonly #afterResponse: CpuAccount
+
+  constructor(ledger: Ledger) {
+    this.#ledger = ledger
+    this.#sockets = ledger.bucket('sockets')
+    this.#rest = ledger.bucket('rest')
+    this.#afterResponse = ledger.bucket('after_response')
+  }
+
+  /** Installs the hooks, for as long as the process lives. */
+  install(): void {
+    const hooks = { before: this.#before, after: this.#after }
+    if (hasTrackPromises()) {
+      createHook({ ...hooks, trackPromises: false }).enable()
+      promiseHooks.createHook({ before: this.#beforePromise, after: this.#afterPromise })
+    } else {
+      createHook(hooks).enable()
+    }
+  }
+
+  /** The account that the running code carries. */
+  get carried(): CpuAccount | undefined {
+    return this.#storage.getStore()
+  }
+
+  /** The rest of this callback, and all that it starts, runs for `account`. */
+  enterWith(account: CpuAccount, gapOwner?: CpuAccount): void {
+    this.#storage.enterWith(account)
+    this.#ledger.enter(account, gapOwner)
+  }
+
+  /** `callback`, and all that it starts, runs for `account`; afterwards the thread runs for whom it ran before. */
+  run<T>(account: CpuAccount, callback: () => T): T {
+    const outer = this.#ledger.current
+    this.#ledger.enter(account)
+    try {
+      return this.#storage.run(account, callback)
+    } finally {
+      this.#return(outer)
+    }
+  }
+
+  /** Body parts that the HTTP parser `parserId` reads from now on are for `account`. */
+  readBodyFor(parserId: number, account: CpuAccount): void {
+    this.#bodyReaders.set(parserId, account)
+  }
+
+  /** The request has ended. A later request of the connection may have taken its place already. */
+  endBodyOf(parserId: number, account: CpuAccount): void {
+    if (this.#bodyReaders.get(parserId) === account) this.#bodyReaders.delete(parserId)
+  }
+
+  readonly #before = (asyncId: number): void => {
+    const isNested = this.#outer.length > 0
+    this.#outer.push(isNested ? this.#ledger.current : undefined)
+    const account = this.#carriedOrBodyOf(asyncId)
+    if (isNested) {
+      if (account === undefined) this.#ledger.leave()
+      else if (!account.closed) this.#ledger.enter(account, account)
+      return
+    }
+    const kind = kindOf(executionAsyncResource())
+    if (kind === 'socket') this.#ledger.beginCallback(this.#sockets)
+    else if (kind === 'tick' && account?.closed) this.#ledger.leave()
+    else if (kind === 'tick' || kind === 'promise') this.#continue(account)
+    else if (account === undefined) this.#ledger.beginCallback(this.#rest)
+    else this.#ledger.enterCallback(account.closed ? this.#afterResponse : account)
+  }
+
+  readonly #after = (): void => {
+    this.#return(this.#outer.pop())
+  }
+
+  readonly #beforePromise = (): void => {
+    this.#continue(this.#storage.getStore())
+  }
+
+  readonly #afterPromise = (): void => {
+    if (this.#outer.length === 0) this.#ledger.leave()
+  }
+
+  /** Ticks and promises directly follow the callback that caused them, so what is left of its gap is theirs. */
+  #continue(account: CpuAccount | undefined): void {
+    if (account === undefined) this.#ledger.leave()
+    else if (account.closed) this.#ledger.enter(this.#afterResponse)
+    else this.#ledger.enter(account, account)
+  }
+
+  #return(outer: CpuAccount | undefined): void {
+    if (outer === undefined) this.#ledger.leave()
+    else this.#ledger.enter(outer)
+  }
+
+  #carriedOrBodyOf(asyncId: number): CpuAccount | undefined {
+    const carried = this.#storage.getStore()
+    if (carried !== undefined || this.#bodyReaders.size === 0) return carried
+    const reader = this.#bodyReaders.get(asyncId)
+    if (reader !== undefined) this.#storage.enterWith(reader)
+    return reader
+  }
+}
+
+/** Handles that work for many requests, by the name of their class. */
+const sharedHandles = new Set(['TCP', 'Pipe', 'TLSWrap', 'UDP', 'JSStream', 'MessagePort', 'Http2Session'])
+const kinds = new WeakMap<object, 'socket' | 'tick' | 'promise' | 'other'>()
+
+function kindOf(resource: object): 'socket' | 'tick' | 'promise' | 'other' {
+  const { constructor } = resource
+  // A tick's resource is a plain object.
+  if (constructor === Object) return 'tick'
+  if (constructor === undefined) return 'other'
+  let kind = kinds.get(constructor)
+  if (kind === undefined) {
+    kind = sharedHandles.has(constructor.name) ? 'socket' : constructor === Promise ? 'promise' : 'other'
+    kinds.set(constructor, kind)
+  }
+  return kind
+}
+
+function hasTrackPromises(): boolean {
+  try {
+    createHook({ trackPromises: 'unknown to older versions' as unknown as boolean })
+    return false
+  } catch {
+    return true
+  }
+}
