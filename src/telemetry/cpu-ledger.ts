@@ -41,7 +41,7 @@
  */
 
 import { performance } from 'node:perf_hooks'
-import { openThreadClock } from './thread-clock.ts'
+import { openThreadClock } from '../ledger/thread-clock.ts'
 
 export const buckets = ['http', 'pg_protocol', 'telemetry', 'helper_threads', 'startup', 'rest'] as const
 /**
