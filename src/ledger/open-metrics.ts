@@ -3,8 +3,8 @@ import type { RequestAccount } from './requests.ts'
 
 /** Upper bounds in seconds; the sixth decade of a second is where a request of Node begins. */
 const bucketBoundsS = [
-  10e-6, 25e-6, 50e-6, 75e-6, 100e-6, 150e-6, 200e-6, 300e-6, 500e-6, 750e-6, 1e-3, 1.5e-3, 2e-3, 3e-3, 5e-3, 10e-3,
-  25e-3, 50e-3, 0.1, 0.25, 1,
+  10e-6, 25e-6, 50e-6, 75e-6, 100e-6, 150e-6, 200e-6, 300e-6, 500e-6, 750e-6, 1e-3, 1.5e-3, 2e-3, 3e-3, 5e-3,
+  10e-3, 25e-3, 50e-3, 0.1, 0.25, 1,
 ]
 
 const knownMethods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'CONNECT', 'TRACE'])
