@@ -158,14 +158,14 @@ const kindByClass: Readonly<Record<string, Kind>> = {
 const kinds = new WeakMap<object, Kind>()
 
 function kindOf(resource: object): Kind {
-  const { constructor } = resource
+  const type = resource.constructor
   // A tick's resource is a plain object.
-  if (constructor === Object) return 'tick'
-  if (constructor === undefined) return 'other'
-  let kind = kinds.get(constructor)
+  if (type === Object) return 'tick'
+  if (type === undefined) return 'other'
+  let kind = kinds.get(type)
   if (kind === undefined) {
-    kind = kindByClass[constructor.name] ?? 'other'
-    kinds.set(constructor, kind)
+    kind = kindByClass[type.name] ?? 'other'
+    kinds.set(type, kind)
   }
   return kind
 }

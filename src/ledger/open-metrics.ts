@@ -63,7 +63,7 @@ export function renderTotals({ processS, requestsS, unattributedS }: CpuTotals):
     counter(
       'process_cpu_unattributed_seconds',
       'CPU that belongs to no request, by what it was for.',
-      Object.entries(unattributedS).map(([bucket, s]) => [`{bucket="${escape(bucket)}"}`, s]),
+      Object.entries(unattributedS).map(([bucket, s]) => [`{bucket="${escapeLabel(bucket)}"}`, s]),
     ),
   ].join('')
 }
@@ -82,10 +82,10 @@ function labelsOf({ method, route, statusCode }: RequestAccount): string {
     http_response_status_code: statusCode === undefined ? '' : String(statusCode),
   }
   return Object.entries(labels)
-    .map(([name, value]) => `${name}="${escape(value)}"`)
+    .map(([name, value]) => `${name}="${escapeLabel(value)}"`)
     .join(',')
 }
 
-function escape(value: string): string {
+function escapeLabel(value: string): string {
   return value.replace(/\\/g, '\\\\').replace(/"/g, '\\"').replace(/\n/g, '\\n')
 }
