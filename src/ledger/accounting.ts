@@ -118,6 +118,8 @@ export class Ledger {
   #gapOwner: CpuAccount
   /** A callback without an account has begun within the gap. */
   #gapHasCallback = false
+  /** Whose slice ended where the gap began. */
+  #left: CpuAccount | undefined = undefined
   readonly #rest: CpuAccount
   readonly #telemetry: CpuAccount
   #sliceStartMs = performance.now()
@@ -170,9 +172,11 @@ export class Ledger {
 
   /** The thread runs for nobody from now on. A gap that is running already goes on. */
   leave(): void {
-    if (this.#current === undefined) return
+    const left = this.#current
+    if (left === undefined) return
     this.#endSlice(this.#rest)
     this.#beginGap(this.#rest, false)
+    this.#left = left
   }
 
   /**
@@ -187,6 +191,16 @@ export class Ledger {
   beginCallback(gapOwner: CpuAccount): void {
     if (this.#current !== undefined || this.#gapHasCallback) this.#endSlice(this.#gapOwner)
     this.#beginGap(gapOwner, true)
+  }
+
+  /**
+   * A tick or a promise of `account` continues. It directly follows the callback that caused it, so what is left of
+   * that callback's gap belongs to the account. Where it follows a slice of the same account, that slice goes on.
+   */
+  continue(account: CpuAccount): void {
+    if (this.#current === undefined && this.#left === account && !this.#gapHasCallback)
+      this.#current = account
+    else this.enter(account, account)
   }
 
   /** The account's last slice ends here. */
@@ -226,6 +240,7 @@ export class Ledger {
 
   #beginGap(owner: CpuAccount, hasCallback: boolean): void {
     this.#current = undefined
+    this.#left = undefined
     this.#gapOwner = owner
     this.#gapHasCallback = hasCallback
   }

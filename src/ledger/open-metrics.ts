@@ -3,8 +3,8 @@ import type { RequestAccount } from './requests.ts'
 
 /** Upper bounds in seconds; the sixth decade of a second is where a request of Node begins. */
 const bucketBoundsS = [
-  10e-6, 25e-6, 50e-6, 75e-6, 100e-6, 150e-6, 200e-6, 300e-6, 500e-6, 750e-6, 1e-3, 1.5e-3, 2e-3, 3e-3, 5e-3, 10e-3,
-  25e-3, 50e-3, 0.1, 0.25, 1,
+  10e-6, 25e-6, 50e-6, 75e-6, 100e-6, 150e-6, 200e-6, 300e-6, 500e-6, 750e-6, 1e-3, 1.5e-3, 2e-3, 3e-3, 5e-3,
+  10e-3, 25e-3, 50e-3, 0.1, 0.25, 1,
 ]
 
 const knownMethods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'CONNECT', 'TRACE'])
@@ -63,7 +63,7 @@ export function renderTotals({ processS, requestsS, unattributedS }: CpuTotals):
     counter(
       'process_cpu_unattributed_seconds',
       'CPU that belongs to no request, by what it was for.',
-      Object.entries(unattributedS).map(([bucket, s]) => [`{bucket="${escape(bucket)}"}`, s]),
+      Object.entries(unattributedS).map(([bucket, s]) => [`{bucket="${escapeLabel(bucket)}"}`, s]),
     ),
   ].join('')
 }
@@ -82,10 +82,10 @@ function labelsOf({ method, route, statusCode }: RequestAccount): string {
     http_response_status_code: statusCode === undefined ? '' : String(statusCode),
   }
   return Object.entries(labels)
-    .map(([name, value]) => `${name}="${escape(value)}"`)
+    .map(([name, value]) => `${name}="${escapeLabel(value)}"`)
     .join(',')
 }
 
-function escape(value: string): string {
+function escapeLabel(value: string): string {
   return value.replace(/\\/g, '\\\\').replace(/"/g, '\\"').replace(/\n/g, '\\n')
 }
