@@ -33,12 +33,25 @@ export async function measureCpu(
   load: Load,
   label = 'http_route',
 ): Promise<CpuWindow> {
-  const readings: { page: Map<string, Family>; atMs: number }[] = []
+  const readings: Reading[] = []
   await load(service.url, async () => {
-    readings.push({ page: await scrape(service.adminUrl), atMs: performance.now() })
+    readings.push(await readCpu(service.adminUrl))
   })
   const [before, after] = readings
   if (before === undefined || after === undefined) throw new Error('the load did not open and close a window')
+  return cpuBetween(before, after, label)
+}
+
+export interface Reading {
+  readonly page: Map<string, Family>
+  readonly atMs: number
+}
+
+export async function readCpu(adminUrl: string): Promise<Reading> {
+  return { page: await scrape(adminUrl), atMs: performance.now() }
+}
+
+export function cpuBetween(before: Reading, after: Reading, label: string): CpuWindow {
   const grown = (name: string, labels = {}) =>
     sumOf(after.page, name, labels) - sumOf(before.page, name, labels)
 
@@ -106,7 +119,7 @@ export function idleAtBothEnds(adminUrl: string, load: Load): Load {
 const quietMs = 200
 
 /** Resolves when no request has ended for a while. */
-async function untilQuiet(adminUrl: string): Promise<void> {
+export async function untilQuiet(adminUrl: string): Promise<void> {
   const ended = async () => sumOf(await scrape(adminUrl), `${metricNames.requestCpu}_count`)
   let before: number
   let after = await ended()

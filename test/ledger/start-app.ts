@@ -23,6 +23,8 @@ export interface AppOptions {
   /** The node of this project by default. */
   readonly node?: string
   readonly cwd?: string
+  /** Ports for the ledger: the one that is asked for and this many more. */
+  readonly morePorts?: number
 }
 
 /** The ledger's `/auto` entry, as this repository has it. */
@@ -32,10 +34,16 @@ const startLimitMs = 30_000
 /** Starts an application with the ledger; resolves once it takes connections. */
 export async function startApp(
   file: string,
-  { env = {}, nodeArgs = ['--import', ledgerSource], node = process.execPath, cwd = repository }: AppOptions = {},
+  {
+    env = {},
+    nodeArgs = ['--import', ledgerSource],
+    node = process.execPath,
+    cwd = repository,
+    morePorts = 0,
+  }: AppOptions = {},
 ): Promise<App> {
   const port = await findFreePort()
-  const ledgerPort = env['CPU_LEDGER_PORT'] ?? String(await findFreePort())
+  const ledgerPort = env['CPU_LEDGER_PORT'] ?? String(await findFreePort(1 + morePorts))
   const service = await spawnGuarded(node, [...nodeArgs, file], {
     cwd,
     env: { PATH: process.env['PATH'], PORT: String(port), CPU_LEDGER_PORT: ledgerPort, ...env },

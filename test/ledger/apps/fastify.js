@@ -1,5 +1,5 @@
 import Fastify from 'fastify'
-import { burnCpuUs } from './burn.js'
+import { burnCpuUs, statusFor } from './burn.js'
 
 const { wait } = await import(`./waits/${process.env.WAIT ?? 'pg'}.js`)
 
@@ -9,7 +9,7 @@ app.get('/work/:name', async (request, reply) => {
   const us = Number(request.query.us ?? 0)
   const id = await wait()
   burnCpuUs(us)
-  reply.code(us > 0 ? 202 : 200)
+  reply.code(statusFor(us))
   return { id }
 })
 

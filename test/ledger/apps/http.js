@@ -1,5 +1,5 @@
 import { createServer } from 'node:http'
-import { burnCpuUs } from './burn.js'
+import { burnCpuUs, statusFor } from './burn.js'
 
 const { wait } = await import(`./waits/${process.env.WAIT ?? 'pg'}.js`)
 
@@ -7,6 +7,6 @@ createServer(async (request, response) => {
   const us = Number(new URL(request.url, 'http://localhost').searchParams.get('us') ?? 0)
   const id = await wait()
   burnCpuUs(us)
-  response.writeHead(us > 0 ? 202 : 200, { 'content-type': 'application/json' })
+  response.writeHead(statusFor(us), { 'content-type': 'application/json' })
   response.end(JSON.stringify({ id }))
 }).listen(Number(process.env.PORT), '127.0.0.1')

@@ -1,6 +1,6 @@
 import Router from '@koa/router'
 import Koa from 'koa'
-import { burnCpuUs } from './burn.js'
+import { burnCpuUs, statusFor } from './burn.js'
 
 const { wait } = await import(`./waits/${process.env.WAIT ?? 'pg'}.js`)
 
@@ -9,7 +9,7 @@ router.get('/work/:name', async context => {
   const us = Number(context.query.us ?? 0)
   const id = await wait()
   burnCpuUs(us)
-  context.status = us > 0 ? 202 : 200
+  context.status = statusFor(us)
   context.body = { id }
 })
 

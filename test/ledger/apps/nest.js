@@ -1,7 +1,7 @@
 import 'reflect-metadata'
 import { Controller, Get, Module, Query, Res } from '@nestjs/common'
 import { NestFactory } from '@nestjs/core'
-import { burnCpuUs } from './burn.js'
+import { burnCpuUs, statusFor } from './burn.js'
 
 const { wait } = await import(`./waits/${process.env.WAIT ?? 'pg'}.js`)
 
@@ -10,7 +10,7 @@ class WorkController {
     const us = Number(usText ?? 0)
     const id = await wait()
     burnCpuUs(us)
-    response.status(us > 0 ? 202 : 200)
+    response.status(statusFor(us))
     return { id }
   }
 }
