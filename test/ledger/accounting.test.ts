@@ -152,6 +152,73 @@ describe('gaps', () => {
   })
 })
 
+describe('a callback that carries no account', () => {
+  it('is charged to the account that continues right after it, with the gap before it', () => {
+    const [sockets, account] = [ledger.bucket('sockets'), new CpuAccount()]
+    burn(3)
+    ledger.beginCallback(sockets)
+    burn(5)
+    ledger.continue(account)
+    burn(4)
+    ledger.leave()
+    ledger.totals()
+    expectMs(account.settledMs, 12)
+    expectMs(sockets.settledMs, 0)
+  })
+
+  it('is charged to its own bucket where another callback follows', () => {
+    const [sockets, account] = [ledger.bucket('sockets'), new CpuAccount()]
+    ledger.beginCallback(sockets)
+    burn(5)
+    ledger.enterCallback(account)
+    burn(4)
+    ledger.leave()
+    ledger.beginCallback(sockets)
+    burn(6)
+    ledger.beginCallback(ledger.bucket('rest'))
+    burn(7)
+    ledger.leave()
+    ledger.totals()
+    expectMs(sockets.settledMs, 11)
+    expectMs(account.settledMs, 4)
+    expectMs(ledger.bucket('rest').settledMs, 7)
+  })
+
+  it('after which two accounts continue is charged to the first', () => {
+    const [first, second] = [new CpuAccount(), new CpuAccount()]
+    ledger.beginCallback(ledger.bucket('sockets'))
+    burn(5)
+    ledger.continue(first)
+    burn(3)
+    ledger.leave()
+    ledger.continue(second)
+    burn(4)
+    ledger.leave()
+    ledger.totals()
+    expectMs(first.settledMs, 8)
+    expectMs(second.settledMs, 4)
+  })
+})
+
+describe('a continuation', () => {
+  it('of the account whose slice has just ended prolongs that slice', () => {
+    const [a, b] = [new CpuAccount(), new CpuAccount()]
+    ledger.enter(a)
+    burn(3)
+    ledger.leave()
+    burn(2)
+    ledger.continue(a)
+    burn(3)
+    ledger.leave()
+    ledger.continue(b)
+    burn(4)
+    ledger.leave()
+    ledger.totals()
+    expectMs(a.settledMs, 8)
+    expectMs(b.settledMs, 4)
+  })
+})
+
 describe('time in which the thread did not run', () => {
   it('is taken off the slice that it interrupted, and off no other', () => {
     const accounts = [new CpuAccount(), new CpuAccount(), new CpuAccount()]
@@ -259,6 +326,18 @@ describe('a batch', () => {
     ledger.close(member)
     ledger.totals()
     expect(member.figuresMs).toEqual([batch.settledMs])
+  })
+
+  it('without any weight is charged to `rest`', () => {
+    const member = new Told()
+    const batch = new SharedAccount([{ account: member, weight: 0 }])
+    ledger.enter(batch)
+    burn(5)
+    ledger.close(batch)
+    ledger.close(member)
+    ledger.totals()
+    expect(member.figuresMs).toEqual([0])
+    expectMs(ledger.bucket('rest').settledMs, 5)
   })
 
   it('charges the share of a member whose client has gone to `after_response`', () => {
