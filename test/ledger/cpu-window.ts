@@ -5,7 +5,7 @@ import type { RequestTemplate } from '../../src/lab/load/templates.ts'
 import { spawnGuarded } from '../../src/lab/stack/janitor.ts'
 import { metricNames } from '../../src/telemetry/metric-names.ts'
 import { type Family, scrape, sumOf } from '../telemetry/openmetrics.ts'
-import type { BurningService } from './start-burning-service.ts'
+import type { App } from './start-app.ts'
 
 /** What the ledger says of one window under load: the difference of two scrapes. */
 export interface CpuWindow {
@@ -83,12 +83,15 @@ export function cpuBetween(before: Reading, after: Reading, label: string): CpuW
 }
 
 export interface ClockedWindow extends CpuWindow {
-  /** What the CPU clock says a request of each route took, us, as far as `burning-service.ts` reads it. */
+  /** What the CPU clock says a request of each route took, us, as far as `burning-app.ts` reads it. */
   readonly clockUs: Readonly<Record<string, number>>
 }
 
 /** The same on the burning service, with what its own clock says meanwhile. */
-export async function measureClocked(service: BurningService, load: Load): Promise<ClockedWindow> {
+export async function measureClocked(
+  service: Pick<App, 'url' | 'adminUrl'>,
+  load: Load,
+): Promise<ClockedWindow> {
   const readClock = async () => {
     const response = await fetch(`${service.url}/clock`)
     return (await response.json()) as Record<string, { count: number; us: number }>
