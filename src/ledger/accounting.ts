@@ -87,7 +87,10 @@ export class SharedAccount extends CpuAccount {
 
   override settled(ledger: Ledger): void {
     const totalWeight = this.#members.reduce((sum, { weight }) => sum + weight, 0)
-    if (totalWeight === 0) ledger.bucket('rest').settledMs += this.settledMs
+    if (totalWeight === 0) {
+      ledger.bucket('rest').settledMs += this.settledMs
+      return
+    }
     for (const { account, weight } of this.#members) {
       const receiver = account.final ? ledger.bucket('after_response') : account
       receiver.settledMs += (this.settledMs * weight) / totalWeight

@@ -31,6 +31,7 @@ const sampleLine = new RegExp(
 )
 const typeLine = new RegExp(`^# TYPE (${name}) (counter|gauge|histogram)$`)
 const helpLine = new RegExp(`^# HELP (${name}) \\S.*$`)
+const unitLine = new RegExp(`^# UNIT (${name}) ([a-z]+)$`)
 
 /**
  * @returns the families by name.
@@ -44,15 +45,17 @@ export function parseOpenMetrics(page: string): Map<string, Family> {
   for (const line of page.slice(0, -'# EOF\n'.length).split('\n').slice(0, -1)) {
     const help = helpLine.exec(line)?.[1]
     const [, typed, type] = typeLine.exec(line) ?? []
+    const [, measured, unit] = unitLine.exec(line) ?? []
     const sample = sampleLine.exec(line)
     if (help !== undefined) {
       if (helped.has(help)) throw new Error(`a second HELP: ${line}`)
       helped.add(help)
     } else if (typed !== undefined && type !== undefined) {
       if (families.has(typed)) throw new Error(`a second TYPE: ${line}`)
-      if (!helped.has(typed)) throw new Error(`no HELP before: ${line}`)
       family = { name: typed, type, samples: [] }
       families.set(typed, family)
+    } else if (measured !== undefined) {
+      if (!measured.endsWith(`_${unit}`)) throw new Error(`the name does not end with its unit: ${line}`)
     } else if (sample !== null) {
       if (family === undefined || !belongs(sample[1] ?? '', family)) throw new Error(`no family for: ${line}`)
       family.samples.push(toSample(sample))
@@ -60,7 +63,10 @@ export function parseOpenMetrics(page: string): Map<string, Family> {
       throw new Error(`not OpenMetrics: ${line}`)
     }
   }
-  for (const each of families.values()) check(each)
+  for (const each of families.values()) {
+    if (!helped.has(each.name)) throw new Error(`no HELP of ${each.name}`)
+    check(each)
+  }
   return families
 }
 

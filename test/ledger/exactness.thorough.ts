@@ -1,6 +1,5 @@
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startService } from '../../src/lab/stack/service-process.ts'
-import { type BurningService, startBurningService } from '../fixtures/start-burning-service.ts'
 import { createDatabase } from '../helpers/database.ts'
 import {
   type ClockedWindow,
@@ -12,6 +11,8 @@ import {
   measureCpu,
   thinkingClients,
 } from './cpu-window.ts'
+import { type App, startApp } from './start-app.ts'
+import { median, offByAtLeast, summary, withError } from './statistics.ts'
 
 /**
  * The proof of the ledger: CPU of a known amount, burned in a tenth of the requests, is read back from those
@@ -40,6 +41,13 @@ beforeAll(async () => {
 })
 afterAll(() => database.drop())
 
+const burningApp = fileURLToPath(new URL('burning-app.ts', import.meta.url))
+
+/** It starts the ledger itself, between its own readings of the clock. */
+function startBurningApp(env: Readonly<Record<string, string>> = {}): Promise<App> {
+  return startApp(burningApp, { env: { DATABASE_URL: database.url, ...env }, nodeArgs: [] })
+}
+
 /** Every 10th request burns `us`; 0: none does. */
 type LoadOf = (us: number) => Load
 
@@ -65,10 +73,10 @@ describe.each([
   { beside: 'nothing else', env: {}, loads: ['1 client that thinks', '8', '64', 'half load'] },
   { beside: 'a busy helper thread', env: { BUSY_HELPER: '1' }, loads: ['8'] },
 ])('with $beside in the process, injected CPU', ({ beside, env, loads }) => {
-  let service: BurningService
+  let service: App
   let loadsOf: Readonly<Record<string, LoadOf>>
   beforeAll(async () => {
-    service = await startBurningService(database.url, env)
+    service = await startBurningApp(env)
     await measureCpu(service, closed(64)(200))
     const { requestsPerS } = await measureCpu(service, closed(64)(0))
     loadsOf = {
@@ -100,7 +108,6 @@ describe.each([
         'process less injected, ratio': figure.processRatio.median.toFixed(3),
         moved: withError(figure.moved, 3),
         'requests/s': Math.round(figure.requestsPerS),
-        unscaled: figure.unscaled.toFixed(2),
         rounds: rounds.length,
       })),
     )
@@ -115,7 +122,7 @@ describe.each([
 /** One window of each kind, by the CPU injected; 0 is the one without. */
 type Round = Readonly<Record<number, ClockedWindow>>
 
-async function measureRound(service: BurningService, loadOf: LoadOf): Promise<Round> {
+async function measureRound(service: App, loadOf: LoadOf): Promise<Round> {
   const round: Record<number, ClockedWindow> = {}
   for (const us of [0, ...injectedUs]) round[us] = await measureClocked(service, loadOf(us))
   return round
@@ -139,7 +146,6 @@ function figuresOf(rounds: readonly Round[], us: number) {
     processRatio: summary(windows.map(processRatio)),
     moved: summary(windows.map(pair => plainRatio(pair) / processRatio(pair))),
     requestsPerS: median(windows.map(({ with: it }) => it.requestsPerS)),
-    unscaled: median(windows.map(({ with: it }) => it.unscaled)),
   }
 }
 
@@ -161,49 +167,22 @@ function isUnclear(rounds: readonly Round[]): boolean {
   })
 }
 
-function withError({ median: middle, error }: { median: number; error: number }, digits: number): string {
-  return `${middle.toFixed(digits)} ± ${error.toFixed(digits)}`
-}
-
-/** The median and its standard error, from the median absolute deviation (1.4826 and 1.2533: normal). */
-function summary(values: readonly number[]): { median: number; error: number } {
-  const middle = median(values)
-  const spread = 1.4826 * median(values.map(value => Math.abs(value - middle)))
-  return { median: middle, error: (1.2533 * spread) / Math.sqrt(values.length) }
-}
-
-/**
- * How far a ratio is from 1 beyond what the spread of its rounds can explain: three standard errors. A busy
- * machine widens the spread and decides nothing; a ledger that reads wrongly does so in every round.
- */
-function offByAtLeast({ median: middle, error }: { median: number; error: number }): number {
-  return Math.abs(middle - 1) - 3 * error
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  const middle = sorted.length >> 1
-  const upper = sorted[middle] ?? Number.NaN
-  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2
-}
-
 describe('conservation', () => {
-  const ping = { path: '/ping/' }
-  const one = { path: '/test-insert' }
-  const ten = { path: '/test-insert?rows=10' }
-  const tenPrepared = { path: '/test-insert?rows=10&strategy=prepared' }
+  const ping = { path: '/ping' }
+  const one = { path: '/insert?rows=1' }
+  const ten = { path: '/insert?rows=10' }
   const mixes = {
     ping: [ping],
     'one insert': [one],
     '10 inserts': [ten],
-    mixed: [ping, one, ten, tenPrepared, { path: '/tasks/' }],
+    mixed: [ping, one, ten],
   }
-  let service: Awaited<ReturnType<typeof startService>>
+  let service: App
   beforeAll(async () => {
-    service = await startService({ databaseUrl: database.url })
+    service = await startBurningApp()
     await measureCpu(service, closedLoop(mixes.mixed, 64, 2))
   })
-  afterAll(() => service.stop())
+  afterAll(() => service[Symbol.asyncDispose]())
 
   it('histogram and buckets are the process’s CPU, at any load', async () => {
     const rows: { load: string; window: CpuWindow }[] = []
@@ -219,7 +198,6 @@ describe('conservation', () => {
         load,
         'requests/s': Math.round(window.requestsPerS),
         accounted: window.accounted.toFixed(4),
-        unscaled: window.unscaled.toFixed(3),
         ...Object.fromEntries(
           Object.entries(window.buckets).map(([name, share]) => [name, share.toFixed(3)]),
         ),
@@ -240,18 +218,18 @@ describe('conservation', () => {
  */
 describe('two routes side by side', () => {
   const clocked = { path: '/clocked' }
-  const tenPrepared = { path: '/test-insert?rows=10&strategy=prepared' }
-  let service: BurningService
+  const ten = { path: '/insert?rows=10' }
+  let service: App
   beforeAll(async () => {
-    service = await startBurningService(database.url)
-    await measureCpu(service, closedLoop([clocked, tenPrepared], 64, 2))
+    service = await startBurningApp()
+    await measureCpu(service, closedLoop([clocked, ten], 64, 2))
   })
   afterAll(() => service[Symbol.asyncDispose]())
 
   const measure = async (requests: readonly { path: string }[]) => {
     const { meanUs, clockUs } = await measureClocked(service, closedLoop(requests, 64, 2))
     return {
-      insertUs: meanUs['/test-insert'] ?? Number.NaN,
+      insertUs: meanUs['/insert'] ?? Number.NaN,
       pingUs: meanUs['/clocked'] ?? Number.NaN,
       pingByClockUs: clockUs['/clocked'] ?? Number.NaN,
     }
@@ -267,8 +245,8 @@ describe('two routes side by side', () => {
     const isUnclearYet = () => Object.values(ratios()).some(({ error }) => error > wantedError)
     const windows: object[] = []
     do {
-      const mixed = await measure([clocked, tenPrepared])
-      const alone = { ...(await measure([clocked])), insertUs: (await measure([tenPrepared])).insertUs }
+      const mixed = await measure([clocked, ten])
+      const alone = { ...(await measure([clocked])), insertUs: (await measure([ten])).insertUs }
       windows.push({ company: 'mixed', ...mixed }, { company: 'alone', ...alone })
       rounds.push({
         'inserts, mixed to alone': mixed.insertUs / alone.insertUs,

@@ -1,16 +1,15 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { expect } from 'vitest'
 import { autocannonGenerator } from '../../src/lab/load/autocannon.ts'
 import type { RequestTemplate } from '../../src/lab/load/templates.ts'
 import { spawnGuarded } from '../../src/lab/stack/janitor.ts'
 import { metricNames } from '../../src/telemetry/metric-names.ts'
-import type { BurningService } from '../fixtures/start-burning-service.ts'
-import { type Family, scrape, sumOf } from './openmetrics.ts'
+import { type Family, scrape, sumOf } from '../telemetry/openmetrics.ts'
+import type { App } from './start-app.ts'
 
 /** What the ledger says of one window under load: the difference of two scrapes. */
 export interface CpuWindow {
-  /** Mean CPU of one request by route, us. */
+  /** Mean CPU of one request by route (or by another label), us. */
   readonly meanUs: Readonly<Record<string, number>>
   readonly counts: Readonly<Record<string, number>>
   readonly requests: number
@@ -28,25 +27,40 @@ export interface CpuWindow {
 /** Sends load from another process and calls `onWindow` twice; the second time it still sends. */
 export type Load = (url: string, onWindow: () => Promise<void>) => Promise<void>
 
-/** Opens and closes a window during the load. */
-export async function measureCpu(service: { url: string; adminUrl: string }, load: Load): Promise<CpuWindow> {
-  const readings: { page: Map<string, Family>; atMs: number }[] = []
+/** Opens and closes a window during the load. `label` tells requests apart. */
+export async function measureCpu(
+  service: { url: string; adminUrl: string },
+  load: Load,
+  label = 'http_route',
+): Promise<CpuWindow> {
+  const readings: Reading[] = []
   await load(service.url, async () => {
-    readings.push({ page: await scrape(service.adminUrl), atMs: performance.now() })
+    readings.push(await readCpu(service.adminUrl))
   })
   const [before, after] = readings
   if (before === undefined || after === undefined) throw new Error('the load did not open and close a window')
+  return cpuBetween(before, after, label)
+}
+
+export interface Reading {
+  readonly page: Map<string, Family>
+  readonly atMs: number
+}
+
+export async function readCpu(adminUrl: string): Promise<Reading> {
+  return { page: await scrape(adminUrl), atMs: performance.now() }
+}
+
+export function cpuBetween(before: Reading, after: Reading, label: string): CpuWindow {
   const grown = (name: string, labels = {}) =>
     sumOf(after.page, name, labels) - sumOf(before.page, name, labels)
 
   const { requestCpu, processCpu, unattributedCpu, unscaledCpu } = metricNames
-  const ofRoutes = (suffix: string) => {
-    const routes = valuesOf(after.page, requestCpu, 'http_route')
-    return Object.fromEntries(
-      routes.map(http_route => [http_route, grown(requestCpu + suffix, { http_route })]),
-    )
+  const byLabel = (suffix: string) => {
+    const values = valuesOf(after.page, requestCpu, label)
+    return Object.fromEntries(values.map(value => [value, grown(requestCpu + suffix, { [label]: value })]))
   }
-  const [counts, sumsS] = [ofRoutes('_count'), ofRoutes('_sum')]
+  const [counts, sumsS] = [byLabel('_count'), byLabel('_sum')]
   const requests = grown(`${requestCpu}_count`)
   const processS = grown(processCpu)
   const bucketNames = valuesOf(after.page, unattributedCpu.replace(/_total$/, ''), 'bucket')
@@ -69,12 +83,15 @@ export async function measureCpu(service: { url: string; adminUrl: string }, loa
 }
 
 export interface ClockedWindow extends CpuWindow {
-  /** What the CPU clock says a request of each route took, us, as far as `burning-service.ts` reads it. */
+  /** What the CPU clock says a request of each route took, us, as far as `burning-app.ts` reads it. */
   readonly clockUs: Readonly<Record<string, number>>
 }
 
 /** The same on the burning service, with what its own clock says meanwhile. */
-export async function measureClocked(service: BurningService, load: Load): Promise<ClockedWindow> {
+export async function measureClocked(
+  service: Pick<App, 'url' | 'adminUrl'>,
+  load: Load,
+): Promise<ClockedWindow> {
   const readClock = async () => {
     const response = await fetch(`${service.url}/clock`)
     return (await response.json()) as Record<string, { count: number; us: number }>
@@ -97,11 +114,23 @@ export function idleAtBothEnds(adminUrl: string, load: Load): Load {
   return async (url, onWindow) => {
     await onWindow()
     await load(url, async () => {})
-    await expect
-      .poll(async () => sumOf(await scrape(adminUrl), metricNames.activeRequests), { timeout: 30_000 })
-      .toBe(0)
+    await untilQuiet(adminUrl)
     await onWindow()
   }
+}
+
+const quietMs = 200
+
+/** Resolves when no request has ended for a while. */
+export async function untilQuiet(adminUrl: string): Promise<void> {
+  const ended = async () => sumOf(await scrape(adminUrl), `${metricNames.requestCpu}_count`)
+  let before: number
+  let after = await ended()
+  do {
+    before = after
+    await pause(quietMs)
+    after = await ended()
+  } while (after > before)
 }
 
 function valuesOf(page: Map<string, Family>, family: string, label: string): string[] {

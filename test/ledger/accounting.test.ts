@@ -1,7 +1,7 @@
 import { pbkdf2 } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { buckets, CpuAccount, CpuLedger, SharedCpuAccount } from '../../src/telemetry/cpu-ledger.ts'
+import { CpuAccount, Ledger, SharedAccount } from '../../src/ledger/accounting.ts'
 import { burnCpuUs, threadCpuUs } from '../fixtures/burn.ts'
 
 /**
@@ -11,9 +11,9 @@ import { burnCpuUs, threadCpuUs } from '../fixtures/burn.ts'
  */
 const slackMs = 3
 
-let ledger: CpuLedger
+let ledger: Ledger
 beforeEach(() => {
-  ledger = new CpuLedger()
+  ledger = new Ledger()
 })
 
 function burn(ms: number): void {
@@ -28,6 +28,17 @@ function stall(ms: number): void {
 function expectMs(actualMs: number, burnedMs: number): void {
   expect(actualMs).toBeGreaterThan(burnedMs * 0.97)
   expect(actualMs).toBeLessThan(burnedMs + slackMs)
+}
+
+function totalsMs() {
+  const { processS, requestsS, unattributedS, unscaledS } = ledger.totals()
+  const buckets = Object.entries(unattributedS).map(([name, seconds]) => [name, seconds * 1000] as const)
+  return {
+    processMs: processS * 1000,
+    requestsMs: requestsS * 1000,
+    unscaledMs: unscaledS * 1000,
+    buckets: Object.fromEntries(buckets),
+  }
 }
 
 /** An account that keeps what it was told at the end. */
@@ -48,23 +59,28 @@ describe('slices', () => {
     burn(5)
     ledger.enter(a)
     burn(10)
-    ledger.enter(undefined)
+    ledger.leave()
     ledger.totals()
     expectMs(a.settledMs, 20)
     expectMs(b.settledMs, 5)
   })
 
-  it('say whose turn it was, so that a nested run can give it back', () => {
+  it('say for whom the thread runs, so that a nested run can return to it', () => {
     const [a, b] = [new CpuAccount(), new CpuAccount()]
-    expect(ledger.enter(a)).toBeUndefined()
-    expect(ledger.enter(b)).toBe(a)
+    expect(ledger.current).toBeUndefined()
+    ledger.enter(a)
+    expect(ledger.current).toBe(a)
+    ledger.enter(b)
+    expect(ledger.current).toBe(b)
     burn(5)
-    expect(ledger.enter(a)).toBe(b)
+    ledger.enter(a)
     expect(ledger.current).toBe(a)
     burn(5)
-    expect(ledger.enter(a)).toBe(a)
+    ledger.enter(a)
+    expect(ledger.current).toBe(a)
     burn(5)
-    ledger.enter(undefined)
+    ledger.leave()
+    expect(ledger.current).toBeUndefined()
     ledger.totals()
     expectMs(a.settledMs, 10)
     expectMs(b.settledMs, 5)
@@ -75,7 +91,7 @@ describe('slices', () => {
     ledger.enter(account)
     burn(5)
     expect(ledger.readMs(account)).toBeGreaterThan(4.85)
-    ledger.enter(undefined)
+    ledger.leave()
     expect(ledger.readMs(account)).toBeGreaterThan(4.85)
     burn(5)
     const readMs = ledger.readMs(account)
@@ -89,14 +105,14 @@ describe('slices', () => {
     burn(5)
     await sleep(20)
     burn(5)
-    ledger.enter(undefined)
+    ledger.leave()
     burn(5)
     ledger.totals()
     expectMs(account.settledMs, 10)
   })
 
   it('of a scrape are in its bucket, up to the moment it asks for the totals', () => {
-    const { telemetry } = ledger.bucket
+    const telemetry = ledger.bucket('telemetry')
     ledger.enter(telemetry)
     ledger.totals()
     const beforeMs = telemetry.settledMs
@@ -109,30 +125,97 @@ describe('slices', () => {
 
 describe('gaps', () => {
   it('go to what they turn out to have been', () => {
-    const { http, pg_protocol: protocol } = ledger.bucket
+    const [http, sockets] = [ledger.bucket('http'), ledger.bucket('sockets')]
     const account = new CpuAccount()
     burn(5)
     ledger.enter(account, http)
-    ledger.enter(undefined)
+    ledger.leave()
     burn(6)
-    ledger.enter(account, protocol)
-    ledger.enter(undefined)
+    ledger.enter(account, sockets)
+    ledger.leave()
     burn(7)
     ledger.enter(account, account)
-    ledger.enter(undefined)
+    ledger.leave()
     ledger.totals()
     expectMs(http.settledMs, 5)
-    expectMs(protocol.settledMs, 6)
+    expectMs(sockets.settledMs, 6)
     expectMs(account.settledMs, 7)
   })
 
   it('do not hold the time the event loop slept', async () => {
-    const { http } = ledger.bucket
+    const http = ledger.bucket('http')
     await sleep(100)
     burn(5)
     ledger.enter(new CpuAccount(), http)
     ledger.totals()
     expectMs(http.settledMs, 5)
+  })
+})
+
+describe('a callback that carries no account', () => {
+  it('is charged to the account that continues right after it, with the gap before it', () => {
+    const [sockets, account] = [ledger.bucket('sockets'), new CpuAccount()]
+    burn(3)
+    ledger.beginCallback(sockets)
+    burn(5)
+    ledger.continue(account)
+    burn(4)
+    ledger.leave()
+    ledger.totals()
+    expectMs(account.settledMs, 12)
+    expect(sockets.settledMs).toBe(0)
+  })
+
+  it('is charged to its own bucket where another callback follows', () => {
+    const [sockets, account] = [ledger.bucket('sockets'), new CpuAccount()]
+    ledger.beginCallback(sockets)
+    burn(5)
+    ledger.enterCallback(account)
+    burn(4)
+    ledger.leave()
+    ledger.beginCallback(sockets)
+    burn(6)
+    ledger.beginCallback(ledger.bucket('rest'))
+    burn(7)
+    ledger.leave()
+    ledger.totals()
+    expectMs(sockets.settledMs, 11)
+    expectMs(account.settledMs, 4)
+    expectMs(ledger.bucket('rest').settledMs, 7)
+  })
+
+  it('after which two accounts continue is charged to the first', () => {
+    const [first, second] = [new CpuAccount(), new CpuAccount()]
+    ledger.beginCallback(ledger.bucket('sockets'))
+    burn(5)
+    ledger.continue(first)
+    burn(3)
+    ledger.leave()
+    ledger.continue(second)
+    burn(4)
+    ledger.leave()
+    ledger.totals()
+    expectMs(first.settledMs, 8)
+    expectMs(second.settledMs, 4)
+  })
+})
+
+describe('a continuation', () => {
+  it('of the account whose slice has just ended prolongs that slice', () => {
+    const [a, b] = [new CpuAccount(), new CpuAccount()]
+    ledger.enter(a)
+    burn(3)
+    ledger.leave()
+    burn(2)
+    ledger.continue(a)
+    burn(3)
+    ledger.leave()
+    ledger.continue(b)
+    burn(4)
+    ledger.leave()
+    ledger.totals()
+    expectMs(a.settledMs, 8)
+    expectMs(b.settledMs, 4)
   })
 })
 
@@ -144,13 +227,13 @@ describe('time in which the thread did not run', () => {
       burn(5)
       if (index === 1) stall(50)
     }
-    ledger.enter(undefined)
+    ledger.leave()
     ledger.totals()
     for (const account of accounts) expectMs(account.settledMs, 5)
   })
 
   it('is taken off an account that was left open while the event loop slept', async () => {
-    const { http } = ledger.bucket
+    const http = ledger.bucket('http')
     const [left, next, last] = [new CpuAccount(), new CpuAccount(), new CpuAccount()]
     await new Promise<void>(resolve => {
       setTimeout(() => {
@@ -160,10 +243,10 @@ describe('time in which the thread did not run', () => {
         hashFor(() => {
           ledger.enter(next)
           burn(5)
-          ledger.enter(undefined)
+          ledger.leave()
           burn(5)
           ledger.enter(last, http)
-          ledger.enter(undefined)
+          ledger.leave()
           resolve()
         })
       }, 5)
@@ -194,29 +277,30 @@ describe('an account that is closed', () => {
     expectMs(account.settledMs, 5)
   })
 
-  it('is charged nothing more: what still runs for it goes to `rest`', () => {
+  it('is charged nothing more: what still runs for it goes to `after_response`', () => {
     const account = new Told()
     ledger.enter(account)
     burn(5)
     ledger.close(account)
     ledger.totals()
-    const restMs = ledger.bucket.rest.settledMs
+    const lateMs = ledger.bucket('after_response').settledMs
 
     ledger.enter(account)
     burn(5)
-    ledger.enter(undefined)
+    ledger.leave()
     ledger.totals()
     expect(account.figuresMs).toEqual([account.settledMs])
-    expectMs(ledger.bucket.rest.settledMs - restMs, 5)
+    expectMs(ledger.bucket('after_response').settledMs - lateMs, 5)
   })
 })
 
 describe('a batch', () => {
   it('is divided among its members by weight, all of it and once', () => {
-    const batch = new SharedCpuAccount()
     const [one, three] = [new Told(), new Told()]
-    batch.add(one, 1)
-    batch.add(three, 3)
+    const batch = new SharedAccount([
+      { account: one, weight: 1 },
+      { account: three, weight: 3 },
+    ])
     ledger.enter(one)
     burn(5)
     ledger.enter(batch)
@@ -233,9 +317,8 @@ describe('a batch', () => {
   })
 
   it('that ends in an earlier tick than its members is in their figures', () => {
-    const batch = new SharedCpuAccount()
     const member = new Told()
-    batch.add(member, 1)
+    const batch = new SharedAccount([{ account: member, weight: 1 }])
     ledger.enter(batch)
     burn(5)
     ledger.close(batch)
@@ -245,14 +328,27 @@ describe('a batch', () => {
     expect(member.figuresMs).toEqual([batch.settledMs])
   })
 
-  it('leaves the share of a member whose client has gone to `rest`', () => {
-    const batch = new SharedCpuAccount()
+  it('without any weight is charged to `rest`', () => {
+    const member = new Told()
+    const batch = new SharedAccount([{ account: member, weight: 0 }])
+    ledger.enter(batch)
+    burn(5)
+    ledger.close(batch)
+    ledger.close(member)
+    ledger.totals()
+    expect(member.figuresMs).toEqual([0])
+    expectMs(ledger.bucket('rest').settledMs, 5)
+  })
+
+  it('charges the share of a member whose client has gone to `after_response`', () => {
     const [gone, there] = [new Told(), new Told()]
-    batch.add(gone, 1)
-    batch.add(there, 1)
+    const batch = new SharedAccount([
+      { account: gone, weight: 1 },
+      { account: there, weight: 1 },
+    ])
     ledger.close(gone)
     ledger.totals()
-    const restMs = ledger.bucket.rest.settledMs
+    const lateMs = ledger.bucket('after_response').settledMs
     ledger.enter(batch)
     burn(10)
     ledger.close(batch)
@@ -260,30 +356,31 @@ describe('a batch', () => {
     ledger.totals()
     expect(gone.figuresMs).toEqual([0])
     expect(there.figuresMs).toEqual([batch.settledMs / 2])
-    expectMs(ledger.bucket.rest.settledMs - restMs, 5)
+    expectMs(ledger.bucket('after_response').settledMs - lateMs, 5)
   })
 })
 
 describe('the totals', () => {
   it('put what other threads used into `helper_threads`', async () => {
-    const before = ledger.totals()
+    const before = totalsMs()
     const startUs = otherThreadsUs()
     await new Promise<void>(resolve => hashFor(resolve))
-    const after = ledger.totals()
+    const after = totalsMs()
     const usedMs = (otherThreadsUs() - startUs) / 1000
     expect(usedMs).toBeGreaterThan(10)
-    const helpersMs = after.unattributedMs.helper_threads - before.unattributedMs.helper_threads
+    const helpersMs = (after.buckets['helper_threads'] ?? 0) - (before.buckets['helper_threads'] ?? 0)
     expect(Math.abs(helpersMs - usedMs)).toBeLessThan(slackMs)
   })
 
   it('leave nothing out and count nothing twice', async () => {
     const requests = Array.from({ length: 20 }, () => new Told())
     for (const [index, request] of requests.entries()) {
-      const batch = new SharedCpuAccount()
       const other = requests[(index + 1) % requests.length] ?? request
-      batch.add(request, 2)
-      batch.add(other, 1)
-      ledger.enter(request, ledger.bucket.http)
+      const batch = new SharedAccount([
+        { account: request, weight: 2 },
+        { account: other, weight: 1 },
+      ])
+      ledger.enter(request, ledger.bucket('http'))
       burn(0.3)
       ledger.enter(batch)
       burn(0.3)
@@ -293,25 +390,26 @@ describe('the totals', () => {
       if (index > 0) ledger.close(request)
     }
     for (const request of requests) ledger.close(request)
-    const { processMs, attributedMs, unattributedMs } = ledger.totals()
+    const { processMs, requestsMs, buckets } = totalsMs()
     const toldMs = requests.reduce((sum, { figuresMs }) => sum + (figuresMs[0] ?? Number.NaN), 0)
-    const bucketsMs = buckets.reduce((sum, name) => sum + unattributedMs[name], 0)
+    const bucketsMs = Object.values(buckets).reduce((sum, ms) => sum + ms, 0)
     expect(requests.every(({ figuresMs }) => figuresMs.length === 1)).toBe(true)
     expect(toldMs).toBeGreaterThan(20 * 0.6 * 0.97)
-    expect(toldMs).toBeCloseTo(attributedMs, 6)
+    expect(toldMs).toBeCloseTo(requestsMs, 6)
     expect(toldMs + bucketsMs).toBeCloseTo(processMs, 6)
   })
 
   it('never fall, not even by a rounding error: to Prometheus that is a restart', () => {
     const figures = () => {
-      const { unattributedMs, ...totals } = ledger.totals()
-      return Object.entries({ ...totals, ...unattributedMs })
+      const { buckets, ...totals } = totalsMs()
+      return Object.entries({ ...totals, ...buckets })
     }
     let before = new Map(figures())
     for (let i = 0; i < 3_000; i++) {
-      ledger.enter(i % 3 === 0 ? new CpuAccount() : undefined, ledger.bucket.http)
+      if (i % 3 === 0) ledger.enter(new CpuAccount(), ledger.bucket('http'))
+      else ledger.leave()
       burn((i % 7) / 100)
-      ledger.enter(undefined)
+      ledger.leave()
       const after = new Map(figures())
       const fallen = [...after].filter(([name, ms]) => ms < (before.get(name) ?? 0))
       expect(fallen).toEqual([])
@@ -320,17 +418,18 @@ describe('the totals', () => {
   })
 
   it('begin with what the process had used before', () => {
-    const { processMs, unattributedMs } = new CpuLedger().totals()
-    expect(unattributedMs.startup).toBeGreaterThan(0.9 * processMs - slackMs)
+    ledger = new Ledger()
+    const { processMs, buckets } = totalsMs()
+    expect(buckets['startup']).toBeGreaterThan(0.9 * processMs - slackMs)
   })
 
   it('tell apart what the slices were before they were held against the CPU clock', () => {
-    const before = ledger.totals()
+    const before = totalsMs()
     ledger.enter(new CpuAccount())
     burn(5)
     stall(50)
-    ledger.enter(undefined)
-    const after = ledger.totals()
+    ledger.leave()
+    const after = totalsMs()
     expect(after.unscaledMs - before.unscaledMs).toBeGreaterThan(50)
     expect(after.processMs - before.processMs).toBeLessThan(5 + slackMs)
   })
@@ -344,7 +443,10 @@ describe('slices too short to be held against the CPU clock by themselves', () =
     const startUs = threadCpuUs()
     while (threadCpuUs() - startUs < 100_000) {
       ledger.close(account)
-      for (let i = 0; i < 1_000; i++) ledger.enter(i % 2 === 0 ? other : undefined)
+      for (let i = 0; i < 1_000; i++) {
+        if (i % 2 === 0) ledger.enter(other)
+        else ledger.leave()
+      }
       if (account.figuresMs.length === 0) continue
       ticks += 1
       account = new Told()

@@ -1,0 +1,3 @@
+export function wait() {
+  return new Promise(resolve => setTimeout(() => resolve(1), 2))
+}
