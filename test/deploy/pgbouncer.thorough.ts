@@ -52,7 +52,7 @@ describe.skipIf(!available('pgbouncer'))('PgBouncer', () => {
 
   test('in transaction mode two migrations at once leave no lock behind', async () => {
     const url = await startPgBouncer({ databaseUrl: database.url, poolMode: 'transaction', poolSize: 5 })
-    await database.sql.query('DROP TABLE schema_version, simple_text, tasks')
+    await database.sql.query('DROP TABLE insertlab_schema_version, simple_text, tasks')
     const migrations = [1, 2, 3].map(() =>
       run(process.execPath, ['src/service/migrate-only.ts'], { DATABASE_URL: url }),
     )

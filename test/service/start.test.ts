@@ -105,7 +105,7 @@ describe('a start that cannot succeed ends with exit code 1 and one line that sa
     await admin.connect()
     const role = `guest_${process.pid}`
     await admin.query(
-      `DROP TABLE simple_text, tasks, schema_version; CREATE ROLE ${role} LOGIN PASSWORD 'hunter2'`,
+      `DROP TABLE simple_text, tasks, insertlab_schema_version; CREATE ROLE ${role} LOGIN PASSWORD 'hunter2'`,
     )
     onTestFinished(async () => {
       await admin.query(`DROP ROLE ${role}`)
