@@ -20,7 +20,7 @@ export function requireUtf8(headers: IncomingHttpHeaders): void {
   }
 }
 
-/** @returns null if the bytes are not UTF-8. `Buffer.toString` would put U+FFFD in the place of wrong bytes. */
-export function decodeUtf8(bytes: Uint8Array): string | null {
-  return isUtf8(bytes) ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString() : null
+/** @returns null if the bytes are not UTF-8. `toString` alone would put U+FFFD in the place of wrong bytes. */
+export function decodeUtf8(bytes: Buffer): string | null {
+  return isUtf8(bytes) ? bytes.toString() : null
 }
