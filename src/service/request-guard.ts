@@ -9,6 +9,9 @@ declare module 'fastify' {
   }
 }
 
+/** What Node takes for `100-continue`, and answers with 100. */
+const continueExpected = /(^|\W)100-continue($|\W)/i
+
 /**
  * Refuses what Node's HTTP server would refuse with an empty answer: a request of HTTP/1.1 without a Host, and an
  * expectation other than `100-continue`. The server must be made with `requireHostHeader: false`.
@@ -20,7 +23,7 @@ export function guardRequests(app: FastifyInstance, endlessBodies: WeakSet<Socke
   app.addHook('preParsing', ({ raw, routeOptions }, _reply, _payload, done) => {
     if (raw.headers.host === undefined && raw.httpVersion === '1.1') {
       done(new ServiceError('http_malformed', 'a request of HTTP/1.1 needs a Host header'))
-    } else if (raw.headers.expect !== undefined && !/^100-continue$/i.test(raw.headers.expect)) {
+    } else if (raw.headers.expect !== undefined && !continueExpected.test(raw.headers.expect)) {
       done(new ServiceError('expectation_failed', 'only 100-continue is supported'))
     } else {
       if (routeOptions.config.hasEndlessBody) {

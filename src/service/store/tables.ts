@@ -66,7 +66,7 @@ const tableQuery = `
         'isAlwaysGenerated', a.attidentity = 'a' OR a.attgenerated <> '')), '[]')
       FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
     ) AS columns
-  FROM pg_class c WHERE c.relname = $1 AND c.relnamespace = current_schema()::regnamespace`
+  FROM pg_class c WHERE c.relname = $1 AND c.relnamespace = quote_ident(current_schema())::regnamespace`
 
 /**
  * Checks the tables that were there before the first migration, as in a database of the first report: one that
