@@ -19,17 +19,24 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const template = 'insertlab_template'
   const templateUrl = new URL(server.url)
   templateUrl.pathname = template
-  const client = new Client({ connectionString: server.url })
-  await client.connect()
-  try {
-    await client.query(`CREATE DATABASE ${template}`)
-    await migrate(templateUrl.href)
-    await client.query(`ALTER DATABASE ${template} ALLOW_CONNECTIONS false`)
-  } finally {
-    await client.end()
-  }
+  await withClient(server.url, client => client.query(`CREATE DATABASE ${template}`))
+  await withClient(templateUrl.href, migrate)
+  await withClient(server.url, client => client.query(`ALTER DATABASE ${template} ALLOW_CONNECTIONS false`))
 
   project.provide('postgres', { url: server.url, template })
   const cleanup = undo.move()
   return () => cleanup.disposeAsync()
+}
+
+async function withClient(
+  connectionString: string,
+  use: (client: Client) => Promise<unknown>,
+): Promise<void> {
+  const client = new Client({ connectionString })
+  await client.connect()
+  try {
+    await use(client)
+  } finally {
+    await client.end()
+  }
 }

@@ -1,14 +1,16 @@
-import swagger from '@fastify/swagger'
-import swaggerUi from '@fastify/swagger-ui'
+import type { Socket } from 'node:net'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { Ajv } from 'ajv'
 import fastify, { type FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { instrument } from '../telemetry/plugin.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
+import type { Config } from './config.ts'
 import { ServiceError } from './errors.ts'
 import { guardMethods } from './method-guard.ts'
-import { createProblemHandler, fromHttpParser, rawProblem } from './problem.ts'
+import { documentRoutes } from './openapi.ts'
+import { createProblemHandler, fromHttpParser, lateRequest, refuse } from './problem.ts'
+import { guardRequests } from './request-guard.ts'
 import { bulkRoutes } from './routes/bulk.ts'
 import { healthRoutes } from './routes/health.ts'
 import { pingRoutes } from './routes/ping.ts'
@@ -16,10 +18,14 @@ import { taskRoutes } from './routes/tasks.ts'
 import { testInsertRoutes } from './routes/test-insert.ts'
 import { textRoutes } from './routes/texts.ts'
 import type { Store } from './store/store.ts'
+import { decodeUtf8, requireUtf8 } from './utf8.ts'
 
 const bodyLimitBytes = 1024 * 1024
 
+export type HttpTimeouts = Pick<Config, 'headersTimeoutMs' | 'requestTimeoutMs' | 'keepAliveTimeoutMs'>
+
 export interface AppOptions {
+  timeouts: HttpTimeouts
   store: Store
   telemetry: Telemetry
   log: Logger
@@ -33,21 +39,42 @@ export interface AppOptions {
  * saying is in the access log, and what failed is logged by the error handler.
  */
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
-  const { store, telemetry, log, isDraining = () => false } = options
+  const { store, telemetry, log, timeouts, isDraining = () => false } = options
   const handleError = createProblemHandler(log)
+  const endlessBodies = new WeakSet<Socket>()
   const app = fastify({
+    http: {
+      requireHostHeader: false,
+      headersTimeout: Math.min(timeouts.headersTimeoutMs, timeouts.requestTimeoutMs),
+      requestTimeout: timeouts.requestTimeoutMs,
+      // Limits are exact to a quarter of the shorter one.
+      connectionsCheckingInterval: Math.ceil(timeouts.headersTimeoutMs / 4),
+    },
+    requestTimeout: timeouts.requestTimeoutMs,
+    keepAliveTimeout: timeouts.keepAliveTimeoutMs,
     bodyLimit: bodyLimitBytes,
     routerOptions: { ignoreTrailingSlash: true },
     frameworkErrors: handleError,
     // A request that has come is answered, also while the service closes.
     return503OnClosing: false,
     clientErrorHandler: (error, socket) => {
-      if (socket.writable) socket.end(rawProblem(fromHttpParser(error)))
+      if (error.code !== lateRequest || !endlessBodies.has(socket)) refuse(socket, fromHttpParser(error))
     },
   }).withTypeProvider<TypeBoxTypeProvider>()
 
   // JSON is what routes take, unless one says otherwise.
   app.removeContentTypeParser('text/plain')
+  const parseJson = app.getDefaultJsonParser('error', 'error')
+  app.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    try {
+      requireUtf8(request.headers)
+      const text = decodeUtf8(body)
+      if (text === null) throw new ServiceError('body_malformed', 'the body is not UTF-8')
+      parseJson(request, text, done)
+    } catch (error) {
+      done(error as Error)
+    }
+  })
   app.setErrorHandler(handleError)
   app.setNotFoundHandler((request, reply) => {
     handleError(
@@ -65,17 +92,8 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
 
   const observeUnmatched = instrument(app, telemetry)
 
-  await app.register(swagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: {
-        title: 'insertlab',
-        description: 'An insert service that accounts for the CPU of every request.',
-        version: '0.1.0',
-      },
-    },
-  })
-  await app.register(swaggerUi, { routePrefix: '/docs' })
+  guardRequests(app, endlessBodies)
+  await documentRoutes(app)
 
   const refuseOtherMethods = guardMethods(app)
   app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger())

@@ -18,6 +18,7 @@ const Environment = Type.Object({
       description: 'a URL such as postgres://user:password@host:5432/db',
     }),
   ),
+  PGOPTIONS: Type.Optional(Type.String({ description: 'settings such as -c work_mem=8MB' })),
   HOST: Type.String({ default: '127.0.0.1', description: 'the address to listen on' }),
   PORT: wholeNumber(0, 65_535, 8000),
   ADMIN_HOST: Type.String({ default: '127.0.0.1', description: 'the address of the admin port' }),
@@ -37,6 +38,9 @@ const Environment = Type.Object({
   SYNCHRONOUS_COMMIT: oneOf(['on', 'off', 'local', 'remote_write', 'remote_apply'], 'on'),
   QUEUE_LIMIT: wholeNumber(1, 10_000_000, 10_000),
   REQUEST_DEADLINE_MS: wholeNumber(100, 600_000, 10_000),
+  HEADERS_TIMEOUT_MS: wholeNumber(100, 3_600_000, 10_000),
+  REQUEST_TIMEOUT_MS: wholeNumber(100, 3_600_000, 60_000),
+  KEEP_ALIVE_TIMEOUT_MS: wholeNumber(100, 3_600_000, 72_000),
   SHUTDOWN_GRACE_MS: wholeNumber(0, 600_000, 10_000),
   TELEMETRY: oneOf(telemetryLevels, 'full'),
   LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'info'),
@@ -53,6 +57,8 @@ const Environment = Type.Object({
 export interface Config {
   /** undefined: `pg` reads `PGHOST`, `PGUSER` … itself. */
   readonly databaseUrl: string | undefined
+  /** Read here and not by `pg`, which would drop them beside other options. */
+  readonly pgOptions: string | undefined
   readonly host: string
   readonly port: number
   readonly adminHost: string
@@ -73,6 +79,12 @@ export interface Config {
   /** Requests that may wait for a connection, and rows for a batch, before more are refused. */
   readonly queueLimit: number
   readonly requestDeadlineMs: number
+  /** How long the headers of a request may take to arrive. */
+  readonly headersTimeoutMs: number
+  /** How long a whole request may take to arrive, except for `/texts/bulk`, which limits its pauses instead. */
+  readonly requestTimeoutMs: number
+  /** How long a connection may be idle. Longer than a balancer's own limit (60 s as a rule), which then closes first. */
+  readonly keepAliveTimeoutMs: number
   readonly shutdownGraceMs: number
   readonly telemetry: (typeof telemetryLevels)[number]
   readonly logLevel: Static<typeof Environment>['LOG_LEVEL']
@@ -89,6 +101,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   const env = validate(data)
   return {
     databaseUrl: env.DATABASE_URL,
+    pgOptions: env.PGOPTIONS,
     host: env.HOST,
     port: env.PORT,
     adminHost: env.ADMIN_HOST,
@@ -104,6 +117,9 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     synchronousCommit: env.SYNCHRONOUS_COMMIT,
     queueLimit: env.QUEUE_LIMIT,
     requestDeadlineMs: env.REQUEST_DEADLINE_MS,
+    headersTimeoutMs: env.HEADERS_TIMEOUT_MS,
+    requestTimeoutMs: env.REQUEST_TIMEOUT_MS,
+    keepAliveTimeoutMs: env.KEEP_ALIVE_TIMEOUT_MS,
     shutdownGraceMs: env.SHUTDOWN_GRACE_MS,
     telemetry: env.TELEMETRY,
     logLevel: env.LOG_LEVEL,

@@ -1,81 +1,120 @@
-import type { IncomingMessage, Server, ServerResponse } from 'node:http'
-import { Server as NetServer, type Socket } from 'node:net'
+import type { Server, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import { performance } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { ServiceError } from './errors.ts'
+import { refuse } from './problem.ts'
 
-/** So long without a request, and every client that has one to send has been told to send it elsewhere. */
+/** After so long without a request, every client that has one to send has been told to send it elsewhere. */
 const quietMs = 250
-/** Clients that open connection after connection are turned away in the end. */
-const longestMs = 2_000
+const longestUntilQuietMs = 2_000
 const pollMs = 25
 
 /**
  * Ends a server's connections without losing a request that a client has already sent.
  *
- * Closing an idle connection may cross a request on its way, which the client then sees reset. So before
- * anything is closed every answer says `Connection: close`, and busy clients leave of their own accord. The
- * price is a quarter of a second at each stop.
+ * Closing an idle connection may cross a request on its way, and the client then sees a reset. So every answer
+ * first says `Connection: close` until no request has come on an older connection for a while. Only then does the
+ * server stop listening and close what is idle. The price is a quarter of a second at each stop.
+ *
+ * Until then new connections are taken: a load balancer may still be looking at readiness, and a request on a new
+ * connection is answered like any other.
  */
 export class Drain {
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
+  /** Responses that have not ended, in the order of their requests. */
+  readonly #open = new Set<ServerResponse>()
+  #isDraining = false
+  /** Connections from before the drain whose client has not been told to leave. */
+  #untold: ReadonlySet<Socket> = new Set()
+  #lastRequestMs = 0
+  /** How many bytes each connection had sent, and when that was first seen. */
+  readonly #heard = new WeakMap<Socket, { bytes: number; sinceMs: number }>()
 
   /** @param server before it listens. */
   constructor(server: Server) {
     this.#server = server
-    server.on('connection', socket => {
+    server.on('connection', (socket: Socket) => {
       this.#sockets.add(socket)
       socket.once('close', () => this.#sockets.delete(socket))
+    })
+    // Before Fastify's own listener, which may answer at once.
+    server.prependListener('request', (request, response) => {
+      this.#open.add(response)
+      response.once('close', () => this.#open.delete(response))
+      if (!this.#isDraining) return
+      leaveAfter(response)
+      if (this.#untold.has(request.socket)) this.#lastRequestMs = performance.now()
     })
   }
 
   /**
    * Resolves when every request is answered and every connection closed.
-   * @param options.listensMeanwhile whether new connections are still taken until it is quiet. Behind a
-   * balancer that is still looking at readiness they must be; behind a supervisor, who gives them to another
-   * worker, they must not.
+   * @param options.silenceLimitMs how long a client may send nothing in the middle of its request.
    */
-  async end({ listensMeanwhile }: { listensMeanwhile: boolean }): Promise<void> {
-    const closedEarly = listensMeanwhile ? null : this.#stopListening()
+  async end({ silenceLimitMs }: { silenceLimitMs: number }): Promise<void> {
+    this.#isDraining = true
+    this.#untold = new Set(this.#sockets)
+    // Of several on one connection the last: the connection ends after the answer that says so.
+    for (const response of new Map([...this.#open].map(each => [each.req.socket, each])).values()) {
+      leaveAfter(response)
+    }
     await this.#untilQuiet()
-    const closed = closedEarly ?? this.#stopListening()
-    this.#closeUnused()
-    const rest = setInterval(() => this.#closeUnused(), quietMs)
+    const closed = new Promise<void>(resolve => this.#server.close(() => resolve()))
+    const timer = setInterval(() => {
+      this.#server.closeIdleConnections()
+      this.#closeSilent(silenceLimitMs)
+    }, pollMs)
     await closed
-    clearInterval(rest)
+    clearInterval(timer)
   }
 
-  /** By the TCP server's own `close`: the HTTP server's would close idle connections at once. */
-  #stopListening(): Promise<void> {
-    return new Promise(resolve => NetServer.prototype.close.call(this.#server, () => resolve()))
-  }
-
-  /** Resolves when no more requests come, or too many. */
   async #untilQuiet(): Promise<void> {
     const startMs = performance.now()
-    let lastRequestMs = startMs
-    for (const socket of this.#sockets) leaveAfter(answerIn(socket))
-    this.#server.prependListener('request', (_request: IncomingMessage, answer: ServerResponse) => {
-      leaveAfter(answer)
-      lastRequestMs = performance.now()
-    })
-    while (performance.now() - lastRequestMs < quietMs && performance.now() - startMs < longestMs) {
+    this.#lastRequestMs = startMs
+    while (
+      performance.now() - this.#lastRequestMs < quietMs &&
+      performance.now() - startMs < longestUntilQuietMs
+    ) {
       await sleep(pollMs)
     }
   }
 
-  /** Connections between two requests, and those that never carried a byte, which Node does not call idle. */
-  #closeUnused(): void {
-    this.#server.closeIdleConnections()
-    for (const socket of this.#sockets) if (socket.bytesRead === 0) socket.destroy()
+  /**
+   * Ends connections whose client owes the rest of a request and sends nothing, or has never sent a byte: Node calls
+   * neither idle, and looks for late requests no more once the server is closed.
+   */
+  #closeSilent(silenceLimitMs: number): void {
+    const now = performance.now()
+    const working = new Set([...this.#open].filter(isOurTurn).map(({ req }) => req.socket))
+    for (const socket of this.#sockets) {
+      const bytes = socket.bytesRead
+      const heard = this.#heard.get(socket)
+      if (heard === undefined || heard.bytes !== bytes || working.has(socket)) {
+        this.#heard.set(socket, { bytes, sinceMs: now })
+      } else if (now - heard.sinceMs >= (bytes === 0 ? quietMs : silenceLimitMs)) {
+        this.#giveUp(socket)
+      }
+    }
+  }
+
+  #giveUp(socket: Socket): void {
+    const isAnswered = [...this.#open].some(({ req, headersSent }) => req.socket === socket && headersSent)
+    if (socket.bytesRead === 0 || isAnswered || !socket.writable) socket.destroy()
+    else
+      refuse(
+        socket,
+        new ServiceError('request_timeout', 'the service stops, and the rest of the request did not come'),
+      )
   }
 }
 
-function leaveAfter(answer: ServerResponse | undefined): void {
-  if (answer !== undefined) answer.shouldKeepAlive = false
+/** The client waits for the service: for an answer, or to be able to send more of a body. */
+function isOurTurn({ req }: ServerResponse): boolean {
+  return req.complete || req.isPaused() || req.readableLength > 0
 }
 
-/** What the connection's client waits for. Node has no public way from a socket to it. */
-function answerIn(socket: Socket): ServerResponse | undefined {
-  return (socket as { _httpMessage?: ServerResponse })._httpMessage ?? undefined
+function leaveAfter(response: ServerResponse): void {
+  if (!response.headersSent) response.setHeader('connection', 'close')
 }

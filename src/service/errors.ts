@@ -15,10 +15,12 @@ export const problems = {
   request_timeout: { status: 408, title: 'The request did not arrive in time' },
   body_too_large: { status: 413, title: 'The body is larger than this service takes' },
   media_type_unsupported: { status: 415, title: 'The body’s media type is not supported' },
+  expectation_failed: { status: 417, title: 'The expectation of the request is not supported' },
   headers_too_large: { status: 431, title: 'The headers are larger than this service takes' },
   overloaded: { status: 503, title: 'More work is waiting than this service lets wait' },
   deadline_exceeded: { status: 503, title: 'The request’s turn did not come in time; nothing was stored' },
   database_unavailable: { status: 503, title: 'The database cannot be reached; nothing was stored' },
+  database_read_only: { status: 503, title: 'The database is read-only; nothing was stored' },
   outcome_unknown: {
     status: 503,
     title: 'The database connection was lost before it confirmed: the rows may or may not be stored',
@@ -49,4 +51,11 @@ export class ServiceError extends Error {
 /** What stops the start: one line that says what is wrong and what to do. */
 export class StartError extends Error {
   override readonly name = 'StartError'
+}
+
+/** Ends the process with exit code 1 and one line on standard error; with a stack where the error is a bug. */
+export function endWithError(error: unknown): never {
+  const line = error instanceof StartError ? error.message : String((error as Error).stack ?? error)
+  process.stderr.write(`insertlab: ${line}\n`)
+  process.exit(1)
 }

@@ -1,15 +1,13 @@
 import { readConfig } from './config.ts'
-import { StartError } from './errors.ts'
-import { prepareDatabase } from './worker.ts'
+import { endWithError } from './errors.ts'
+import { migrateDatabase } from './prepare-database.ts'
 
 /**
- * The entry for a deployment step of its own: brings the schema up to date and ends. The service does the
- * same at its start; done before, a migration that fails leaves the old version serving.
+ * The entry for a deployment step of its own: brings the schema up to date and ends. The service does the same at
+ * its start. Done before, a migration that fails leaves the old version of the service running.
  */
 try {
-  await prepareDatabase(readConfig(process.env))
+  await migrateDatabase(readConfig(process.env))
 } catch (error) {
-  const line = error instanceof StartError ? error.message : String((error as Error).stack ?? error)
-  process.stderr.write(`insertlab: ${line}\n`)
-  process.exitCode = 1
+  endWithError(error)
 }

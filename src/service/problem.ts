@@ -1,4 +1,6 @@
 import { STATUS_CODES } from 'node:http'
+import { performance } from 'node:perf_hooks'
+import type { Duplex } from 'node:stream'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import { type ProblemCode, problems, ServiceError } from './errors.ts'
@@ -14,11 +16,28 @@ export interface Problem {
 
 export const problemContentType = 'application/problem+json; charset=utf-8'
 
-/** Answers any error; what this service did not foresee is logged with its stack and told without it. */
+/** Every request would say the same while the database is in this state. */
+const loggedOnce: readonly ProblemCode[] = ['database_unavailable', 'database_read_only']
+const logAgainAfterMs = 60_000
+/** How long a client has to read an answer that ends its connection. */
+const lingerMs = 1_000
+
+/**
+ * Answers any error. An error that this service did not foresee is logged with its stack, and the answer does not
+ * show it. A database that cannot be used is logged at the first request that fails, then once a minute.
+ */
 export function createProblemHandler(log: Logger) {
+  const loggedMs = new Map<ProblemCode, number>()
   return (error: FastifyError | ServiceError, request: FastifyRequest, reply: FastifyReply): void => {
     const known = error instanceof ServiceError ? error : fromFastify(error)
     if (known.status === 500) log.error({ err: error, url: request.url }, 'request failed')
+    if (loggedOnce.includes(known.code)) {
+      const now = performance.now()
+      if (now - (loggedMs.get(known.code) ?? Number.NEGATIVE_INFINITY) >= logAgainAfterMs) {
+        loggedMs.set(known.code, now)
+        log.error({ err: known, code: known.code }, 'the database cannot be used')
+      }
+    }
     sendProblem(reply, known)
   }
 }
@@ -31,7 +50,7 @@ export function fail(reply: { send(payload: unknown): unknown }, error: Error): 
 function sendProblem(reply: FastifyReply, error: ServiceError): void {
   if (error.retryAfterS !== undefined) reply.header('retry-after', error.retryAfterS)
   // The rest of the request may still come, or never.
-  if (error.status === 408) reply.header('connection', 'close')
+  if (error.status === 408 || error.code === 'http_malformed') reply.header('connection', 'close')
   reply
     .code(error.status)
     .header('content-type', problemContentType)
@@ -42,17 +61,24 @@ export function toProblem({ code, status, message }: ServiceError): Problem {
   return { type: `urn:insertlab:problem:${code}`, title: problems[code].title, status, code, detail: message }
 }
 
-/** An HTTP answer for what never became a request: the parser's own errors. */
-export function rawProblem(error: ServiceError): string {
+/** Answers on the connection itself, for what never became a request, and closes it. */
+export function refuse(socket: Duplex, error: ServiceError): void {
+  if (!socket.writable) {
+    socket.destroy()
+    return
+  }
   const body = JSON.stringify(toProblem(error))
-  return [
-    `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status]}`,
-    `content-type: ${problemContentType}`,
-    `content-length: ${Buffer.byteLength(body)}`,
-    'connection: close',
-    '',
-    body,
-  ].join('\r\n')
+  socket.end(
+    [
+      `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status]}`,
+      `content-type: ${problemContentType}`,
+      `content-length: ${Buffer.byteLength(body)}`,
+      'connection: close',
+      '',
+      body,
+    ].join('\r\n'),
+  )
+  setTimeout(() => socket.destroy(), lingerMs).unref()
 }
 
 /** What Node's HTTP server refuses by itself; the codes are its own. */
@@ -60,12 +86,15 @@ export function fromHttpParser(error: NodeJS.ErrnoException): ServiceError {
   switch (error.code) {
     case 'HPE_HEADER_OVERFLOW':
       return new ServiceError('headers_too_large', 'send fewer or shorter headers', { cause: error })
-    case 'ERR_HTTP_REQUEST_TIMEOUT':
+    case lateRequest:
       return new ServiceError('request_timeout', 'the connection is closed', { cause: error })
     default:
       return new ServiceError('http_malformed', error.message, { cause: error })
   }
 }
+
+/** Node's code for headers or a request that took longer than `headersTimeout` or `requestTimeout`. */
+export const lateRequest = 'ERR_HTTP_REQUEST_TIMEOUT'
 
 /** Fastify's own codes are documented in its reference, "Errors". */
 const fastifyCodes: Readonly<Record<string, ProblemCode>> = {

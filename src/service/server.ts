@@ -1,13 +1,13 @@
 import cluster from 'node:cluster'
 import { pino } from 'pino'
 import { readConfig } from './config.ts'
-import { StartError } from './errors.ts'
+import { endWithError } from './errors.ts'
 import { runWorker } from './worker.ts'
 import { runSupervisor } from './workers.ts'
 
 /**
- * The entry: reads the environment, then runs one process that serves, or a supervisor of several. What
- * stops the start is one line on standard error and exit code 1.
+ * The entry: reads the environment, then runs one process that serves, or a supervisor of several. What stops the
+ * start is one line on standard error and exit code 1.
  */
 try {
   const config = readConfig(process.env)
@@ -15,7 +15,5 @@ try {
   if (cluster.isPrimary && config.workers > 1) await runSupervisor(config, log)
   else await runWorker(config, log)
 } catch (error) {
-  const line = error instanceof StartError ? error.message : String((error as Error).stack ?? error)
-  process.stderr.write(`insertlab: ${line}\n`)
-  process.exit(1)
+  endWithError(error)
 }

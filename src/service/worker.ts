@@ -1,7 +1,6 @@
 import cluster from 'node:cluster'
 import type { AddressInfo, Server } from 'node:net'
 import closeWithGrace from 'close-with-grace'
-import pg from 'pg'
 import type { Logger } from 'pino'
 import { createAccessLog } from '../telemetry/access-log.ts'
 import { createAdminServer, type ScrapeTarget } from '../telemetry/admin.ts'
@@ -13,15 +12,13 @@ import type { Config } from './config.ts'
 import { Drain } from './drain.ts'
 import { StartError } from './errors.ts'
 import { keepExportsFast } from './fast-exports.ts'
-import { migrate } from './store/migrate.ts'
-import { clientConfig, Store } from './store/store.ts'
+import { prepareDatabase } from './prepare-database.ts'
+import { Store } from './store/store.ts'
 
-/** What a worker tells its supervisor when its public port listens, and is told when it is to end. */
+/** What a worker sends to its supervisor when its public port listens. */
 export const listensMessage = 'listens'
+/** What the supervisor sends to a worker that is to end. */
 export const drainMessage = 'drain'
-
-/** MERGE … RETURNING came with it. */
-const oldestPostgres = 17
 
 /**
  * One process that serves: alone, or as one of several workers, whose index (from 1) the supervisor gives.
@@ -29,7 +26,7 @@ const oldestPostgres = 17
  */
 export async function runWorker(config: Config, log: Logger): Promise<void> {
   const index = Number(process.env['INSERTLAB_WORKER'] ?? 0)
-  if (index === 0) await prepareDatabase(config)
+  if (index === 0) await prepareDatabase(config, log)
 
   const telemetry = new Telemetry({
     level: config.telemetry,
@@ -39,7 +36,7 @@ export async function runWorker(config: Config, log: Logger): Promise<void> {
   })
   const store = new Store(config, telemetry)
   let isDraining = false
-  const app = await buildApp({ store, telemetry, log, isDraining: () => isDraining })
+  const app = await buildApp({ store, telemetry, log, timeouts: config, isDraining: () => isDraining })
   keepExportsFast()
   const adminPort = config.adminPort === 0 ? 0 : config.adminPort + index
   const targets = (): ScrapeTarget[] => [
@@ -65,7 +62,7 @@ export async function runWorker(config: Config, log: Logger): Promise<void> {
       if (err) log.fatal({ err }, 'the service fails')
       else log.info({ signal }, 'the service drains')
       isDraining = true
-      await drain.end({ listensMeanwhile: !cluster.isWorker })
+      await drain.end({ silenceLimitMs: config.shutdownGraceMs / 4 })
       await app.close()
       await store.close()
       await spanPipeline?.shutdown()
@@ -76,7 +73,7 @@ export async function runWorker(config: Config, log: Logger): Promise<void> {
   if (cluster.isWorker) obeySupervisor(close)
 }
 
-/** A terminal's Ctrl-C goes to every process of the group, but when a worker ends is for the supervisor to say. */
+/** Ctrl-C in a terminal goes to every process of the group, but the supervisor decides when a worker ends. */
 const supervisorsSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 function obeySupervisor(close: () => void): void {
@@ -85,47 +82,6 @@ function obeySupervisor(close: () => void): void {
     if (message === drainMessage) close()
   })
   process.send?.(listensMessage)
-}
-
-/** Brings the schema up to date; done by one process, before any serves. */
-export async function prepareDatabase(config: Config): Promise<void> {
-  const connection = {
-    ...clientConfig(config),
-    connectionTimeoutMillis: 5_000,
-    statement_timeout: 0,
-  }
-  try {
-    await requireVersion(connection)
-    await migrate(connection)
-  } catch (error) {
-    if (error instanceof StartError) throw error
-    throw new StartError(
-      `the database cannot be used: ${reasonOf(error)}. Set DATABASE_URL (or PGHOST …) to a PostgreSQL that runs.`,
-      { cause: error },
-    )
-  }
-}
-
-async function requireVersion(connection: pg.ClientConfig): Promise<void> {
-  const client = new pg.Client(connection)
-  try {
-    await client.connect()
-    const { rows } = await client.query('SHOW server_version_num')
-    const major = Math.floor(Number(rows[0].server_version_num) / 10_000)
-    if (major < oldestPostgres) {
-      throw new StartError(
-        `PostgreSQL ${major} is too old. Point DATABASE_URL at a server of version ${oldestPostgres} or newer.`,
-      )
-    }
-  } finally {
-    await client.end()
-  }
-}
-
-/** A refused connection to `localhost` is an AggregateError with no message of its own. */
-function reasonOf(error: unknown): string {
-  const { message, errors } = error as AggregateError
-  return message || errors?.map(String).join(', ') || String(error)
 }
 
 /** @throws {StartError} */

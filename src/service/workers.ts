@@ -2,28 +2,27 @@ import cluster, { type Worker } from 'node:cluster'
 import { once } from 'node:events'
 import { performance } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
-import pg from 'pg'
 import type { Logger } from 'pino'
 import { createAdminServer } from '../telemetry/admin.ts'
 import type { Config } from './config.ts'
 import { StartError } from './errors.ts'
 import { closeWhatDiesWith } from './hand-over.ts'
-import { clientConfig } from './store/store.ts'
-import { drainMessage, listening, listensMessage, prepareDatabase } from './worker.ts'
+import { prepareDatabase, withClient } from './prepare-database.ts'
+import { drainMessage, listening, listensMessage } from './worker.ts'
 
-/** A worker that lived shorter than this crashed at start; it is started again ever more slowly. */
+/** A worker that ended sooner crashed at its start. Each such crash doubles the wait before the next start. */
 const healthyAfterMs = 10_000
 const firstBackOffMs = 250
 const longestBackOffMs = 30_000
-/** What a superuser, the exporter and a migration need beside the service. */
+/** Connections that are left to a superuser, the exporter and a migration. */
 const reservedConnections = 10
 /** One for the pool and one for `pipelined`. */
 const smallestShare = 2
 
 /**
- * Several workers on one port: the cluster module hands out the connections in turn. The supervisor serves
- * no request. It starts a crashed worker again, replaces all of them one by one on SIGHUP, and ends them on
- * SIGTERM or SIGINT after they have answered what they had taken.
+ * Several workers on one port: the cluster module hands out the connections in rotation. The supervisor serves no
+ * request. It starts a crashed worker again, replaces all workers one by one on SIGHUP, and ends them on SIGTERM or
+ * SIGINT after they have answered the requests that they had taken.
  */
 export async function runSupervisor(config: Config, log: Logger): Promise<void> {
   if (config.adminPort === 0) {
@@ -31,7 +30,7 @@ export async function runSupervisor(config: Config, log: Logger): Promise<void> 
       'ADMIN_PORT cannot be 0 with several workers. Set it to the first of WORKERS + 1 free ports.',
     )
   }
-  await prepareDatabase(config)
+  await prepareDatabase(config, log)
   const share = await divideConnections(config)
   if (share.poolSize < config.poolSize) {
     log.warn(
@@ -68,32 +67,41 @@ interface ConnectionShare {
  * @throws {StartError} where the shares would be too small to work with.
  */
 async function divideConnections(config: Config): Promise<ConnectionShare> {
-  const client = new pg.Client(clientConfig(config))
-  await client.connect()
-  try {
+  const maxConnections = await withClient(config, async client => {
     const { rows } = await client.query('SHOW max_connections')
-    const maxConnections = Number(rows[0].max_connections)
-    const available = maxConnections - reservedConnections
-    const share = Math.floor(available / (config.workers + 1))
-    if (share < smallestShare) {
-      const most = Math.floor(available / smallestShare) - 1
-      throw new StartError(
-        `${config.workers} workers cannot share max_connections = ${maxConnections}. Set WORKERS to at most ${most}, or raise max_connections.`,
-      )
-    }
-    const pipelineConnections = Math.min(config.pipelineConnections, Math.ceil(share / 3))
-    return { poolSize: Math.min(config.poolSize, share - pipelineConnections), pipelineConnections }
-  } finally {
-    await client.end()
+    return Number(rows[0].max_connections)
+  })
+  const available = maxConnections - reservedConnections
+  const share = Math.floor(available / (config.workers + 1))
+  if (share < smallestShare) {
+    const most = Math.floor(available / smallestShare) - 1
+    throw new StartError(
+      `${config.workers} workers cannot share max_connections = ${maxConnections}. Set WORKERS to at most ${most}, or raise max_connections.`,
+    )
   }
+  const pipelineConnections = Math.min(config.pipelineConnections, Math.ceil(share / 3))
+  return { poolSize: Math.min(config.poolSize, share - pipelineConnections), pipelineConnections }
+}
+
+/** The place of one worker, which processes fill one after the other. */
+interface Slot {
+  /** From 1. */
+  readonly index: number
+  /** The process that serves; or the last one that did, if it has died and no successor listens yet. */
+  worker: Worker | undefined
+  /** Whether the successor that is being started comes to listen. */
+  starting: Promise<boolean> | undefined
+  /** Crashes at the start, without a success between. */
+  quickCrashes: number
 }
 
 class Supervisor {
   readonly #config: Config
   readonly #share: ConnectionShare
   readonly #log: Logger
-  readonly #workers = new Map<number, Worker>()
-  #quickCrashes = 0
+  readonly #slots: readonly Slot[]
+  /** All processes that have not ended. */
+  readonly #running = new Set<Worker>()
   #isEnding = false
   #isRestarting = false
 
@@ -101,32 +109,39 @@ class Supervisor {
     this.#config = config
     this.#share = share
     this.#log = log
+    this.#slots = Array.from({ length: config.workers }, (_, i) => ({
+      index: i + 1,
+      worker: undefined,
+      starting: undefined,
+      quickCrashes: 0,
+    }))
   }
 
-  /** Workers count from 1. */
   get indexes(): readonly number[] {
-    return Array.from({ length: this.#config.workers }, (_, i) => i + 1)
+    return this.#slots.map(({ index }) => index)
   }
 
-  /** Ends the process where a worker ends before it listens; the first, alone, says why for all of them. */
+  /** Ends all processes if one ends before it listens. The first starts alone, so that one error is said once. */
   async startAll(): Promise<void> {
-    const [first = 1, ...others] = this.indexes
+    const [first, ...others] = this.#slots
     const isStarted =
-      (await this.#start(first)) && (await Promise.all(others.map(each => this.#start(each)))).every(Boolean)
+      first !== undefined &&
+      (await this.#fill(first)) &&
+      (await Promise.all(others.map(slot => this.#fill(slot)))).every(Boolean)
     if (!isStarted) await this.end(1)
   }
 
-  /** Each worker's successor listens before it is asked to drain, so that no connection is refused. */
+  /** Each successor listens before its predecessor is told to drain, so that no connection is refused. */
   async restartAll(): Promise<void> {
     if (this.#isRestarting) return
     this.#isRestarting = true
     this.#log.info('all workers are replaced, one by one')
-    for (const index of this.indexes) {
-      const old = this.#workers.get(index)
+    for (const slot of this.#slots) {
+      const old = slot.worker
+      const isFilled = await this.#fill(slot)
       if (this.#isEnding) return
-      if (!(await this.#start(index))) {
-        this.#log.error({ worker: index }, 'a successor did not start, so the others stay')
-        if (old !== undefined) this.#workers.set(index, old)
+      if (!isFilled) {
+        this.#log.error({ worker: slot.index }, 'a successor did not start, so the others stay')
         break
       }
       if (old !== undefined) await endWorker(old, this.#config.shutdownGraceMs)
@@ -138,44 +153,68 @@ class Supervisor {
   async end(exitCode = 0): Promise<void> {
     if (this.#isEnding) return
     this.#isEnding = true
+    const serving = new Set(this.#slots.map(({ worker }) => worker))
     await Promise.all(
-      [...this.#workers.values()].map(worker => endWorker(worker, this.#config.shutdownGraceMs)),
+      [...this.#running].map(worker => {
+        // Before it listens it serves nobody, and does not listen to its supervisor either.
+        if (!serving.has(worker)) worker.process.kill('SIGKILL')
+        return endWorker(worker, this.#config.shutdownGraceMs)
+      }),
     )
     process.exit(exitCode)
   }
 
-  /** @returns whether it listens. */
-  async #start(index: number): Promise<boolean> {
+  /**
+   * Starts a process that takes the slot's place as soon as it listens. If one is being started already, it is that
+   * one: a crash and a rolling restart may want the same.
+   * @returns whether it listens.
+   */
+  #fill(slot: Slot): Promise<boolean> {
+    slot.starting ??= this.#start(slot).finally(() => {
+      slot.starting = undefined
+    })
+    return slot.starting
+  }
+
+  async #start(slot: Slot): Promise<boolean> {
     const worker = cluster.fork({
-      INSERTLAB_WORKER: index,
+      INSERTLAB_WORKER: slot.index,
       POOL_SIZE: this.#share.poolSize,
       PIPELINE_CONNECTIONS: this.#share.pipelineConnections,
     })
     closeWhatDiesWith(worker)
-    this.#workers.set(index, worker)
+    this.#running.add(worker)
+    // A message to a process that has just died. Its exit says the same.
+    worker.on('error', err => this.#log.warn({ err, worker: slot.index }, 'a message did not arrive'))
     const startedMs = performance.now()
+    const ended = once(worker, 'exit').then(() => false)
     // Not cluster's own `listening`, which the admin port causes too.
-    const listens = await Promise.race([
-      once(worker, 'message').then(([message]) => message === listensMessage),
-      once(worker, 'exit').then(() => false),
-    ])
-    if (listens) worker.once('exit', () => void this.#replaceCrashed(index, worker, startedMs))
-    return listens
+    const listens = once(worker, 'message').then(([message]) => message === listensMessage)
+    ended.then(() => {
+      this.#running.delete(worker)
+      if (slot.worker === worker) void this.#replaceCrashed(slot, worker, startedMs)
+    })
+    if (!(await Promise.race([listens, ended]))) return false
+    slot.worker = worker
+    return true
   }
 
-  async #replaceCrashed(index: number, worker: Worker, startedMs: number): Promise<void> {
-    // Replaced or ended on purpose.
-    if (this.#isEnding || this.#workers.get(index) !== worker) return
+  /** Tries until some process has taken the place of `dead`, also if a rolling restart has started it. */
+  async #replaceCrashed(slot: Slot, dead: Worker, startedMs: number): Promise<void> {
     const livedMs = performance.now() - startedMs
-    this.#quickCrashes = livedMs < healthyAfterMs ? this.#quickCrashes + 1 : 0
-    const delayMs = Math.min(longestBackOffMs, firstBackOffMs * 2 ** this.#quickCrashes)
-    this.#log.error({ worker: index, livedMs, delayMs, code: worker.process.exitCode }, 'a worker crashed')
-    await sleep(delayMs)
-    while (!this.#isEnding && !(await this.#start(index))) await sleep(longestBackOffMs)
+    if (livedMs >= healthyAfterMs) slot.quickCrashes = 0
+    while (!this.#isEnding && slot.worker === dead) {
+      slot.quickCrashes += 1
+      const delayMs = Math.min(longestBackOffMs, firstBackOffMs * 2 ** (slot.quickCrashes - 1))
+      const code = dead.process.exitCode
+      this.#log.error({ worker: slot.index, livedMs, delayMs, code }, 'a worker crashed')
+      await sleep(delayMs)
+      if (!this.#isEnding && slot.worker === dead) await this.#fill(slot)
+    }
   }
 }
 
-/** The grace it was promised and a second more, then SIGKILL. */
+/** Waits for the promised grace and a second more, then kills. */
 async function endWorker(worker: Worker, graceMs: number): Promise<void> {
   if (worker.isDead()) return
   const ended = once(worker, 'exit')

@@ -84,7 +84,7 @@ describe.skipIf(!hasImage)('the containers of the manifests', () => {
   }
 
   test('the migration ends by itself, and finds its work done the second time', async () => {
-    await database.sql.query('DROP TABLE schema_version, simple_text, tasks')
+    await database.sql.query('DROP TABLE insertlab_schema_version, simple_text, tasks')
     for (const _ of ['migrates', 'has nothing to do']) {
       const id = await startContainer(podOf('Job', 'migrate'), {})
       expect(await docker('wait', id)).toBe('0')

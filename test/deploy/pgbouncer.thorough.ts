@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { insertStrategyNames } from '../../src/service/store/inserts/insert-strategy.ts'
 import { createConnectedDatabase } from '../helpers/database.ts'
-import { start } from '../helpers/service.ts'
+import { spawn, start } from '../helpers/service.ts'
 import { available, run } from '../programs.ts'
 import { startPgBouncer } from './pgbouncer.ts'
 
@@ -19,6 +19,9 @@ describe.skipIf(!available('pgbouncer'))('PgBouncer', () => {
 
   const rows = async () =>
     Number((await database.sql.query('SELECT count(*) FROM simple_text')).rows[0].count)
+
+  const databaseName = async () =>
+    (await database.sql.query('SELECT current_database() AS name')).rows[0].name as string
 
   test('in session mode two processes insert by every strategy, each connection their own', async () => {
     const url = await startPgBouncer({ databaseUrl: database.url, poolMode: 'session', poolSize: 40 })
@@ -50,9 +53,24 @@ describe.skipIf(!available('pgbouncer'))('PgBouncer', () => {
     expect(bulk.status).toBe(201)
   })
 
+  test('that drops options does not make a session less durable than asked in silence', async () => {
+    const url = await startPgBouncer({ databaseUrl: database.url, poolMode: 'session', poolSize: 5 })
+    const refused = await spawn(url, { SYNCHRONOUS_COMMIT: 'remote_write' })
+    expect(await refused.service.ended).toEqual({ code: 1, signal: null })
+    expect(refused.errors()).toMatch(
+      /^insertlab: synchronous_commit is on, but SYNCHRONOUS_COMMIT asks for remote_write\.[^\n]*; behind a pooler that drops options, use ALTER ROLE … SET synchronous_commit = remote_write\.\n$/,
+    )
+    await database.sql.query(`ALTER DATABASE ${await databaseName()} SET synchronous_commit = remote_write`)
+    // PgBouncer's own connections keep the old setting.
+    const fresh = await startPgBouncer({ databaseUrl: database.url, poolMode: 'session', poolSize: 5 })
+    const started = await start(fresh, { SYNCHRONOUS_COMMIT: 'remote_write' })
+    expect(started.log()).toContain('statement_timeout is not REQUEST_DEADLINE_MS')
+    await database.sql.query(`ALTER DATABASE ${await databaseName()} RESET synchronous_commit`)
+  })
+
   test('in transaction mode two migrations at once leave no lock behind', async () => {
     const url = await startPgBouncer({ databaseUrl: database.url, poolMode: 'transaction', poolSize: 5 })
-    await database.sql.query('DROP TABLE schema_version, simple_text, tasks')
+    await database.sql.query('DROP TABLE insertlab_schema_version, simple_text, tasks')
     const migrations = [1, 2, 3].map(() =>
       run(process.execPath, ['src/service/migrate-only.ts'], { DATABASE_URL: url }),
     )

@@ -54,6 +54,7 @@ export async function openApp({
   const app = await buildApp({
     store,
     telemetry,
+    timeouts: config,
     log: pino({ level: 'debug' }, { write: line => log.push(line) }),
     ...(isDraining && { isDraining }),
   })

@@ -6,6 +6,7 @@ describe('readConfig', () => {
   it('has the documented defaults', () => {
     expect(readConfig({})).toEqual({
       databaseUrl: undefined,
+      pgOptions: undefined,
       host: '127.0.0.1',
       port: 8000,
       adminHost: '127.0.0.1',
@@ -21,6 +22,9 @@ describe('readConfig', () => {
       synchronousCommit: 'on',
       queueLimit: 10_000,
       requestDeadlineMs: 10_000,
+      headersTimeoutMs: 10_000,
+      requestTimeoutMs: 60_000,
+      keepAliveTimeoutMs: 72_000,
       shutdownGraceMs: 10_000,
       telemetry: 'full',
       logLevel: 'info',
@@ -33,6 +37,7 @@ describe('readConfig', () => {
     expect(
       readConfig({
         DATABASE_URL: 'postgresql://user:pass@db:5433/texts',
+        PGOPTIONS: '-c work_mem=8MB',
         HOST: '0.0.0.0',
         PORT: '0',
         ADMIN_HOST: '::1',
@@ -48,6 +53,9 @@ describe('readConfig', () => {
         SYNCHRONOUS_COMMIT: 'off',
         QUEUE_LIMIT: '1',
         REQUEST_DEADLINE_MS: '100',
+        HEADERS_TIMEOUT_MS: '100',
+        REQUEST_TIMEOUT_MS: '3600000',
+        KEEP_ALIVE_TIMEOUT_MS: '5000',
         SHUTDOWN_GRACE_MS: '0',
         TELEMETRY: 'ledger',
         LOG_LEVEL: 'silent',
@@ -56,6 +64,7 @@ describe('readConfig', () => {
       }),
     ).toEqual({
       databaseUrl: 'postgresql://user:pass@db:5433/texts',
+      pgOptions: '-c work_mem=8MB',
       host: '0.0.0.0',
       port: 0,
       adminHost: '::1',
@@ -71,6 +80,9 @@ describe('readConfig', () => {
       synchronousCommit: 'off',
       queueLimit: 1,
       requestDeadlineMs: 100,
+      headersTimeoutMs: 100,
+      requestTimeoutMs: 3_600_000,
+      keepAliveTimeoutMs: 5_000,
       shutdownGraceMs: 0,
       telemetry: 'ledger',
       logLevel: 'silent',
@@ -117,6 +129,9 @@ describe('readConfig', () => {
     ['SYNCHRONOUS_COMMIT', 'maybe', 'one of on, off, local, remote_write, remote_apply'],
     ['QUEUE_LIMIT', '0', 'a whole number from 1 to 10000000'],
     ['REQUEST_DEADLINE_MS', '99', 'a whole number from 100 to 600000'],
+    ['HEADERS_TIMEOUT_MS', '99', 'a whole number from 100 to 3600000'],
+    ['REQUEST_TIMEOUT_MS', '0', 'a whole number from 100 to 3600000'],
+    ['KEEP_ALIVE_TIMEOUT_MS', 'never', 'a whole number from 100 to 3600000'],
     ['SHUTDOWN_GRACE_MS', '600001', 'a whole number from 0 to 600000'],
     ['TELEMETRY', 'on', 'one of off, ledger, metrics, full'],
     [

@@ -4,6 +4,7 @@ import { openApp, type RunningApp } from '../helpers/app.ts'
 import { expectJson } from '../helpers/http.ts'
 
 interface Operation {
+  operationId?: string
   summary?: string
   tags?: string[]
   parameters?: { name: string; in: string; required?: boolean; schema: object }[]
@@ -72,6 +73,24 @@ describe('/openapi.json', () => {
         expect(response.description).toEqual(expect.any(String))
       }
     }
+  })
+
+  it('names every operation, each by a name of its own', () => {
+    const names = operations.map(({ operation }) => operation.operationId)
+    for (const name of names) expect(name).toMatch(/^[a-z][A-Za-z]+$/)
+    expect(new Set(names).size).toBe(operations.length)
+  })
+
+  it('says that no parameter of a query must be sent, and what holds without it', () => {
+    const queries = operations.flatMap(({ name, operation }) =>
+      (operation.parameters ?? [])
+        .filter(parameter => parameter.in === 'query')
+        .map(parameter => ({ ...parameter, operation: name })),
+    )
+    expect(queries.map(({ name }) => name).sort()).toEqual(['after', 'limit', 'naive', 'rows', 'strategy'])
+    for (const { required } of queries) expect(required ?? false).toBe(false)
+    expect(queries.find(({ name }) => name === 'rows')?.schema).toMatchObject({ default: 1 })
+    expect(queries.find(({ name }) => name === 'limit')?.schema).toMatchObject({ default: 25 })
   })
 
   it('says what each body must be', () => {

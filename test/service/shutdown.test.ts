@@ -107,6 +107,43 @@ describe('SIGTERM', () => {
     await release()
   })
 
+  const json = 'host: x\r\ncontent-type: application/json\r\n'
+  it.each([
+    ['half the headers', 'GET /ping/ HTTP/1.1\r\nhost: x\r\nunfinished: '],
+    ['half a body', `POST /texts HTTP/1.1\r\n${json}content-length: 100\r\n\r\n{"text":`],
+    [
+      'half a stream',
+      'POST /texts/bulk HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-ndjson\r\ncontent-length: 100\r\n\r\n{"text":"a"}\n',
+    ],
+  ])('does not take the whole grace for a client that sends %s and then nothing', async (_, bytes) => {
+    const { url, service } = await start(database.url, { SHUTDOWN_GRACE_MS: '12000' })
+    const client = await RawClient.connect(url)
+    await client.write(bytes)
+    const other = await RawClient.connect(url)
+    await other.write('GET /ping/ HTTP/1.1\r\nhost: x\r\n\r\n')
+    await expect.poll(() => other.received).toContain('pong')
+    process.kill(service.pid, 'SIGTERM')
+    expect(await client.untilClosed()).toMatch(/^HTTP\/1\.1 408 [\s\S]*"request_timeout"/)
+    // Where the grace is over, the code is 1.
+    expect(await service.ended).toEqual({ code: 0, signal: null })
+  })
+
+  it('lets a client finish what it still sends', async () => {
+    const { url, service } = await start(database.url)
+    const client = await RawClient.connect(url)
+    await client.write(`POST /texts HTTP/1.1\r\n${json}content-length: 22\r\n\r\n{"text":`)
+    process.kill(service.pid, 'SIGTERM')
+    const refused = () =>
+      RawClient.connect(url).then(
+        () => 'connected',
+        () => 'refused',
+      )
+    await expect.poll(refused).toBe('refused')
+    await client.write('"still sent"}\n')
+    expect(await client.untilClosed()).toMatch(/^HTTP\/1\.1 201 [\s\S]*connection: close/i)
+    expect(await service.ended).toEqual({ code: 0, signal: null })
+  })
+
   it('is not put off by clients that keep their connections open and say nothing', async () => {
     const { url, service } = await start(database.url)
     const idle = await Promise.all([1, 2, 3].map(() => RawClient.connect(url)))

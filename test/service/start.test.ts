@@ -1,9 +1,18 @@
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createSecureContext, TLSSocket } from 'node:tls'
+import { promisify } from 'node:util'
 import pg from 'pg'
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { createDatabase } from '../helpers/database.ts'
-import { spawn } from '../helpers/service.ts'
+import { insertStrategyNames } from '../../src/service/store/inserts/insert-strategy.ts'
+import { createConnectedDatabase, createDatabase } from '../helpers/database.ts'
+import { expectJson, post, send } from '../helpers/http.ts'
+import { spawn, start as startService } from '../helpers/service.ts'
+import { available } from '../programs.ts'
 
 let database: Awaited<ReturnType<typeof createDatabase>>
 
@@ -19,9 +28,40 @@ async function start(env: Record<string, string>) {
   return { code, errors: errors() }
 }
 
+/** Ends with one line that matches, and nothing else on standard error. */
+async function expectFailure(env: Record<string, string>, line: RegExp) {
+  const { code, errors } = await start(env)
+  expect(errors).toMatch(/^insertlab: [^\n]*\n$/)
+  expect(errors).toMatch(line)
+  expect(code).toBe(1)
+}
+
 /** A port that somebody else has. */
 async function takenPort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
+  onTestFinished(() => void server.close())
+  await once(server, 'listening')
+  return (server.address() as AddressInfo).port
+}
+
+/** A PostgreSQL as far as its TLS greeting. @returns its port. */
+async function selfSignedServer(): Promise<number> {
+  const folder = await mkdtemp(join(tmpdir(), 'insertlab-tls-'))
+  onTestFinished(() => rm(folder, { recursive: true }))
+  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
+  await promisify(execFile)('openssl', [
+    ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'],
+    ...['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', cert],
+  ])
+  const secureContext = createSecureContext({ key: await readFile(key), cert: await readFile(cert) })
+  const server = createServer(socket => {
+    socket.on('error', () => {})
+    // The request for TLS; S says yes.
+    socket.once('data', () => {
+      socket.write('S')
+      new TLSSocket(socket, { isServer: true, secureContext }).on('error', () => {})
+    })
+  }).listen(0, '127.0.0.1')
   onTestFinished(() => void server.close())
   await once(server, 'listening')
   return (server.address() as AddressInfo).port
@@ -91,11 +131,66 @@ describe('a start that cannot succeed ends with exit code 1 and one line that sa
   it('a database that does not exist', async () => {
     const url = new URL(database.url)
     url.pathname = '/none'
-    const { code, errors } = await start({ DATABASE_URL: url.href })
-    expect(errors).toMatch(
-      /^insertlab: the database cannot be used: database "none" does not exist\. [^\n]*\n$/,
+    await expectFailure(
+      { DATABASE_URL: url.href },
+      /: the database cannot be used: database "none" does not exist\. Create it by CREATE DATABASE, /,
     )
-    expect(code).toBe(1)
+  })
+
+  it('a database password that is missing', async () => {
+    const url = new URL(database.url)
+    url.password = ''
+    await expectFailure(
+      { DATABASE_URL: url.href },
+      /PostgreSQL asks for a password and none is set\. Put it into DATABASE_URL, or set PGPASSWORD\.\n$/,
+    )
+  })
+
+  it('a # in the password that is not escaped', async () => {
+    await expectFailure(
+      { DATABASE_URL: 'postgresql://app:secret#1@127.0.0.1/texts' },
+      /: DATABASE_URL cannot be read: it holds a #\. Write the characters # \/ [^\n]* as %23 %2F /,
+    )
+  })
+
+  it('a database without TLS where the URL asks for it', async () => {
+    await expectFailure(
+      { DATABASE_URL: `${database.url}?sslmode=verify-full` },
+      /The server does not support SSL connections\. Add sslmode=disable to DATABASE_URL/,
+    )
+  })
+
+  it.skipIf(!available('openssl'))('a database whose certificate nobody has signed', async () => {
+    const port = await selfSignedServer()
+    await expectFailure(
+      { DATABASE_URL: `postgresql://app:secret@127.0.0.1:${port}/texts?sslmode=verify-full` },
+      /self-signed certificate\b[^\n]*\. Add sslmode=verify-full&sslrootcert=[^\n]* to DATABASE_URL, or sslmode=no-verify/,
+    )
+  })
+
+  it.each([
+    ['DATABASE_URL', url => ({ DATABASE_URL: `${url}?options=-c%20synchronous_commit%3Doff` })],
+    ['PGOPTIONS', () => ({ PGOPTIONS: '-c synchronous_commit=off' })],
+  ] as [string, (url: string) => Record<string, string>][])(
+    'a session that is less durable than asked, because %s says so',
+    async (_, env) => {
+      await expectFailure(
+        env(database.url),
+        /: synchronous_commit is off, but SYNCHRONOUS_COMMIT asks for on\. Remove it from the options of DATABASE_URL and PGOPTIONS, or set SYNCHRONOUS_COMMIT=off/,
+      )
+    },
+  )
+
+  it('tables that do not fit', async () => {
+    const empty = await createConnectedDatabase()
+    onTestFinished(() => empty.drop())
+    await empty.sql.query(
+      'DROP TABLE tasks, insertlab_schema_version; CREATE TABLE tasks (id serial PRIMARY KEY)',
+    )
+    await expectFailure(
+      { DATABASE_URL: empty.url },
+      /: the table tasks does not fit: title \(text\) is missing; done \(boolean\) is missing; created_at /,
+    )
   })
 
   it('a role that may not create the tables', async () => {
@@ -105,7 +200,7 @@ describe('a start that cannot succeed ends with exit code 1 and one line that sa
     await admin.connect()
     const role = `guest_${process.pid}`
     await admin.query(
-      `DROP TABLE simple_text, tasks, schema_version; CREATE ROLE ${role} LOGIN PASSWORD 'hunter2'`,
+      `DROP TABLE simple_text, tasks, insertlab_schema_version; CREATE ROLE ${role} LOGIN PASSWORD 'hunter2'`,
     )
     onTestFinished(async () => {
       await admin.query(`DROP ROLE ${role}`)
@@ -114,11 +209,10 @@ describe('a start that cannot succeed ends with exit code 1 and one line that sa
     const url = new URL(empty.url)
     url.username = role
     url.password = 'hunter2'
-    const { code, errors } = await start({ DATABASE_URL: url.href })
-    expect(errors).toMatch(
-      /^insertlab: the database cannot be used: permission denied for schema public\. [^\n]*\n$/,
+    await expectFailure(
+      { DATABASE_URL: url.href },
+      /: the database cannot be used: permission denied for schema public\. GRANT the role CREATE [^\n]*migrate-only\.ts\.\n$/,
     )
-    expect(code).toBe(1)
   })
 
   it('several workers whose port is in use', async () => {
@@ -157,5 +251,30 @@ describe('a start that cannot succeed ends with exit code 1 and one line that sa
         /^insertlab: 50 workers cannot share max_connections = 100\. Set WORKERS to at most 44, [^\n]*\n$/,
       ),
     })
+  })
+})
+
+describe('tables that are there already, as an ORM makes them', () => {
+  it('are used by every route', async () => {
+    const existing = await createConnectedDatabase()
+    onTestFinished(() => existing.drop())
+    await existing.sql.query(`
+      DROP TABLE simple_text, tasks, insertlab_schema_version;
+      CREATE TABLE simple_text (id serial PRIMARY KEY, text varchar);
+      INSERT INTO simple_text (text) VALUES ('from before');
+      CREATE TABLE tasks (id serial PRIMARY KEY, owner int, title varchar NOT NULL, done boolean NOT NULL DEFAULT false,
+        created_at timestamptz NOT NULL DEFAULT now())`)
+    const { url } = await startService(existing.url)
+    for (const strategy of insertStrategyNames) {
+      const { ids } = await expectJson(await fetch(`${url}/test-insert?rows=3&strategy=${strategy}`), 200)
+      expect(ids).toEqual([expect.any(Number), expect.any(Number), expect.any(Number)])
+    }
+    await expectJson(await post(`${url}/texts`, { text: 'a' }), 201)
+    const { id } = await expectJson(await post(`${url}/tasks/`, { title: 'a' }), 201)
+    const changed = await send('PUT', `${url}/tasks/${id}`, '{"title":"b","done":true}')
+    expect(await expectJson(changed, 200)).toMatchObject({ id, title: 'b', done: true })
+    expect(await expectJson(await fetch(`${url}/tasks/`), 200)).toMatchObject({ items: [{ id, title: 'b' }] })
+    const { rowCount } = await existing.sql.query('SELECT FROM simple_text')
+    expect(rowCount).toBe(2 + 3 * insertStrategyNames.length)
   })
 })

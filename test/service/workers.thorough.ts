@@ -1,7 +1,11 @@
 import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import type { Agent } from 'node:http'
 import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { findFreePort } from '../../src/lab/stack/free-port.ts'
@@ -148,6 +152,69 @@ describe('several workers', () => {
     await clients.stop()
     expect(clients.answers).toEqual({ 200: answered(clients) })
     for (const count of await answeredBy(started, 2)) expect(count).toBeGreaterThan(0)
+  })
+
+  it('are all there again after a successor failed to start while the old worker died', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'insertlab-successor-'))
+    onTestFinished(() => rm(folder, { recursive: true }))
+    const [held, failing] = [join(folder, 'held'), join(folder, 'failing')]
+    const fixture = fileURLToPath(new URL('./hold-or-fail.ts', import.meta.url))
+    const started = await start(database.url, {
+      WORKERS: '2',
+      NODE_OPTIONS: `--import=${fixture}`,
+      HOLD_FILE: held,
+      FAIL_FILE: failing,
+    })
+    const [first = 0, second = 0] = (await workersOf(started)).sort((a, b) => a - b)
+    await writeFile(held, '')
+    await writeFile(failing, '')
+    process.kill(started.service.pid, 'SIGHUP')
+    await expect.poll(async () => (await workersOf(started)).length, { timeout: 20_000 }).toBe(3)
+    // Worker 1 started first. Its successor is held, and ends with an error once it may go on.
+    process.kill(first, 'SIGKILL')
+    await expectGone([first])
+    await rm(held)
+    await expect
+      .poll(() => started.log(), { timeout: 20_000 })
+      .toContain('a successor did not start, so the others stay')
+    await rm(failing)
+    await expect
+      .poll(async () => (await answeredBy(started, 2).catch(() => [])).length, { timeout: 60_000 })
+      .toBe(2)
+    const workers = await workersOf(started)
+    expect(workers).toHaveLength(2)
+    expect(workers).toContain(second)
+    const clients = load(started.url, 10)
+    await expect.poll(() => answered(clients), { timeout: 20_000 }).toBeGreaterThan(300)
+    await clients.stop()
+    expect(clients.otherThan(200)).toBe(0)
+    for (const count of await answeredBy(started, 2)) expect(count).toBeGreaterThan(0)
+    // The next rolling restart is not refused.
+    process.kill(started.service.pid, 'SIGHUP')
+    await expect
+      .poll(async () => (await workersOf(started)).some(pid => workers.includes(pid)), { timeout: 60_000 })
+      .toBe(false)
+    expect(await workersOf(started)).toHaveLength(2)
+  })
+
+  it('that have not started yet do not hold up SIGTERM', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'insertlab-successor-'))
+    onTestFinished(() => rm(folder, { recursive: true }))
+    const held = join(folder, 'held')
+    const fixture = fileURLToPath(new URL('./hold-or-fail.ts', import.meta.url))
+    const started = await start(database.url, {
+      WORKERS: '2',
+      NODE_OPTIONS: `--import=${fixture}`,
+      HOLD_FILE: held,
+      SHUTDOWN_GRACE_MS: '600000',
+    })
+    await writeFile(held, '')
+    process.kill(started.service.pid, 'SIGHUP')
+    await expect.poll(async () => (await workersOf(started)).length, { timeout: 20_000 }).toBe(3)
+    const pids = await processTree(started.service.pid)
+    process.kill(started.service.pid, 'SIGTERM')
+    expect(await started.service.ended).toEqual({ code: 0, signal: null })
+    await expectGone(pids)
   })
 
   it('are replaced once although SIGHUP comes three times', async () => {

@@ -3,9 +3,11 @@ import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebo
 import { Type } from 'typebox'
 import { ServiceError } from '../errors.ts'
 import type { Texts } from '../store/texts.ts'
+import { requireUtf8 } from '../utf8.ts'
 import { problemAnswers } from './problem-schema.ts'
 
 const schema = {
+  operationId: 'createTexts',
   summary: 'Stores a stream of texts',
   description:
     'NDJSON, one `{"text": …}` a line, of any length. All of it is stored or nothing: a bad line is answered with its number.',
@@ -23,11 +25,13 @@ export const bulkRoutes: FastifyPluginCallbackTypebox<{ texts: Texts }> = (app, 
   app.addContentTypeParser(['application/x-ndjson', 'application/ndjson'], (_request, payload, parsed) => {
     parsed(null, payload)
   })
-  app.post('/texts/bulk', { schema, bodyLimit: Number.MAX_SAFE_INTEGER }, async (request, reply) => {
+  const options = { schema, bodyLimit: Number.MAX_SAFE_INTEGER, config: { hasEndlessBody: true } }
+  app.post('/texts/bulk', options, async (request, reply) => {
     // Without a media type there is no body either.
     if (!(request.body instanceof Readable)) {
       throw new ServiceError('media_type_unsupported', 'send application/x-ndjson')
     }
+    requireUtf8(request.headers)
     const count = await texts.copyLines(request.body)
     return reply.code(201).send({ count })
   })

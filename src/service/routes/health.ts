@@ -20,7 +20,7 @@ export const healthRoutes: FastifyPluginCallbackTypebox<HealthOptions> = (
 ) => {
   app.get(
     '/livez',
-    { schema: { summary: 'The process runs', tags, response: { 200: Ok } } },
+    { schema: { operationId: 'isAlive', summary: 'The process runs', tags, response: { 200: Ok } } },
     (_request, reply) => {
       reply.send({ status: 'ok' })
     },
@@ -30,7 +30,8 @@ export const healthRoutes: FastifyPluginCallbackTypebox<HealthOptions> = (
     '/readyz',
     {
       schema: {
-        summary: 'The service takes requests: the database answers and nothing is shutting down',
+        operationId: 'isReady',
+        summary: 'The service takes requests: the database takes writes and nothing is shutting down',
         tags,
         response: { 200: Ok, ...problemAnswers(503) },
       },

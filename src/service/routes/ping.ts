@@ -2,6 +2,7 @@ import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebo
 import { Type } from 'typebox'
 
 const schema = {
+  operationId: 'ping',
   summary: 'The cheapest answer',
   description: 'What HTTP, routing and serialising cost without any work behind them.',
   tags: ['lab'],

@@ -22,10 +22,13 @@ export const taskRoutes: FastifyPluginCallbackTypebox<{ tasks: Tasks }> = (app, 
     '/tasks/',
     {
       schema: {
+        operationId: 'listTasks',
         summary: 'A page of tasks, in the order of their ids',
         tags,
         querystring: Type.Object({
-          after: Type.Optional(Type.String({ description: 'The `next` of the page before.' })),
+          after: Type.Optional(
+            Type.String({ description: 'The `next` of the page before; empty for the first.' }),
+          ),
           limit: Type.Integer({ minimum: 1, maximum: 100, default: 25 }),
         }),
         response: {
@@ -37,13 +40,14 @@ export const taskRoutes: FastifyPluginCallbackTypebox<{ tasks: Tasks }> = (app, 
         },
       },
     },
-    request => tasks.list(request.query.after, request.query.limit),
+    request => tasks.list(request.query.after || undefined, request.query.limit),
   )
 
   app.post(
     '/tasks/',
     {
       schema: {
+        operationId: 'createTask',
         summary: 'Creates a task',
         tags,
         body: Type.Object({ title: Title }, { additionalProperties: false }),
@@ -68,6 +72,7 @@ export const taskRoutes: FastifyPluginCallbackTypebox<{ tasks: Tasks }> = (app, 
     '/tasks/:id',
     {
       schema: {
+        operationId: 'getTask',
         summary: 'One task',
         tags,
         params: Id,
@@ -81,6 +86,7 @@ export const taskRoutes: FastifyPluginCallbackTypebox<{ tasks: Tasks }> = (app, 
     '/tasks/:id',
     {
       schema: {
+        operationId: 'replaceTask',
         summary: 'Replaces a task',
         tags,
         params: Id,
@@ -99,6 +105,7 @@ export const taskRoutes: FastifyPluginCallbackTypebox<{ tasks: Tasks }> = (app, 
     '/tasks/:id',
     {
       schema: {
+        operationId: 'deleteTask',
         summary: 'Removes a task',
         tags,
         params: Id,

@@ -9,6 +9,7 @@ import { problemAnswers } from './problem-schema.ts'
 const text = 'a row of the insert test'
 
 const schema = {
+  operationId: 'testInsert',
   summary: 'Inserts rows and tells what that cost',
   description:
     '`duration` is wall time. `cpu_duration` is this request’s own CPU up to the answer, from the ledger; the histogram at the admin port has the final figure. `cpu_duration_naive` is what `process.cpuUsage()` at start and end would have said: wrong as soon as requests overlap. All in seconds.',

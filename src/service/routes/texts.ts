@@ -6,6 +6,7 @@ import { problemAnswers } from './problem-schema.ts'
 import { assertStorable } from './text-guard.ts'
 
 const schema = {
+  operationId: 'createText',
   summary: 'Stores a text',
   description: 'Answered after the row is durable.',
   tags: ['texts'],

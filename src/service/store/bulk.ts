@@ -1,13 +1,13 @@
 import { finished, type Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { StringDecoder } from 'node:string_decoder'
 import { ServiceError } from '../errors.ts'
+import { decodeUtf8 } from '../utf8.ts'
 import type { Connections } from './connections.ts'
 import { escapeCopyText } from './copy-text.ts'
 import type { Lease } from './lease.ts'
 
 /** A line longer than this is not a text but an attempt to fill our memory. */
-const longestLineChars = 1024 * 1024
+const longestLineBytes = 1024 * 1024
 
 /**
  * Streams NDJSON into `simple_text`. Memory stays bounded at any length: PostgreSQL's socket holds back the
@@ -86,28 +86,33 @@ function acquire(connections: Connections): Promise<Lease> {
   })
 }
 
-/** NDJSON in, COPY's text format out. Lines are cut at newlines only: JSON escapes its own. */
+const newline = 10
+
+/**
+ * NDJSON in, COPY's text format out. Lines are cut at newlines only, because JSON escapes its own, and as bytes, so
+ * that no character is cut.
+ */
 class NdjsonToCopy extends Transform {
   count = 0
-  readonly #decoder = new StringDecoder('utf8')
-  #rest = ''
+  #rest: Buffer = Buffer.alloc(0)
   #line = 0
 
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    const lines = (this.#rest + this.#decoder.write(chunk)).split('\n')
-    this.#rest = lines.pop() ?? ''
-    done(this.#pushAll(lines))
+    const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk])
+    const end = bytes.lastIndexOf(newline) + 1
+    this.#rest = bytes.subarray(end)
+    done(this.#pushAll(bytes.subarray(0, end)))
   }
 
   override _flush(done: (error?: Error | null) => void): void {
-    const last = this.#rest + this.#decoder.end()
-    done(last === '' ? null : this.#pushAll([last]))
+    done(this.#pushAll(this.#rest))
   }
 
-  #pushAll(lines: readonly string[]): Error | null {
+  #pushAll(bytes: Buffer): Error | null {
     try {
+      const lines = linesOf(bytes, this.#line)
       this.push(lines.map(line => this.#toCopy(line)).join(''))
-      if (this.#rest.length > longestLineChars) throw lineInvalid(this.#line + 1, 'it is too long')
+      if (this.#rest.length > longestLineBytes) throw lineInvalid(this.#line + 1, 'it is too long')
       return null
     } catch (error) {
       return error as ServiceError
@@ -117,10 +122,25 @@ class NdjsonToCopy extends Transform {
   #toCopy(line: string): string {
     this.#line += 1
     if (line.trim() === '') return ''
-    const text = textOf(line, this.#line)
+    // A byte-order mark may begin the stream.
+    const text = textOf(this.#line === 1 ? line.replace(/^\uFEFF/, '') : line, this.#line)
     this.count += 1
     return `${escapeCopyText(text)}\n`
   }
+}
+
+/** @param before how many lines came before these. */
+function linesOf(bytes: Buffer, before: number): string[] {
+  const text = decodeUtf8(bytes)
+  if (text === null) {
+    // Latin-1 keeps each byte as one character.
+    const lines = bytes.toString('latin1').split('\n')
+    const wrong = lines.findIndex(line => decodeUtf8(Buffer.from(line, 'latin1')) === null)
+    throw lineInvalid(before + wrong + 1, 'it is not UTF-8')
+  }
+  const lines = text.split('\n')
+  if (lines.at(-1) === '') lines.pop()
+  return lines
 }
 
 function textOf(line: string, number: number): string {

@@ -12,6 +12,9 @@ export function toServiceError(error: unknown, { mayBeDurable }: { mayBeDurable:
   if (sqlState === '53300') {
     return new ServiceError('database_unavailable', 'PostgreSQL refuses more connections (53300)', cause)
   }
+  if (sqlState === '25006') {
+    return new ServiceError('database_read_only', 'PostgreSQL takes no writes now (25006)', cause)
+  }
   if (sqlState === '57014') {
     return new ServiceError('deadline_exceeded', 'the statement ran longer than it may (57014)', cause)
   }
@@ -32,7 +35,8 @@ export function toServiceError(error: unknown, { mayBeDurable }: { mayBeDurable:
 
 /** The connection is of no further use. */
 export function isConnectionLost(error: ServiceError): boolean {
-  return error.code === 'outcome_unknown' || error.code === 'database_unavailable'
+  // A read-only server may be the primary of before a failover: a new connection finds the present one.
+  return ['outcome_unknown', 'database_unavailable', 'database_read_only'].includes(error.code)
 }
 
 /** PostgreSQL refused the data of a row, not the statement: other rows of the batch may be good. */

@@ -1,8 +1,9 @@
-import type pg from 'pg'
 import { metricNames } from '../../telemetry/metric-names.ts'
 import { registerGauge } from '../../telemetry/metrics.ts'
 import type { Telemetry } from '../../telemetry/telemetry.ts'
 import type { Config } from '../config.ts'
+import { ServiceError } from '../errors.ts'
+import { clientConfig } from './client-config.ts'
 import { Connections } from './connections.ts'
 import { type BatchStatements, GroupCommit } from './group-commit.ts'
 import { textInserts } from './inserts/batched.ts'
@@ -81,25 +82,15 @@ export class Store {
     }
   }
 
-  /** @throws where the database does not answer. */
+  /** @throws {ServiceError} if the database does not answer, or takes no writes: a standby, or set to read-only. */
   async ping(): Promise<void> {
-    await this.connections.query({ name: 'ping', text: 'SELECT 1' })
+    const [row] = await this.connections.query({ name: 'ping', text: 'SHOW transaction_read_only' })
+    if (row?.[0] !== 'off') throw new ServiceError('database_read_only', 'PostgreSQL takes no writes now')
   }
 
   /** Call it when no request is open any more. */
   async close(): Promise<void> {
     for (const group of this.#groups) group.close()
     await Promise.all([this.connections.close(), this.#pipelined.close()])
-  }
-}
-
-/** How every connection of the service is opened. */
-export function clientConfig(config: Config): pg.ClientConfig {
-  return {
-    ...(config.databaseUrl !== undefined && { connectionString: config.databaseUrl }),
-    application_name: 'insertlab',
-    options: `-c synchronous_commit=${config.synchronousCommit}`,
-    // PostgreSQL gives up on its side first, so that its answer and not a guess decides what was stored.
-    statement_timeout: config.requestDeadlineMs,
   }
 }

@@ -113,6 +113,21 @@ describe('what is not HTTP', () => {
     await expectJson(await fetch(`${app.url}/ping/`), 200)
   })
 
+  it.each(['GET /ping/', 'GET /nowhere', 'POST /texts'])(
+    'tells %s without a Host as a problem',
+    async line => {
+      const answer = await exchange(app.url, `${line} HTTP/1.1\r\ncontent-length: 0\r\n\r\n`)
+      const [head = '', body = ''] = answer.split('\r\n\r\n')
+      expect(head).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n[\s\S]*content-type: application\/problem\+json/)
+      expect(head).toMatch(/connection: close/i)
+      expect(JSON.parse(body)).toMatchObject({ status: 400, code: 'http_malformed' })
+    },
+  )
+
+  it('but HTTP/1.0 needs no Host', async () => {
+    expect(await exchange(app.url, 'GET /ping/ HTTP/1.0\r\n\r\n')).toMatch(/^HTTP\/1\.1 200 OK\r\n/)
+  })
+
   it('tells the parser’s complaint as a problem', async () => {
     const answer = await exchange(app.url, 'hello there\r\n\r\n')
     const [head = '', body = ''] = answer.split('\r\n\r\n')
@@ -140,6 +155,23 @@ describe('what is not HTTP', () => {
     )
     client.destroy()
     await expectJson(await fetch(`${app.url}/ping/`), 200)
+  })
+})
+
+describe('an expectation', () => {
+  const request = (expectation: string) =>
+    `POST /texts HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: 12\r\nexpect: ${expectation}\r\n\r\n{"text":"a"}`
+
+  it.each(['200-ok', 'everything', '200-ok, 99-continue'])('of %s is refused', async expectation => {
+    const [head = '', body = ''] = (await exchange(app.url, request(expectation))).split('\r\n\r\n')
+    expect(head).toMatch(/^HTTP\/1\.1 417 Expectation Failed\r\n[\s\S]*application\/problem\+json/)
+    expect(JSON.parse(body)).toMatchObject({ status: 417, code: 'expectation_failed' })
+  })
+
+  it.each(['100-continue', '100-Continue'])('of %s is met', async expectation => {
+    expect(await exchange(app.url, request(expectation))).toMatch(
+      /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 201 Created\r\n/,
+    )
   })
 })
 

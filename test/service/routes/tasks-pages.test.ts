@@ -143,13 +143,16 @@ describe('GET /tasks/', () => {
   })
 
   const encode = (text: string) => Buffer.from(text).toString('base64url')
+  it('takes an empty cursor for none', async () => {
+    await createTasks(3)
+    expect(await page({ after: '', limit: 2 })).toEqual(await page({ limit: 2 }))
+  })
+
   it.each([
-    '',
     '1',
     'nonsense',
     '%00',
     '🙂',
-    encode(''),
     encode('task:'),
     encode('task:0'),
     encode('task:-1'),

@@ -1,0 +1,36 @@
+import type { Socket } from 'node:net'
+import type { FastifyInstance } from 'fastify'
+import { ServiceError } from './errors.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The body may take as long as it needs: the route itself limits how long its client may pause. */
+    hasEndlessBody?: boolean
+  }
+}
+
+/** What Node takes for `100-continue`, and answers with 100. */
+const continueExpected = /(^|\W)100-continue($|\W)/i
+
+/**
+ * Refuses what Node's HTTP server would refuse with an empty answer: a request of HTTP/1.1 without a Host, and an
+ * expectation other than `100-continue`. The server must be made with `requireHostHeader: false`.
+ * @param endlessBodies gets the connections whose present request has no time limit.
+ */
+export function guardRequests(app: FastifyInstance, endlessBodies: WeakSet<Socket>): void {
+  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
+  // Not onRequest, which comes before the hooks of the routes, and so before the request is observed.
+  app.addHook('preParsing', ({ raw, routeOptions }, _reply, _payload, done) => {
+    if (raw.headers.host === undefined && raw.httpVersion === '1.1') {
+      done(new ServiceError('http_malformed', 'a request of HTTP/1.1 needs a Host header'))
+    } else if (raw.headers.expect !== undefined && !continueExpected.test(raw.headers.expect)) {
+      done(new ServiceError('expectation_failed', 'only 100-continue is supported'))
+    } else {
+      if (routeOptions.config.hasEndlessBody) {
+        endlessBodies.add(raw.socket)
+        raw.once('close', () => endlessBodies.delete(raw.socket))
+      }
+      done()
+    }
+  })
+}

@@ -1,0 +1,52 @@
+import type pg from 'pg'
+import { parse } from 'pg-connection-string'
+import type { Config } from '../config.ts'
+import { StartError } from '../errors.ts'
+
+/**
+ * How every connection of the service is opened.
+ *
+ * `pg` takes `options` from one source only: those of the URL replace the caller's, and the caller's replace
+ * PGOPTIONS. Here all three are joined. PostgreSQL lets the last value of a setting win, so the service's own
+ * settings come first and the user's last. `prepare-database.ts` reads back what came of it and stops the start
+ * where SYNCHRONOUS_COMMIT is not what holds. Whatever else the URL says wins over PG* variables, as in `pg`.
+ * @throws {StartError} if DATABASE_URL cannot be read.
+ */
+export function clientConfig(config: Config): pg.ClientConfig {
+  const { options, ...fromUrl } = config.databaseUrl === undefined ? {} : readUrl(config.databaseUrl)
+  return {
+    // A lower priority than application_name in the URL and PGAPPNAME.
+    fallback_application_name: 'insertlab',
+    ...fromUrl,
+    options: [
+      `-c synchronous_commit=${config.synchronousCommit}`,
+      // PostgreSQL ends a statement before the service gives up on it, so that PostgreSQL's answer decides what
+      // was stored, and not a guess.
+      `-c statement_timeout=${config.requestDeadlineMs}`,
+      config.pgOptions,
+      options,
+    ]
+      .filter(Boolean)
+      .join(' '),
+  }
+}
+
+/** The values as `pg` itself would read them. */
+function readUrl(url: string): pg.ClientConfig {
+  if (url.includes('#')) throw unreadable('it holds a #')
+  try {
+    return parse(url) as object
+  } catch (error) {
+    const { code, path, message } = error as NodeJS.ErrnoException
+    if (path === undefined) throw unreadable(message)
+    throw new StartError(
+      `the certificate file ${path} of DATABASE_URL cannot be read (${code}). Set sslrootcert, sslcert and sslkey to files that exist.`,
+    )
+  }
+}
+
+function unreadable(why: string): StartError {
+  return new StartError(
+    `DATABASE_URL cannot be read: ${why}. Write the characters # / ? @ : % of a user or password as %23 %2F %3F %40 %3A %25.`,
+  )
+}

@@ -1,0 +1,115 @@
+import type pg from 'pg'
+import { StartError } from '../errors.ts'
+
+interface NeededColumn {
+  readonly types: readonly string[]
+  /** What holds if a row is inserted without a value. */
+  readonly unwritten?: 'sequence' | 'default'
+  /** The column is read, and the answer's schema has no null. */
+  readonly isNeverNull?: boolean
+}
+
+interface NeededTable {
+  readonly columns: Readonly<Record<string, NeededColumn>>
+  readonly privileges: readonly string[]
+}
+
+const texts = ['text', 'character varying']
+const id: NeededColumn = { types: ['bigint', 'integer'], unwritten: 'sequence', isNeverNull: true }
+
+/** What the statements of `store/` need of the tables. They may have more. */
+const needed: Readonly<Record<string, NeededTable>> = {
+  simple_text: { columns: { id, text: { types: texts } }, privileges: ['SELECT', 'INSERT'] },
+  tasks: {
+    columns: {
+      id,
+      title: { types: texts, isNeverNull: true },
+      done: { types: ['boolean'], unwritten: 'default', isNeverNull: true },
+      created_at: { types: ['timestamp with time zone'], unwritten: 'default', isNeverNull: true },
+    },
+    privileges: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
+  },
+}
+
+/** A column as `pg_attribute` has it. */
+interface Column {
+  name: string
+  type: string
+  isNotNull: boolean
+  hasDefault: boolean
+  hasSequence: boolean
+  isAlwaysGenerated: boolean
+}
+
+interface Table {
+  name: string
+  kind: string
+  hasUniqueId: boolean
+  lacks: string[]
+  columns: Column[]
+}
+
+const tableQuery = `
+  SELECT c.relname AS name, c.relkind AS kind,
+    EXISTS (
+      SELECT FROM pg_index i JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'id'
+      WHERE i.indrelid = c.oid AND i.indisunique AND i.indpred IS NULL AND i.indkey::text = a.attnum::text
+    ) AS "hasUniqueId",
+    ARRAY(SELECT p FROM unnest($2::text[]) p WHERE NOT has_table_privilege(c.oid, p)) AS lacks,
+    (
+      SELECT coalesce(json_agg(json_build_object(
+        'name', a.attname,
+        'type', format_type(a.atttypid, NULL),
+        'isNotNull', a.attnotnull,
+        'hasDefault', a.atthasdef OR a.attidentity <> '',
+        'hasSequence', pg_get_serial_sequence(c.oid::regclass::text, a.attname) IS NOT NULL,
+        'isAlwaysGenerated', a.attidentity = 'a' OR a.attgenerated <> '')), '[]')
+      FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+    ) AS columns
+  FROM pg_class c WHERE c.relname = $1 AND c.relnamespace = quote_ident(current_schema())::regnamespace`
+
+/**
+ * Checks the tables that were there before the first migration, as in a database of the first report: one that
+ * fits is used.
+ * @throws {StartError} naming the table and all that is missing.
+ */
+export async function requireTables(client: pg.Client): Promise<void> {
+  for (const [name, table] of Object.entries(needed)) {
+    const { rows } = await client.query<Table>(tableQuery, [name, table.privileges])
+    const found = rows[0]
+    const wrong = found === undefined ? ['it is missing'] : misfits(found, table)
+    if (wrong.length > 0) {
+      throw new StartError(
+        `the table ${name} does not fit: ${wrong.join('; ')}. Change it so, or give the service a schema of its own: CREATE SCHEMA insertlab, and options=-c%20search_path=insertlab in DATABASE_URL.`,
+      )
+    }
+    if (found !== undefined && found.lacks.length > 0) {
+      throw new StartError(
+        `the role may not ${found.lacks.join(', ')} on the table ${name}. GRANT it that, or use another role.`,
+      )
+    }
+  }
+}
+
+/** What keeps a table that somebody else made from being used. */
+function misfits(table: Table, { columns }: NeededTable): string[] {
+  if (table.kind !== 'r' && table.kind !== 'p') return ['it is not a table']
+  const found = new Map(table.columns.map(column => [column.name, column]))
+  const wrong = Object.entries(columns).flatMap(([name, column]) => misfitsOf(name, found.get(name), column))
+  if (found.has('id') && !table.hasUniqueId) wrong.push('id has no primary key or unique index')
+  for (const { name, isNotNull, hasDefault } of table.columns) {
+    if (!(name in columns) && isNotNull && !hasDefault) wrong.push(`${name} is NOT NULL without a default`)
+  }
+  return wrong
+}
+
+function misfitsOf(name: string, found: Column | undefined, expected: NeededColumn): string[] {
+  if (found === undefined) return [`${name} (${expected.types[0]}) is missing`]
+  const wrong: string[] = []
+  if (!expected.types.includes(found.type)) wrong.push(`${name} is ${found.type}, not ${expected.types[0]}`)
+  if (expected.isNeverNull && !found.isNotNull) wrong.push(`${name} is not NOT NULL`)
+  if (found.isAlwaysGenerated) wrong.push(`${name} is GENERATED ALWAYS, not BY DEFAULT`)
+  if (expected.unwritten === 'sequence' && !found.hasSequence) wrong.push(`${name} is no identity or serial`)
+  if (expected.unwritten === 'default' && !found.hasDefault) wrong.push(`${name} has no default`)
+  return wrong
+}
