@@ -17,8 +17,6 @@ const firstBackOffMs = 250
 const longestBackOffMs = 30_000
 /** What a superuser, the exporter and a migration need beside the service. */
 const reservedConnections = 10
-/** One for the pool and one for `pipelined`. */
-const smallestShare = 2
 
 /**
  * Several workers on one port: the cluster module hands out the connections in turn. The supervisor serves
@@ -32,14 +30,14 @@ export async function runSupervisor(config: Config, log: Logger): Promise<void> 
     )
   }
   await prepareDatabase(config)
-  const share = await divideConnections(config)
-  if (share.poolSize < config.poolSize) {
+  const poolSize = await divideConnections(config)
+  if (poolSize < config.poolSize) {
     log.warn(
-      { ...share, asked: config.poolSize },
+      { poolSize, asked: config.poolSize },
       'each worker gets a smaller pool: max_connections is shared',
     )
   }
-  const supervisor = new Supervisor(config, share, log)
+  const supervisor = new Supervisor(config, poolSize, log)
   const targets = () =>
     supervisor.indexes.map(index => ({ port: config.adminPort + index, labels: { worker: String(index) } }))
   await listening(
@@ -51,23 +49,17 @@ export async function runSupervisor(config: Config, log: Logger): Promise<void> 
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void supervisor.end())
   await supervisor.startAll()
   log.info(
-    { workers: config.workers, ...share, admin: config.adminPort, pid: process.pid },
+    { workers: config.workers, poolSize, admin: config.adminPort, pid: process.pid },
     'the workers listen',
   )
 }
 
-/** The connections that one worker may open. */
-interface ConnectionShare {
-  poolSize: number
-  pipelineConnections: number
-}
-
 /**
- * @returns one worker's share, so that all of them stay under the server's `max_connections`, also while a
+ * @returns the size of one worker's pool, so that all of them stay under the server's `max_connections`, also while a
  * rolling restart has one worker more.
- * @throws {StartError} where the shares would be too small to work with.
+ * @throws {StartError} where there are fewer connections than workers.
  */
-async function divideConnections(config: Config): Promise<ConnectionShare> {
+async function divideConnections(config: Config): Promise<number> {
   const client = new pg.Client(clientConfig(config))
   await client.connect()
   try {
@@ -75,14 +67,13 @@ async function divideConnections(config: Config): Promise<ConnectionShare> {
     const maxConnections = Number(rows[0].max_connections)
     const available = maxConnections - reservedConnections
     const share = Math.floor(available / (config.workers + 1))
-    if (share < smallestShare) {
-      const most = Math.floor(available / smallestShare) - 1
+    if (share < 1) {
+      const most = available - 1
       throw new StartError(
         `${config.workers} workers cannot share max_connections = ${maxConnections}. Set WORKERS to at most ${most}, or raise max_connections.`,
       )
     }
-    const pipelineConnections = Math.min(config.pipelineConnections, Math.ceil(share / 3))
-    return { poolSize: Math.min(config.poolSize, share - pipelineConnections), pipelineConnections }
+    return Math.min(config.poolSize, share)
   } finally {
     await client.end()
   }
@@ -90,16 +81,16 @@ async function divideConnections(config: Config): Promise<ConnectionShare> {
 
 class Supervisor {
   readonly #config: Config
-  readonly #share: ConnectionShare
+  readonly #poolSize: number
   readonly #log: Logger
   readonly #workers = new Map<number, Worker>()
   #quickCrashes = 0
   #isEnding = false
   #isRestarting = false
 
-  constructor(config: Config, share: ConnectionShare, log: Logger) {
+  constructor(config: Config, poolSize: number, log: Logger) {
     this.#config = config
-    this.#share = share
+    this.#poolSize = poolSize
     this.#log = log
   }
 
@@ -148,8 +139,7 @@ class Supervisor {
   async #start(index: number): Promise<boolean> {
     const worker = cluster.fork({
       INSERTLAB_WORKER: index,
-      POOL_SIZE: this.#share.poolSize,
-      PIPELINE_CONNECTIONS: this.#share.pipelineConnections,
+      POOL_SIZE: this.#poolSize,
     })
     closeWhatDiesWith(worker)
     this.#workers.set(index, worker)

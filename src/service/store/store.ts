@@ -1,13 +1,12 @@
-import type pg from 'pg'
+import pg from 'pg'
 import { metricNames } from '../../telemetry/metric-names.ts'
 import { registerGauge } from '../../telemetry/metrics.ts'
 import type { Telemetry } from '../../telemetry/telemetry.ts'
 import type { Config } from '../config.ts'
-import { Connections } from './connections.ts'
-import { type BatchStatements, GroupCommit } from './group-commit.ts'
-import { textInserts } from './inserts/batched.ts'
-import { Pipelined } from './inserts/pipelined.ts'
-import { Tasks, taskInserts } from './tasks.ts'
+import { Database } from './database.ts'
+import { type BatchStatements, GroupCommit, type StoredRow } from './group-commit.ts'
+import { type StoredText, textInserts } from './inserts/batched.ts'
+import { type Task, Tasks, taskInserts } from './tasks.ts'
 import { Texts } from './texts.ts'
 
 /**
@@ -25,24 +24,23 @@ const hangMarginMs = 1_000
 export class Store {
   readonly texts: Texts
   readonly tasks: Tasks
-  readonly connections: Connections
-  readonly #groups: readonly GroupCommit[]
-  readonly #pipelined: Pipelined
+  readonly database: Database
+  readonly #groups: readonly { readonly queuedRows: number; close(): void }[]
 
   constructor(config: Config, telemetry: Telemetry) {
-    const client = clientConfig(config)
-    this.connections = new Connections({
-      client,
+    this.database = new Database({
+      client: clientConfig(config),
       mode: config.connectionMode,
       size: config.poolSize,
       queueLimit: config.queueLimit,
       waitLimitMs: config.requestDeadlineMs,
       hangLimitMs: config.requestDeadlineMs + hangMarginMs,
+      idleTimeoutMs: config.poolIdleTimeoutMs,
       telemetry,
     })
-    const group = (table: string, statements: BatchStatements) =>
-      new GroupCommit({
-        connections: this.connections,
+    const group = <R extends StoredRow>(table: string, statements: BatchStatements) =>
+      new GroupCommit<R>({
+        database: this.database,
         telemetry,
         table,
         statements,
@@ -51,29 +49,19 @@ export class Store {
         maxBatchRows,
         maxBatchChars,
         queueLimitChars,
-        lanes: config.batchLanes,
         lingerMs: config.batchLingerMs,
       })
-    const newTexts = group('simple_text', textInserts)
-    const newTasks = group('tasks', taskInserts)
+    const newTexts = group<StoredText>('simple_text', textInserts)
+    const newTasks = group<Task & StoredRow>('tasks', taskInserts)
     this.#groups = [newTexts, newTasks]
-    this.#pipelined = new Pipelined({
-      client,
-      telemetry,
-      connections: config.pipelineConnections,
-      queueLimit: config.queueLimit,
-      deadlineMs: config.requestDeadlineMs,
-      hangLimitMs: config.requestDeadlineMs + hangMarginMs,
-    })
     this.texts = new Texts({
-      connections: this.connections,
+      database: this.database,
       group: newTexts,
-      pipelined: this.#pipelined,
       telemetry,
       defaultStrategy: config.insertStrategy,
       stallLimitMs: config.requestDeadlineMs,
     })
-    this.tasks = new Tasks(this.connections, newTasks)
+    this.tasks = new Tasks(this.database, newTasks)
     if (telemetry.metrics !== null) {
       registerGauge(telemetry.metrics, metricNames.insertQueueDepth, 'Rows waiting for a batch.', () =>
         this.#groups.reduce((rows, waiting) => rows + waiting.queuedRows, 0),
@@ -83,13 +71,13 @@ export class Store {
 
   /** @throws where the database does not answer. */
   async ping(): Promise<void> {
-    await this.connections.query({ name: 'ping', text: 'SELECT 1' })
+    await this.database.query({ name: 'ping', text: 'SELECT 1' })
   }
 
   /** Call it when no request is open any more. */
   async close(): Promise<void> {
     for (const group of this.#groups) group.close()
-    await Promise.all([this.connections.close(), this.#pipelined.close()])
+    await this.database.close()
   }
 }
 
@@ -101,5 +89,11 @@ export function clientConfig(config: Config): pg.ClientConfig {
     options: `-c synchronous_commit=${config.synchronousCommit}`,
     // PostgreSQL gives up on its side first, so that its answer and not a guess decides what was stored.
     statement_timeout: config.requestDeadlineMs,
+    types: { getTypeParser },
   }
+}
+
+/** ids are JSON numbers: the identity would have to run for centuries to leave their range. */
+function getTypeParser(oid: number, format?: 'text' | 'binary') {
+  return oid === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(oid, format as 'text')
 }
