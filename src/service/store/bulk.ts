@@ -47,8 +47,8 @@ export async function copyLines(
     if (stored === 0 && rows.count > 0) throw rowNotKept()
     return stored
   } catch (error) {
-    // Whatever ended the rows ended the COPY too, and is the reason.
-    throw rows.errored ?? error
+    // If the rows failed, the COPY failed with them. If the COPY failed, the rows have its error, which `error` explains.
+    throw rows.errored instanceof ServiceError ? rows.errored : error
   } finally {
     lines.off('data', hasSent)
     clearTimeout(stall)

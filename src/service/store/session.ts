@@ -104,9 +104,9 @@ export class Session {
       if (!isPostgresDue) takenMs = nowMs
       else if (nowMs - takenMs > this.#options.hangLimitMs) this.#client.cut()
     }, copySweepMs)
-    const [sent, ended] = await Promise.allSettled([pipeline(rows, copy), finished(copy)])
+    // If the source fails, so does the COPY; only the COPY knows when PostgreSQL has ended it.
+    const [ended] = await Promise.allSettled([finished(copy), pipeline(rows, copy)])
     clearInterval(watch)
-    if (sent.status === 'rejected') throw this.#failure(sent.reason, false)
     if (ended.status === 'rejected') throw this.#failure(ended.reason, false)
     return copy.rowCount
   }
