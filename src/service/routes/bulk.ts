@@ -28,7 +28,7 @@ export const bulkRoutes: FastifyPluginCallbackTypebox<{ texts: Texts }> = (app, 
     if (!(request.body instanceof Readable)) {
       throw new ServiceError('media_type_unsupported', 'send application/x-ndjson')
     }
-    const count = await texts.copyLines(request.body)
+    const count = await texts.copyLines(request.body, { isCancelled: () => reply.raw.destroyed })
     return reply.code(201).send({ count })
   })
   done()

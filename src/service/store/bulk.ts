@@ -2,7 +2,7 @@ import { finished, type Readable, Transform } from 'node:stream'
 import { StringDecoder } from 'node:string_decoder'
 import { ServiceError } from '../errors.ts'
 import { escapeCopyText } from './copy-text.ts'
-import type { Database } from './database.ts'
+import type { Caller, Database } from './database.ts'
 import { rowNotKept } from './database-errors.ts'
 
 /** A line longer than this is not a text but an attempt to fill our memory. */
@@ -22,7 +22,7 @@ const longestLineChars = 1024 * 1024
 export async function copyLines(
   database: Database,
   lines: Readable,
-  { stallLimitMs }: { stallLimitMs: number },
+  { stallLimitMs, isCancelled }: Caller & { stallLimitMs: number },
 ): Promise<number> {
   const rows = new NdjsonToCopy()
   // It may fail before anything reads it.
@@ -42,7 +42,7 @@ export async function copyLines(
   try {
     const stored = await database.copy('COPY simple_text (text) FROM STDIN', rows, {
       lockLimitMs: stallLimitMs,
-      isCancelled: () => rows.destroyed,
+      isCancelled: () => rows.destroyed || isCancelled?.() === true,
     })
     if (stored === 0 && rows.count > 0) throw rowNotKept()
     return stored

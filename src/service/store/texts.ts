@@ -54,7 +54,7 @@ export class Texts {
   }
 
   /** Stores a stream of NDJSON; see {@link copyLines}. */
-  copyLines(lines: Readable): Promise<number> {
-    return copyLines(this.#database, lines, { stallLimitMs: this.#stallLimitMs })
+  copyLines(lines: Readable, caller?: Caller): Promise<number> {
+    return copyLines(this.#database, lines, { ...caller, stallLimitMs: this.#stallLimitMs })
   }
 }
