@@ -31,8 +31,7 @@ const Environment = Type.Object({
   ACCESS_LOG: oneOf(accessLogModes, 'off'),
   CONNECTION_MODE: oneOf(['pool', 'per-request'], 'pool'),
   POOL_SIZE: wholeNumber(1, 10_000, 20),
-  PIPELINE_CONNECTIONS: wholeNumber(1, 100, 8),
-  BATCH_LANES: wholeNumber(1, 100, 1),
+  POOL_IDLE_TIMEOUT_MS: wholeNumber(0, 86_400_000, 30_000),
   BATCH_LINGER_MS: wholeNumber(0, 50, 0),
   INSERT_STRATEGY: oneOf(insertStrategyNames, 'batched'),
   SYNCHRONOUS_COMMIT: oneOf(['on', 'off', 'local', 'remote_write', 'remote_apply'], 'on'),
@@ -68,11 +67,9 @@ export interface Config {
   readonly accessLog: (typeof accessLogModes)[number]
   readonly connectionMode: 'pool' | 'per-request'
   readonly poolSize: number
-  /** Connections of the strategy `pipelined`, beside the pool. */
-  readonly pipelineConnections: number
-  /** Batches of one table on their way at the same time, each on a connection of the pool. */
-  readonly batchLanes: number
-  /** How long a row that has company waits for more of it, unless its batch is full. */
+  /** A connection that nobody used for so long is closed; 0: never. */
+  readonly poolIdleTimeoutMs: number
+  /** How long rows wait for more rows when others are about, unless their batch is full. */
   readonly batchLingerMs: number
   readonly insertStrategy: (typeof insertStrategyNames)[number]
   readonly synchronousCommit: Static<typeof Environment>['SYNCHRONOUS_COMMIT']
@@ -110,8 +107,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     accessLog: env.ACCESS_LOG,
     connectionMode: env.CONNECTION_MODE,
     poolSize: env.POOL_SIZE,
-    pipelineConnections: env.PIPELINE_CONNECTIONS,
-    batchLanes: env.BATCH_LANES,
+    poolIdleTimeoutMs: env.POOL_IDLE_TIMEOUT_MS,
     batchLingerMs: env.BATCH_LINGER_MS,
     insertStrategy: env.INSERT_STRATEGY,
     synchronousCommit: env.SYNCHRONOUS_COMMIT,

@@ -42,11 +42,6 @@ export function createProblemHandler(log: Logger) {
   }
 }
 
-/** Hands an error to the handler above from a callback, whose reply knows only the schema of its success. */
-export function fail(reply: { send(payload: unknown): unknown }, error: Error): void {
-  reply.send(error)
-}
-
 function sendProblem(reply: FastifyReply, error: ServiceError): void {
   if (error.retryAfterS !== undefined) reply.header('retry-after', error.retryAfterS)
   // The rest of the request may still come, or never.

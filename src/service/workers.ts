@@ -16,8 +16,6 @@ const firstBackOffMs = 250
 const longestBackOffMs = 30_000
 /** Connections that are left to a superuser, the exporter and a migration. */
 const reservedConnections = 10
-/** One for the pool and one for `pipelined`. */
-const smallestShare = 2
 
 /**
  * Several workers on one port: the cluster module hands out the connections in rotation. The supervisor serves no
@@ -31,14 +29,14 @@ export async function runSupervisor(config: Config, log: Logger): Promise<void> 
     )
   }
   await prepareDatabase(config, log)
-  const share = await divideConnections(config)
-  if (share.poolSize < config.poolSize) {
+  const poolSize = await divideConnections(config)
+  if (poolSize < config.poolSize) {
     log.warn(
-      { ...share, asked: config.poolSize },
+      { poolSize, asked: config.poolSize },
       'each worker gets a smaller pool: max_connections is shared',
     )
   }
-  const supervisor = new Supervisor(config, share, log)
+  const supervisor = new Supervisor(config, poolSize, log)
   const targets = () =>
     supervisor.indexes.map(index => ({ port: config.adminPort + index, labels: { worker: String(index) } }))
   await listening(
@@ -50,37 +48,29 @@ export async function runSupervisor(config: Config, log: Logger): Promise<void> 
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void supervisor.end())
   await supervisor.startAll()
   log.info(
-    { workers: config.workers, ...share, admin: config.adminPort, pid: process.pid },
+    { workers: config.workers, poolSize, admin: config.adminPort, pid: process.pid },
     'the workers listen',
   )
 }
 
-/** The connections that one worker may open. */
-interface ConnectionShare {
-  poolSize: number
-  pipelineConnections: number
-}
-
 /**
- * @returns one worker's share, so that all of them stay under the server's `max_connections`, also while a
+ * @returns the size of one worker's pool, so that all of them stay under the server's `max_connections`, also while a
  * rolling restart has one worker more.
- * @throws {StartError} where the shares would be too small to work with.
+ * @throws {StartError} where there are fewer connections than workers.
  */
-async function divideConnections(config: Config): Promise<ConnectionShare> {
+async function divideConnections(config: Config): Promise<number> {
   const maxConnections = await withClient(config, async client => {
     const { rows } = await client.query('SHOW max_connections')
     return Number(rows[0].max_connections)
   })
   const available = maxConnections - reservedConnections
   const share = Math.floor(available / (config.workers + 1))
-  if (share < smallestShare) {
-    const most = Math.floor(available / smallestShare) - 1
+  if (share < 1) {
     throw new StartError(
-      `${config.workers} workers cannot share max_connections = ${maxConnections}. Set WORKERS to at most ${most}, or raise max_connections.`,
+      `${config.workers} workers cannot share max_connections = ${maxConnections}. Set WORKERS to at most ${available - 1}, or raise max_connections.`,
     )
   }
-  const pipelineConnections = Math.min(config.pipelineConnections, Math.ceil(share / 3))
-  return { poolSize: Math.min(config.poolSize, share - pipelineConnections), pipelineConnections }
+  return Math.min(config.poolSize, share)
 }
 
 /** The place of one worker, which processes fill one after the other. */
@@ -97,7 +87,7 @@ interface Slot {
 
 class Supervisor {
   readonly #config: Config
-  readonly #share: ConnectionShare
+  readonly #poolSize: number
   readonly #log: Logger
   readonly #slots: readonly Slot[]
   /** All processes that have not ended. */
@@ -105,9 +95,9 @@ class Supervisor {
   #isEnding = false
   #isRestarting = false
 
-  constructor(config: Config, share: ConnectionShare, log: Logger) {
+  constructor(config: Config, poolSize: number, log: Logger) {
     this.#config = config
-    this.#share = share
+    this.#poolSize = poolSize
     this.#log = log
     this.#slots = Array.from({ length: config.workers }, (_, i) => ({
       index: i + 1,
@@ -179,8 +169,7 @@ class Supervisor {
   async #start(slot: Slot): Promise<boolean> {
     const worker = cluster.fork({
       INSERTLAB_WORKER: slot.index,
-      POOL_SIZE: this.#share.poolSize,
-      PIPELINE_CONNECTIONS: this.#share.pipelineConnections,
+      POOL_SIZE: this.#poolSize,
     })
     closeWhatDiesWith(worker)
     this.#running.add(worker)

@@ -14,6 +14,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** This request's CPU account and trace context; null under `TELEMETRY=off`. */
     scope: RequestScope | null
+    /** CPU of this request so far, in seconds; null where no ledger runs. */
+    cpuS(): number | null
   }
 }
 
@@ -28,6 +30,9 @@ declare module 'fastify' {
  */
 export function instrument(app: FastifyInstance, telemetry: Telemetry): () => void {
   app.decorateRequest('scope', null)
+  app.decorateRequest('cpuS', function () {
+    return this.scope?.cpuS() ?? null
+  })
   if (telemetry.level === 'off' && telemetry.accessLog === null) return () => {}
 
   const active = { count: 0 }

@@ -18,7 +18,13 @@ export class SeriesCounter<Label extends string> {
     // prom-client adds the `_total` again when it prints.
     this.name = options.name.replace(/_total$/, '')
     this.help = options.help
-    this.#series = new LabelTree(options.labelNames, labels => ({ labels, value: 0 }))
+    this.#series = new LabelTree(options.labelNames, labels => ({
+      labels,
+      value: 0,
+      inc(by) {
+        this.value += by
+      },
+    }))
     // The registry asks a metric for its name, its type and `get()`, no more.
     options.registry.registerMetric(this as unknown as Parameters<typeof options.registry.registerMetric>[0])
   }
@@ -39,4 +45,5 @@ export class SeriesCounter<Label extends string> {
 export interface CounterSeries {
   readonly labels: Readonly<Record<string, string>>
   value: number
+  inc(by: number): void
 }

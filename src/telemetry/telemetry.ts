@@ -72,8 +72,3 @@ export class Telemetry {
     this.accessLog?.close()
   }
 }
-
-/** Whether the request has a span, so that work done for it is to run in its context. */
-export function isSampled(scope: RequestScope | null): boolean {
-  return scope !== null && scope.context !== ROOT_CONTEXT
-}

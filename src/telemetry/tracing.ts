@@ -26,7 +26,6 @@ import {
   ATTR_USER_AGENT_ORIGINAL,
   DB_SYSTEM_NAME_VALUE_POSTGRESQL,
 } from '@opentelemetry/semantic-conventions'
-import type { RequestScope } from './request-scope.ts'
 
 /**
  * The spans that this service makes by hand: the server span of a sampled request, the span of a batch and
@@ -112,9 +111,10 @@ export function traceparentOf(span: Span): string {
   return `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, '0')}`
 }
 
-/** The wait of a sampled request for the batch that will carry its rows. */
-export function startBatchWait(scope: RequestScope): Span {
-  return tracer.startSpan('batch.wait', { kind: SpanKind.INTERNAL }, scope.context)
+/** The wait of the running request for the batch that will carry its rows; null if the request is not sampled. */
+export function startBatchWait(): Span | null {
+  if (trace.getActiveSpan() === undefined) return null
+  return tracer.startSpan('batch.wait', { kind: SpanKind.INTERNAL }, context.active())
 }
 
 /**
@@ -122,14 +122,9 @@ export function startBatchWait(scope: RequestScope): Span {
  * every sampled request whose rows it carries. Where none is sampled there is no span.
  * @returns runs the batch's statement below its span, and ends it.
  */
-export function startBatchSpan(
-  scopes: readonly RequestScope[],
-  table: string,
-  rows: number,
-): BatchSpan | null {
-  const links: Link[] = []
-  for (const { span } of scopes) if (span !== undefined) links.push({ context: span.spanContext() })
-  if (links.length === 0) return null
+export function startBatchSpan(waits: readonly Span[], table: string, rows: number): BatchSpan | null {
+  if (waits.length === 0) return null
+  const links: Link[] = waits.map(wait => ({ context: wait.spanContext() }))
   const span = tracer.startSpan(
     `batch ${table}`,
     {
@@ -158,6 +153,6 @@ export function startBatchSpan(
 }
 
 export interface BatchSpan {
-  run(callback: () => void): void
+  run<T>(callback: () => T): T
   end(error: Error | null): void
 }

@@ -105,12 +105,11 @@ describe.skipIf(!canRender).each(overlays)('overlay %s', async overlay => {
   })
 
   test('all connections together stay under max_connections', async () => {
-    const { poolSize, pipelineConnections } = readConfig(settings(manifests, 'service'))
-    const perPod = poolSize + pipelineConnections
+    const { poolSize } = readConfig(settings(manifests, 'service'))
     // One more than asked for: a rolling update starts the new pod before an old one goes.
     const { pods, limit, ofPod } = await connectionPlan[overlay as keyof typeof connectionPlan](
       manifests,
-      perPod,
+      poolSize,
     )
     expect((pods + 1) * ofPod).toBeLessThanOrEqual(limit - reservedConnections)
   })

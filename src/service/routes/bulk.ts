@@ -32,7 +32,7 @@ export const bulkRoutes: FastifyPluginCallbackTypebox<{ texts: Texts }> = (app, 
       throw new ServiceError('media_type_unsupported', 'send application/x-ndjson')
     }
     requireUtf8(request.headers)
-    const count = await texts.copyLines(request.body)
+    const count = await texts.copyLines(request.body, { isCancelled: () => reply.raw.destroyed })
     return reply.code(201).send({ count })
   })
   done()

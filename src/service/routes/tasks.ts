@@ -1,7 +1,8 @@
+import type { ServerResponse } from 'node:http'
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
 import { ServiceError } from '../errors.ts'
-import { fail } from '../problem.ts'
+import type { Caller } from '../store/database.ts'
 import type { Task, Tasks } from '../store/tasks.ts'
 import { problemAnswers } from './problem-schema.ts'
 import { assertStorable } from './text-guard.ts'
@@ -40,7 +41,7 @@ export const taskRoutes: FastifyPluginCallbackTypebox<{ tasks: Tasks }> = (app, 
         },
       },
     },
-    request => tasks.list(request.query.after || undefined, request.query.limit),
+    (request, reply) => tasks.list(request.query.after || undefined, request.query.limit, callerOf(reply)),
   )
 
   app.post(
@@ -54,17 +55,10 @@ export const taskRoutes: FastifyPluginCallbackTypebox<{ tasks: Tasks }> = (app, 
         response: { 201: TaskSchema, ...problemAnswers(400, 413, 415, 503) },
       },
     },
-    (request, reply) => {
+    async (request, reply) => {
       const { title } = request.body
       assertStorable(title, 'title')
-      tasks.create(
-        title,
-        (error, task) => {
-          if (error !== null) fail(reply, error)
-          else reply.code(201).send(task as Task)
-        },
-        () => reply.raw.destroyed,
-      )
+      return reply.code(201).send(await tasks.create(title, callerOf(reply)))
     },
   )
 
@@ -79,7 +73,7 @@ export const taskRoutes: FastifyPluginCallbackTypebox<{ tasks: Tasks }> = (app, 
         response: { 200: TaskSchema, ...problemAnswers(400, 404, 503) },
       },
     },
-    async request => found(await tasks.find(request.params.id), request.params.id),
+    async (request, reply) => found(await tasks.find(request.params.id, callerOf(reply)), request.params.id),
   )
 
   app.put(
@@ -94,10 +88,11 @@ export const taskRoutes: FastifyPluginCallbackTypebox<{ tasks: Tasks }> = (app, 
         response: { 200: TaskSchema, ...problemAnswers(400, 404, 413, 415, 503) },
       },
     },
-    async request => {
+    async (request, reply) => {
+      const { id } = request.params
       const { title, done: isDone } = request.body
       assertStorable(title, 'title')
-      return found(await tasks.update(request.params.id, title, isDone), request.params.id)
+      return found(await tasks.update(id, title, isDone, callerOf(reply)), id)
     },
   )
 
@@ -113,7 +108,7 @@ export const taskRoutes: FastifyPluginCallbackTypebox<{ tasks: Tasks }> = (app, 
       },
     },
     async (request, reply) => {
-      if (!(await tasks.remove(request.params.id))) found(null, request.params.id)
+      if (!(await tasks.remove(request.params.id, callerOf(reply)))) found(null, request.params.id)
       return reply.code(204).send(null)
     },
   )
@@ -124,4 +119,9 @@ export const taskRoutes: FastifyPluginCallbackTypebox<{ tasks: Tasks }> = (app, 
 function found(task: Task | null, id: number): Task {
   if (task === null) throw new ServiceError('not_found', `there is no task ${id}`)
   return task
+}
+
+/** Nothing is done for a client that has gone before its turn. */
+function callerOf(reply: { raw: ServerResponse }): Caller {
+  return { isCancelled: () => reply.raw.destroyed }
 }

@@ -1,7 +1,6 @@
 import { performance } from 'node:perf_hooks'
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
-import { fail } from '../problem.ts'
 import { insertStrategyNames } from '../store/inserts/insert-strategy.ts'
 import type { Texts } from '../store/texts.ts'
 import { problemAnswers } from './problem-schema.ts'
@@ -33,27 +32,22 @@ const schema = {
 
 /** `GET /test-insert`: the endpoint of the first report, with what it wanted to know. */
 export const testInsertRoutes: FastifyPluginCallbackTypebox<{ texts: Texts }> = (app, { texts }, done) => {
-  app.get('/test-insert', { schema }, (request, reply) => {
+  app.get('/test-insert', { schema }, async (request, reply) => {
     const startMs = performance.now()
     const { rows, strategy, naive } = request.query
     const processCpuAtStart = naive === 1 ? process.cpuUsage() : undefined
-    texts.insert(
-      new Array<string>(rows).fill(text),
-      (error, ids) => {
-        if (error !== null) {
-          fail(reply, error)
-          return
-        }
-        reply.send({
-          id: ids[0] as number,
-          duration: rounded((performance.now() - startMs) / 1000),
-          cpu_duration: request.scope === null ? null : rounded(request.scope.cpuS()),
-          ...(rows > 1 && { ids: [...ids] }),
-          ...(processCpuAtStart && { cpu_duration_naive: cpuSince(processCpuAtStart) }),
-        })
-      },
-      { strategy, isCancelled: () => reply.raw.destroyed },
-    )
+    const ids = await texts.insert(new Array<string>(rows).fill(text), {
+      strategy,
+      isCancelled: () => reply.raw.destroyed,
+    })
+    const cpuS = request.cpuS()
+    return {
+      id: ids[0] as number,
+      duration: rounded((performance.now() - startMs) / 1000),
+      cpu_duration: cpuS === null ? null : rounded(cpuS),
+      ...(rows > 1 && { ids: [...ids] }),
+      ...(processCpuAtStart && { cpu_duration_naive: cpuSince(processCpuAtStart) }),
+    }
   })
   done()
 }

@@ -1,6 +1,5 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
-import { fail } from '../problem.ts'
 import type { Texts } from '../store/texts.ts'
 import { problemAnswers } from './problem-schema.ts'
 import { assertStorable } from './text-guard.ts'
@@ -15,17 +14,11 @@ const schema = {
 }
 
 export const textRoutes: FastifyPluginCallbackTypebox<{ texts: Texts }> = (app, { texts }, done) => {
-  app.post('/texts', { schema }, (request, reply) => {
+  app.post('/texts', { schema }, async (request, reply) => {
     const { text } = request.body
     assertStorable(text, 'text')
-    texts.insert(
-      [text],
-      (error, ids) => {
-        if (error !== null) fail(reply, error)
-        else reply.code(201).send({ id: ids[0] as number })
-      },
-      { isCancelled: () => reply.raw.destroyed },
-    )
+    const [id] = await texts.insert([text], { isCancelled: () => reply.raw.destroyed })
+    return reply.code(201).send({ id: id as number })
   })
   done()
 }

@@ -1,10 +1,9 @@
 import { finished, type Readable, Transform } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import { ServiceError } from '../errors.ts'
 import { decodeUtf8 } from '../utf8.ts'
-import type { Connections } from './connections.ts'
 import { escapeCopyText } from './copy-text.ts'
-import type { Lease } from './lease.ts'
+import type { Caller, Database } from './database.ts'
+import { rowNotKept } from './database-errors.ts'
 
 /** A line longer than this is not a text but an attempt to fill our memory. */
 const longestLineBytes = 1024 * 1024
@@ -14,76 +13,48 @@ const longestLineBytes = 1024 * 1024
  * COPY, the COPY the transformation, and that the client's socket.
  *
  * A stream lasts as long as it takes, so the limit of a statement does not hold for it. What must not last
- * is a wait: for the table's lock, or for a client that has stopped sending and would keep a connection.
+ * is a wait: for the table's lock, for a PostgreSQL that takes nothing, or for a client that has stopped sending.
  * @param lines `{"text": …}` a line. Where it is refused before its end, the rest is read and dropped, so
  * that the answer reaches a client that still sends.
  * @returns how many rows are now durable.
  * @throws {ServiceError} line_invalid with the line's number; nothing is stored then.
  */
 export async function copyLines(
-  connections: Connections,
+  database: Database,
   lines: Readable,
-  { stallLimitMs }: { stallLimitMs: number },
+  { stallLimitMs, isCancelled }: Caller & { stallLimitMs: number },
 ): Promise<number> {
-  const lease = await acquire(connections)
-  try {
-    await execute(lease, `SET statement_timeout = 0; SET lock_timeout = ${stallLimitMs}`)
-    return await copy(lease, lines, stallLimitMs)
-  } finally {
-    lines.resume()
-    await giveBack(lease)
-  }
-}
-
-async function copy(lease: Lease, lines: Readable, stallLimitMs: number): Promise<number> {
   const rows = new NdjsonToCopy()
-  const durable = Promise.withResolvers<void>()
-  const rowsIn = lease.copy('COPY simple_text (text) FROM STDIN', error => {
-    if (error === null) durable.resolve()
-    else durable.reject(error)
-  })
-  // Not a part of the pipeline, which would destroy the request, and with it the way for the answer.
-  lines.pipe(rows)
-  finished(lines, error => {
-    if (error) rows.destroy(new ServiceError('client_gone', 'the client disconnected'))
-  })
+  // It may fail before anything reads it.
+  rows.on('error', () => {})
   const stall = setTimeout(() => {
     if (rows.writableNeedDrain) stall.refresh()
     else rows.destroy(new ServiceError('request_timeout', `nothing came for ${stallLimitMs} ms`))
   }, stallLimitMs)
-  lines.on('data', () => stall.refresh())
-
-  const [, stored] = await Promise.allSettled([pipeline(rows, rowsIn), durable.promise])
-  clearTimeout(stall)
-  // Whatever ended the rows ended the COPY too, and is the reason.
-  if (rows.errored instanceof ServiceError) throw rows.errored
-  if (stored.status === 'rejected') throw stored.reason
-  return rows.count
-}
-
-/** Waits until the connection is as it was lent, so that the next borrower finds no limits of ours. */
-async function giveBack(lease: Lease): Promise<void> {
+  const hasSent = () => stall.refresh()
+  lines.on('data', hasSent)
+  finished(lines, error => {
+    clearTimeout(stall)
+    if (error) rows.destroy(new ServiceError('client_gone', 'the client disconnected'))
+  })
+  // Not a part of the COPY's pipeline, which would destroy the request, and with it the way for the answer.
+  lines.pipe(rows)
   try {
-    if (!lease.isBroken) await execute(lease, 'RESET statement_timeout; RESET lock_timeout')
-    lease.release()
-  } catch {
-    lease.discard()
-  }
-}
-
-function execute(lease: Lease, text: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    lease.query({ text }, error => (error === null ? resolve() : reject(error)))
-  })
-}
-
-function acquire(connections: Connections): Promise<Lease> {
-  return new Promise((resolve, reject) => {
-    connections.acquire((error, lease) => {
-      if (error === null) resolve(lease)
-      else reject(error)
+    const stored = await database.copy('COPY simple_text (text) FROM STDIN', rows, {
+      lockLimitMs: stallLimitMs,
+      isCancelled: () => rows.destroyed || isCancelled?.() === true,
     })
-  })
+    if (stored === 0 && rows.count > 0) throw rowNotKept()
+    return stored
+  } catch (error) {
+    // If the rows failed, the COPY failed with them. If the COPY failed, the rows have its error, which `error` explains.
+    throw rows.errored instanceof ServiceError ? rows.errored : error
+  } finally {
+    lines.off('data', hasSent)
+    clearTimeout(stall)
+    lines.unpipe(rows)
+    lines.resume()
+  }
 }
 
 const newline = 10

@@ -1,4 +1,4 @@
-import type pg from 'pg'
+import pg from 'pg'
 import { parse } from 'pg-connection-string'
 import type { Config } from '../config.ts'
 import { StartError } from '../errors.ts'
@@ -28,7 +28,13 @@ export function clientConfig(config: Config): pg.ClientConfig {
     ]
       .filter(Boolean)
       .join(' '),
+    types: { getTypeParser },
   }
+}
+
+/** ids are JSON numbers: the identity would have to run for centuries to leave their range. */
+function getTypeParser(oid: number, format?: 'text' | 'binary') {
+  return oid === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(oid, format as 'text')
 }
 
 /** The values as `pg` itself would read them. */

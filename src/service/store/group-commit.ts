@@ -1,343 +1,300 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { performance } from 'node:perf_hooks'
 import type { Span } from '@opentelemetry/api'
-import { SharedCpuAccount } from '../../telemetry/cpu-ledger.ts'
-import type { RequestScope } from '../../telemetry/request-scope.ts'
-import type { Series } from '../../telemetry/series-histogram.ts'
+import { currentRequest, type RequestAccount, shared } from '../../ledger/index.ts'
 import type { Telemetry } from '../../telemetry/telemetry.ts'
-import { type BatchSpan, startBatchSpan, startBatchWait } from '../../telemetry/tracing.ts'
+import { startBatchSpan, startBatchWait } from '../../telemetry/tracing.ts'
 import { ServiceError } from '../errors.ts'
-import type { Connections, UseLease } from './connections.ts'
-import { isDataError } from './database-errors.ts'
-import type { Lease } from './lease.ts'
-import type { Row } from './rows-query.ts'
+import { BoundedQueue, type Waiting } from './bounded-queue.ts'
+import type { Caller, Database } from './database.ts'
+import { connectionFailed, isDataError, rowNotKept, toServiceError } from './database-errors.ts'
+import type { Row, Session, Statement } from './session.ts'
 
-/** How often requests that waited too long are looked for. */
-const deadlineSweepMs = 250
+const IDLE = 'IDLE'
+const GATHERING = 'GATHERING'
+const COMMITTING = 'COMMITTING'
 
-/** How a batch is stored. The rows that come back begin with the position of their text, from 1. */
+/** A stored row; `position` is that of its text among those of the statement, from 1. */
+export type StoredRow = Row & { readonly position: number }
+
+/** How a batch is stored. Both return the rows that were stored. */
 export interface BatchStatements {
   /**
-   * Takes one text array. Positions and not the order of `RETURNING` tie results to requests, because SQL
-   * promises nothing about that order.
+   * Takes one text array. Positions tie rows to requests, because SQL promises nothing about the order of `RETURNING`.
+   * Stores all rows or fails: if a trigger drops a row, the statement fails with a data error.
    */
-  many: { name: string; text: string }
+  many: Statement
   /** Takes one text. With nothing to tell apart a plain INSERT will do, and a lone client waits for less. */
-  one: { name: string; text: string }
+  one: Statement
 }
 
 export interface GroupCommitOptions {
-  connections: Connections
+  database: Database
   telemetry: Telemetry
   table: string
   statements: BatchStatements
   /** Rows that may wait before more are refused. */
   queueLimit: number
-  /** The same for their characters: a few thousand rows may be short or fill any memory. */
+  /** The same for their characters, because a few thousand rows may be short or fill any memory. */
   queueLimitChars: number
   /** How long rows may wait for their batch. */
   deadlineMs: number
-  /** Rows in one batch; bounds what a failed batch takes down and how long one keeps the others waiting. */
+  /** Rows in one batch. It limits what a failed batch takes with it and how long a batch keeps the others waiting. */
   maxBatchRows: number
   /** Characters in one batch, which is one parameter of one statement. */
   maxBatchChars: number
-  /** Batches on their way at the same time. */
-  lanes: number
-  /**
-   * How long a row waits for company where it, or the last one before it, has some, unless its batch is full; 0: no
-   * longer than the last batch takes.
-   */
+  /** How long rows wait for more rows when others are about, unless the batch is full. 0: only while a batch runs. */
   lingerMs: number
 }
 
-/** Gets the rows of one unit in the order of its texts, after they are durable. */
-export type Committed = (error: Error | null, rows: readonly Row[]) => void
-
-/** What one request wants stored: all of it or nothing. */
-interface Unit {
+/** The texts of one request: all of them are stored or none. `count` is their number, `weight` their characters. */
+interface Unit<R> extends Waiting {
   readonly texts: readonly string[]
-  readonly chars: number
-  readonly committed: Committed
-  readonly isCancelled: (() => boolean) | undefined
-  readonly scope: RequestScope | null
-  /** The wait of a sampled request. */
+  readonly request: RequestAccount | undefined
+  /** The wait of a traced request. */
   readonly wait: Span | null
-  readonly arrivedMs: number
-}
-
-interface Batch {
-  readonly units: readonly Unit[]
-  readonly rows: number
-  readonly account: SharedCpuAccount
-  readonly span: BatchSpan | null
+  resolve(rows: readonly R[]): void
 }
 
 /**
- * Self-clocking group commit: rows wait only while a batch is on its way. The first row after a pause goes out at
- * once where the last one had no company, and otherwise at the end of the event loop's iteration, with whatever
- * arrived in the same one; under load the next batch is what arrived during the last. So there is no timer to tune:
- * latency stays that of one or two commits, and the cost of parsing, planning, WAL flush and wake-up is divided by the
- * batch.
+ * Self-clocking group commit: the rows of many requests in one statement and one commit.
  *
- * The better the service keeps up, the smaller its batches are and the more each row costs. `lingerMs` trades the other
- * way, as Kafka's `linger.ms`: a batch goes out when it is full or its oldest row has waited so long, unless the last
- * batch took longer. It suits rows that arrive whether or not others are answered; clients that wait for their answer
- * send less.
+ * Rows wait only while a batch is under way. Under load the next batch is what arrived during the last one, so there is
+ * no delay to choose: the latency is that of one or two commits, and the cost of parsing, WAL flush and wake-up is
+ * divided among the rows of the batch.
  *
- * What it trades: a row waits for its neighbours' commit; a lost connection leaves a whole batch's outcome
- * unknown, not one row's. A row that PostgreSQL refuses does not fail its neighbours: the batch is halved
- * until the guilty unit stands alone, at the price of some more statements.
+ * It is always in one of these modes:
+ *
+ * - IDLE mode
+ * - GATHERING mode
+ * - COMMITTING mode
+ *
+ * ## IDLE mode
+ *
+ * The queue is empty and nothing is under way. When a row arrives:
+ *
+ * - if the row before it arrived in IDLE mode too, clients come one at a time: move to COMMITTING mode at once.
+ * - otherwise more rows are likely to come: move to GATHERING mode.
+ *
+ * ## GATHERING mode
+ *
+ * Rows wait for others. Move to COMMITTING mode:
+ *
+ * - at the end of this iteration of the event loop, if `lingerMs` is 0 or the batch is full.
+ * - otherwise when the oldest row has waited `lingerMs`.
+ *
+ * ## COMMITTING mode
+ *
+ * One batch is under way, and rows that arrive wait in the queue. When it has ended:
+ *
+ * - if no rows wait, move to IDLE mode.
+ * - if the oldest row has not waited `lingerMs` and the batch is not full, move to GATHERING mode.
+ * - otherwise send the next batch on the same connection, before the requests of the last one go on. If the connection
+ *   was lost, move to GATHERING mode, which takes a new one.
+ *
+ * In any mode, rows leave the queue when their deadline passes or their client goes away.
+ *
+ * ## What it trades
+ *
+ * A row waits for the commit of its neighbours. A lost connection leaves the outcome of a whole batch unknown. If
+ * PostgreSQL refuses a row, the batch is halved until the bad unit stands alone, so that its neighbours are stored.
+ *
+ * The faster the service answers, the smaller the batches are and the more a row costs. `lingerMs` trades the other way,
+ * as Kafka's `linger.ms` does. It suits rows that arrive whether or not others are answered.
  */
-export class GroupCommit {
+export class GroupCommit<R extends StoredRow> {
   readonly #options: GroupCommitOptions
-  readonly #batchRows: Series | undefined
-  #queue: Unit[] = []
-  #queuedRows = 0
-  #queuedChars = 0
-  #busyLanes = 0
-  #isFlushScheduled = false
-  /** The scheduled flush, where it waits for more rows. */
-  #linger: NodeJS.Timeout | undefined
-  /** The last unit came while another one waited or was on its way: then gathering pays for the loop's turn. */
-  #hasCompany = false
-  readonly #sweep: NodeJS.Timeout
+  readonly #queue: BoundedQueue<Unit<R>>
+  /** A batch works for many requests, so it must not run in the context of the one that happened to start it. */
+  readonly #outsideRequests = AsyncLocalStorage.snapshot()
+  #mode: typeof IDLE | typeof GATHERING | typeof COMMITTING = IDLE
+  #isLastAlone = true
+  #lingerTimer: NodeJS.Timeout | undefined
 
   constructor(options: GroupCommitOptions) {
     this.#options = options
-    this.#batchRows = options.telemetry.metrics?.insertBatchRows.series(options.table)
-    this.#sweep = setInterval(() => this.#failLate(), deadlineSweepMs).unref()
-  }
-
-  get queuedRows(): number {
-    return this.#queuedRows
-  }
-
-  /** @param isCancelled asked when the unit's turn comes; true: nobody waits for it, do not store it. */
-  add(texts: readonly string[], committed: Committed, isCancelled?: () => boolean): void {
-    const { telemetry, queueLimit, queueLimitChars } = this.#options
-    const chars = charsOf(texts)
-    if (this.#queuedRows + texts.length > queueLimit || this.#queuedChars + chars > queueLimitChars) {
-      telemetry.metrics?.requestsRejected.inc({ reason: 'batch_queue' })
-      committed(new ServiceError('overloaded', 'too many rows wait for a batch'), [])
-      return
-    }
-    const { scope } = telemetry
-    const unit: Unit = {
-      texts,
-      chars,
-      committed,
-      isCancelled,
-      scope,
-      wait: scope?.span === undefined ? null : startBatchWait(scope),
-      arrivedMs: performance.now(),
-    }
-    this.#queue.push(unit)
-    this.#count(unit, 1)
-    const isAlone = this.#busyLanes === 0 && !this.#isFlushScheduled
-    if (isAlone && !this.#hasCompany) this.#openLane()
-    else this.#scheduleFlush()
-    this.#hasCompany = !isAlone
-    // The request waits now.
-    telemetry.ledger.enter(undefined)
-  }
-
-  /** Call it when no more units can come; those on their way are answered all the same. */
-  close(): void {
-    clearInterval(this.#sweep)
-  }
-
-  #scheduleFlush(): void {
-    if (this.#busyLanes >= this.#options.lanes) return
-    const lingersMs = this.#lingersMs()
-    if (this.#isFlushScheduled) {
-      if (this.#linger === undefined || lingersMs > 0) return
-      // It has become full before its time.
-      clearTimeout(this.#linger)
-    }
-    this.#isFlushScheduled = true
-    if (lingersMs > 0) {
-      // Rounded up, because timers cut fractions off.
-      this.#linger = setTimeout(this.#flush, Math.ceil(lingersMs))
-    } else {
-      this.#linger = undefined
-      setImmediate(this.#flush)
-    }
-  }
-
-  readonly #flush = (): void => {
-    this.#isFlushScheduled = false
-    this.#linger = undefined
-    this.#openLane()
-  }
-
-  /** How much longer the oldest row waits for company. */
-  #lingersMs(): number {
-    const { lingerMs, maxBatchRows, maxBatchChars } = this.#options
-    const oldest = this.#queue[0]
-    if (lingerMs === 0 || oldest === undefined) return 0
-    if (this.#queuedRows >= maxBatchRows || this.#queuedChars >= maxBatchChars) return 0
-    return oldest.arrivedMs + lingerMs - performance.now()
-  }
-
-  #openLane(): void {
-    const { connections, telemetry } = this.#options
-    const batch = this.#nextBatch()
-    if (batch === null) return
-    this.#busyLanes += 1
-    const send: UseLease = (error, lease) => {
-      if (error === null) {
-        this.#send(lease, batch)
-      } else {
-        this.#busyLanes -= 1
-        this.#fail(batch, error)
-        if (this.#queue.length > 0) this.#scheduleFlush()
-      }
-    }
-    telemetry.resume(batch.account, () => connections.acquire(send))
-  }
-
-  /** The next batch goes out before the last one is answered, so that PostgreSQL works while we answer. */
-  #send(lease: Lease, batch: Batch): void {
-    this.#execute(lease, batch, (error, rows) => {
-      if (error !== null && isDataError(error) && batch.units.length > 1) {
-        this.#sendHalves(lease, batch)
-        return
-      }
-      this.#continue(lease)
-      if (error === null) this.#answer(batch, rows)
-      else this.#fail(batch, error)
+    this.#queue = new BoundedQueue({
+      limit: options.queueLimit,
+      weightLimit: options.queueLimitChars,
+      deadlineMs: options.deadlineMs,
+      turn: 'a batch',
     })
   }
 
-  /** One unit of the batch is bad: whichever half holds it is halved again. */
-  #sendHalves(lease: Lease, batch: Batch): void {
-    batch.span?.end(null)
-    const middle = Math.ceil(batch.units.length / 2)
-    const second = batch.units.slice(middle)
-    const first = this.#batchOf(batch.units.slice(0, middle))
-    this.#options.telemetry.ledger.close(batch.account)
-    this.#queue.unshift(...second)
-    for (const unit of second) this.#count(unit, 1)
-    lease.chargeTo(first.account)
-    this.#options.telemetry.resume(first.account, () => this.#send(lease, first))
+  get queuedRows(): number {
+    return this.#queue.count
   }
 
-  #execute(lease: Lease, batch: Batch, done: (error: Error | null, rows: readonly Row[]) => void): void {
-    const { one, many } = this.#options.statements
-    const texts = batch.units.flatMap(unit => unit.texts)
-    const statement = batch.rows === 1 ? { ...one, values: texts } : { ...many, values: [texts] }
-    const query = () =>
-      lease.query({ ...statement, commits: true }, (error, rows) => {
-        batch.span?.end(error)
-        done(error, rows)
-      })
-    if (batch.span === null) query()
-    else batch.span.run(query)
+  /**
+   * Resolves to the stored rows in the order of the texts, after they are durable.
+   * @throws {ServiceError} Then none of them is stored, unless its code is `outcome_unknown`.
+   */
+  add(texts: readonly string[], { isCancelled }: Caller = {}): Promise<readonly R[]> {
+    return new Promise((resolve, reject) => {
+      const wait = startBatchWait()
+      const refuse = (error: ServiceError) => {
+        if (wait?.isRecording()) wait.end()
+        reject(error)
+      }
+      try {
+        this.#queue.push({
+          texts,
+          count: texts.length,
+          weight: texts.reduce((chars, text) => chars + text.length, 0),
+          sinceMs: performance.now(),
+          isCancelled,
+          request: currentRequest(),
+          wait,
+          resolve,
+          refuse,
+        })
+      } catch (error) {
+        this.#options.telemetry.metrics?.requestsRejected.inc({ reason: 'batch_queue' })
+        refuse(error as ServiceError)
+        return
+      }
+      const isAlone = this.#mode === IDLE
+      if (isAlone && this.#isLastAlone) this.#startCommitting()
+      else if (this.#mode !== COMMITTING) this.#gather()
+      this.#isLastAlone = isAlone
+    })
   }
 
-  /** The lane goes on with what has arrived meanwhile, on the same connection, or gives it back. */
-  #continue(lease: Lease): void {
-    const { telemetry } = this.#options
-    const batch = lease.isBroken || this.#lingersMs() > 0 ? null : this.#nextBatch()
-    if (batch === null) {
-      this.#busyLanes -= 1
-      lease.release()
-      if (this.#queue.length > 0) this.#scheduleFlush()
+  /** Call it when no more units can come. */
+  close(): void {
+    this.#queue.close()
+  }
+
+  /** Moves to GATHERING mode. In GATHERING mode: ends it early if the batch has become full. */
+  #gather(): void {
+    const lingersMs = this.#lingersMs()
+    if (this.#mode === GATHERING) {
+      if (this.#lingerTimer === undefined || lingersMs > 0) return
+      clearTimeout(this.#lingerTimer)
+    }
+    this.#mode = GATHERING
+    if (lingersMs > 0) {
+      // Rounded up, because timers cut fractions off.
+      this.#lingerTimer = setTimeout(() => this.#startCommitting(), Math.ceil(lingersMs))
     } else {
-      lease.chargeTo(batch.account)
-      telemetry.resume(batch.account, () => this.#send(lease, batch))
+      this.#lingerTimer = undefined
+      setImmediate(() => this.#startCommitting())
     }
   }
 
-  #answer(batch: Batch, rows: readonly Row[]): void {
-    const { telemetry } = this.#options
-    const inOrder = new Array<Row>(batch.rows)
-    for (const row of rows) inOrder[(row[0] as number) - 1] = row
-    let start = 0
-    for (const unit of batch.units) {
-      const end = start + unit.texts.length
-      const own = inOrder.slice(start, end)
-      start = end
-      telemetry.resume(unit.scope ?? undefined, () => unit.committed(null, own))
-    }
-    telemetry.ledger.close(batch.account)
+  /** How much longer the oldest row waits for others. */
+  #lingersMs(): number {
+    const { lingerMs, maxBatchRows, maxBatchChars } = this.#options
+    const { first, count, weight } = this.#queue
+    if (lingerMs === 0 || first === undefined || count >= maxBatchRows || weight >= maxBatchChars) return 0
+    return first.sinceMs + lingerMs - performance.now()
   }
 
-  #fail(batch: Batch, error: Error): void {
-    const { telemetry } = this.#options
-    for (const unit of batch.units) {
-      telemetry.resume(unit.scope ?? undefined, () => unit.committed(error, []))
-    }
-    telemetry.ledger.close(batch.account)
+  /** Moves to COMMITTING mode. The request that moves it there pays for taking the connection. */
+  #startCommitting(): void {
+    this.#mode = COMMITTING
+    const acquiring = this.#options.database.acquire()
+    this.#outsideRequests(() => void this.#commitBatches(acquiring))
   }
 
-  /** Takes waiting units up to the batch's size; drops those whose client has gone. */
-  #nextBatch(): Batch | null {
+  /** COMMITTING mode, from its beginning to its end. Never rejects. */
+  async #commitBatches(acquiring: Promise<Session>): Promise<void> {
+    try {
+      const session = await acquiring
+      try {
+        await this.#commitOn(session)
+      } finally {
+        session.release()
+      }
+    } catch (error) {
+      for (const unit of this.#takeBatch()) unit.refuse(toServiceError(error, { mayBeDurable: false }))
+    }
+    this.#mode = IDLE
+    if (this.#queue.count > 0) this.#gather()
+  }
+
+  /** Sends batch after batch, until none is due or the connection is lost. */
+  async #commitOn(session: Session): Promise<void> {
+    let batch = this.#takeBatch()
+    while (batch.length > 0) {
+      const outcome = await this.#store(session, batch)
+      if (outcome instanceof ServiceError) await this.#handleFailure(session, batch, outcome)
+      else answer(batch, outcome)
+      // Nothing is awaited between an answer and the next batch, so PostgreSQL works while the requests go on.
+      batch = session.isBroken || this.#lingersMs() > 0 ? [] : this.#takeBatch()
+    }
+  }
+
+  /** Takes waiting units up to the size of a batch. */
+  #takeBatch(): Unit<R>[] {
     const { maxBatchRows, maxBatchChars } = this.#options
-    const units: Unit[] = []
-    const dropped: Unit[] = []
+    const units: Unit<R>[] = []
     let rows = 0
     let chars = 0
-    let taken = 0
-    for (const unit of this.#queue) {
-      const isFull = rows + unit.texts.length > maxBatchRows || chars + unit.chars > maxBatchChars
-      if (isFull && rows > 0) break
-      taken += 1
-      this.#count(unit, -1)
-      if (unit.isCancelled?.()) {
-        dropped.push(unit)
-      } else {
-        units.push(unit)
-        rows += unit.texts.length
-        chars += unit.chars
-      }
+    const fits = (unit: Unit<R>) =>
+      rows === 0 || (rows + unit.count <= maxBatchRows && chars + unit.weight <= maxBatchChars)
+    for (let unit = this.#queue.take(fits); unit !== undefined; unit = this.#queue.take(fits)) {
+      units.push(unit)
+      rows += unit.count
+      chars += unit.weight
     }
-    if (taken === this.#queue.length) this.#queue = []
-    else this.#queue.splice(0, taken)
-    for (const unit of dropped) this.#refuse(unit, new ServiceError('client_gone', 'the client disconnected'))
-    return units.length === 0 ? null : this.#batchOf(units)
+    return units
   }
 
-  #batchOf(units: readonly Unit[]): Batch {
-    const account = new SharedCpuAccount()
-    const sampled: RequestScope[] = []
-    let rows = 0
-    for (const { scope, texts, wait } of units) {
-      rows += texts.length
-      if (scope === null) continue
-      account.add(scope, texts.length)
+  /** Sends a batch. Resolves to the rows by their position, or to the reason why none of them is stored. */
+  #store(session: Session, batch: readonly Unit<R>[]): Promise<readonly (R | undefined)[] | ServiceError> {
+    const { telemetry, table, statements } = this.#options
+    const texts = batch.flatMap(unit => unit.texts)
+    telemetry.metrics?.insertBatchRows.series(table).observe(texts.length)
+    const waits: Span[] = []
+    for (const { wait } of batch) {
       if (wait === null) continue
-      // A unit of a halved batch has waited already.
+      // The wait of a halved batch has ended before.
       if (wait.isRecording()) wait.end()
-      sampled.push(scope)
+      waits.push(wait)
     }
-    this.#batchRows?.observe(rows)
-    return { units, rows, account, span: startBatchSpan(sampled, this.#options.table, rows) }
+    const span = startBatchSpan(waits, table, texts.length)
+    const statement =
+      texts.length === 1 ? { ...statements.one, values: texts } : { ...statements.many, values: [texts] }
+    const query = () => session.query<R>({ ...statement, commits: true })
+    const shares = batch.map(({ request, count }) => ({ request, weight: count }))
+    return shared(shares, async () => {
+      try {
+        const rows = await (span === null ? query() : span.run(query))
+        span?.end(null)
+        const byPosition = new Array<R | undefined>(texts.length).fill(undefined)
+        for (const row of rows) byPosition[row.position - 1] = row
+        return byPosition
+      } catch (error) {
+        span?.end(error as ServiceError)
+        return error as ServiceError
+      }
+    })
   }
 
-  /** Units are in the order of their arrival. */
-  #failLate(): void {
-    const lateMs = performance.now() - this.#options.deadlineMs
-    for (let unit = this.#queue[0]; unit !== undefined && unit.arrivedMs < lateMs; unit = this.#queue[0]) {
-      this.#queue.shift()
-      this.#count(unit, -1)
-      this.#refuse(unit, new ServiceError('deadline_exceeded', 'the rows waited too long for a batch'))
+  /** Refuses a batch that failed. If one of its rows was bad, the others are sent again. */
+  async #handleFailure(session: Session, batch: readonly Unit<R>[], error: ServiceError): Promise<void> {
+    if (!isDataError(error) || batch.length === 1) {
+      for (const unit of batch) unit.refuse(error)
+      return
     }
-  }
-
-  /** Keeps the queue's size, as a unit comes (1) or goes (-1). */
-  #count({ texts, chars }: Unit, sign: 1 | -1): void {
-    this.#queuedRows += sign * texts.length
-    this.#queuedChars += sign * chars
-  }
-
-  #refuse(unit: Unit, error: ServiceError): void {
-    unit.wait?.end()
-    this.#options.telemetry.resume(unit.scope ?? undefined, () => unit.committed(error, []))
+    const middle = Math.ceil(batch.length / 2)
+    for (const half of [batch.slice(0, middle), batch.slice(middle)]) {
+      const units = half.filter(unit => !this.#queue.refuseIfDue(unit))
+      if (units.length === 0) continue
+      const outcome = session.isBroken ? connectionFailed() : await this.#store(session, units)
+      if (outcome instanceof ServiceError) await this.#handleFailure(session, units, outcome)
+      else answer(units, outcome)
+    }
   }
 }
 
-function charsOf(texts: readonly string[]): number {
-  let chars = 0
-  for (const text of texts) chars += text.length
-  return chars
+function answer<R>(batch: readonly Unit<R>[], rows: readonly (R | undefined)[]): void {
+  let start = 0
+  for (const unit of batch) {
+    const own = rows.slice(start, start + unit.count)
+    start += unit.count
+    if (own.every(row => row !== undefined)) unit.resolve(own)
+    else unit.refuse(rowNotKept())
+  }
 }

@@ -4,11 +4,10 @@ import type { Telemetry } from '../../telemetry/telemetry.ts'
 import type { Config } from '../config.ts'
 import { ServiceError } from '../errors.ts'
 import { clientConfig } from './client-config.ts'
-import { Connections } from './connections.ts'
-import { type BatchStatements, GroupCommit } from './group-commit.ts'
-import { textInserts } from './inserts/batched.ts'
-import { Pipelined } from './inserts/pipelined.ts'
-import { Tasks, taskInserts } from './tasks.ts'
+import { Database } from './database.ts'
+import { type BatchStatements, GroupCommit, type StoredRow } from './group-commit.ts'
+import { type StoredText, textInserts } from './inserts/batched.ts'
+import { type Task, Tasks, taskInserts } from './tasks.ts'
 import { Texts } from './texts.ts'
 
 /**
@@ -26,24 +25,23 @@ const hangMarginMs = 1_000
 export class Store {
   readonly texts: Texts
   readonly tasks: Tasks
-  readonly connections: Connections
-  readonly #groups: readonly GroupCommit[]
-  readonly #pipelined: Pipelined
+  readonly database: Database
+  readonly #groups: readonly { readonly queuedRows: number; close(): void }[]
 
   constructor(config: Config, telemetry: Telemetry) {
-    const client = clientConfig(config)
-    this.connections = new Connections({
-      client,
+    this.database = new Database({
+      client: clientConfig(config),
       mode: config.connectionMode,
       size: config.poolSize,
       queueLimit: config.queueLimit,
       waitLimitMs: config.requestDeadlineMs,
       hangLimitMs: config.requestDeadlineMs + hangMarginMs,
+      idleTimeoutMs: config.poolIdleTimeoutMs,
       telemetry,
     })
-    const group = (table: string, statements: BatchStatements) =>
-      new GroupCommit({
-        connections: this.connections,
+    const group = <R extends StoredRow>(table: string, statements: BatchStatements) =>
+      new GroupCommit<R>({
+        database: this.database,
         telemetry,
         table,
         statements,
@@ -52,29 +50,19 @@ export class Store {
         maxBatchRows,
         maxBatchChars,
         queueLimitChars,
-        lanes: config.batchLanes,
         lingerMs: config.batchLingerMs,
       })
-    const newTexts = group('simple_text', textInserts)
-    const newTasks = group('tasks', taskInserts)
+    const newTexts = group<StoredText>('simple_text', textInserts)
+    const newTasks = group<Task & StoredRow>('tasks', taskInserts)
     this.#groups = [newTexts, newTasks]
-    this.#pipelined = new Pipelined({
-      client,
-      telemetry,
-      connections: config.pipelineConnections,
-      queueLimit: config.queueLimit,
-      deadlineMs: config.requestDeadlineMs,
-      hangLimitMs: config.requestDeadlineMs + hangMarginMs,
-    })
     this.texts = new Texts({
-      connections: this.connections,
+      database: this.database,
       group: newTexts,
-      pipelined: this.#pipelined,
       telemetry,
       defaultStrategy: config.insertStrategy,
       stallLimitMs: config.requestDeadlineMs,
     })
-    this.tasks = new Tasks(this.connections, newTasks)
+    this.tasks = new Tasks(this.database, newTasks)
     if (telemetry.metrics !== null) {
       registerGauge(telemetry.metrics, metricNames.insertQueueDepth, 'Rows waiting for a batch.', () =>
         this.#groups.reduce((rows, waiting) => rows + waiting.queuedRows, 0),
@@ -84,13 +72,18 @@ export class Store {
 
   /** @throws {ServiceError} if the database does not answer, or takes no writes: a standby, or set to read-only. */
   async ping(): Promise<void> {
-    const [row] = await this.connections.query({ name: 'ping', text: 'SHOW transaction_read_only' })
-    if (row?.[0] !== 'off') throw new ServiceError('database_read_only', 'PostgreSQL takes no writes now')
+    const [row] = await this.database.query<{ transaction_read_only: string }>({
+      name: 'ping',
+      text: 'SHOW transaction_read_only',
+    })
+    if (row?.transaction_read_only !== 'off') {
+      throw new ServiceError('database_read_only', 'PostgreSQL takes no writes now')
+    }
   }
 
   /** Call it when no request is open any more. */
   async close(): Promise<void> {
     for (const group of this.#groups) group.close()
-    await Promise.all([this.connections.close(), this.#pipelined.close()])
+    await this.database.close()
   }
 }

@@ -1,12 +1,14 @@
 import { ServiceError } from '../errors.ts'
-import type { Connections } from './connections.ts'
-import type { BatchStatements, GroupCommit } from './group-commit.ts'
-import type { Row } from './rows-query.ts'
+import type { Caller, Database } from './database.ts'
+import { rowNotKept } from './database-errors.ts'
+import type { BatchStatements, GroupCommit, StoredRow } from './group-commit.ts'
+import type { Statement } from './session.ts'
 
 export interface Task {
   id: number
   title: string
   done: boolean
+  /** RFC 3339 in UTC; `infinity` or a year BC, which that cannot express, as PostgreSQL writes it. */
   createdAt: string
 }
 
@@ -16,7 +18,11 @@ export interface TaskPage {
   next: string | null
 }
 
-const columns = 'id, title, done, created_at'
+/**
+ * Timestamps travel as JSON in UTC: as `timestamptz` their text depends on the session's DateStyle and TimeZone, which a
+ * role or a database may have set.
+ */
+const columns = `id, title, done, to_json(created_at AT TIME ZONE 'UTC') AS "createdAt"`
 
 const statements = {
   list: {
@@ -30,83 +36,97 @@ const statements = {
     commits: true,
   },
   remove: { name: 'remove_task', text: 'DELETE FROM tasks WHERE id = $1 RETURNING id', commits: true },
-} as const
+} satisfies Record<string, Statement>
 
-/** New tasks go through the batch like texts do; why it is a MERGE is said in `inserts/batched.ts`. */
+/** New tasks go through the batch as texts do; `inserts/batched.ts` explains the statement. */
 export const taskInserts: BatchStatements = {
   many: {
     name: 'insert_tasks',
-    text: `MERGE INTO tasks
-    USING unnest($1::text[]) WITH ORDINALITY AS new (title, position) ON false
-    WHEN NOT MATCHED THEN INSERT (title) VALUES (new.title)
-    RETURNING new.position::int, tasks.id, tasks.title, tasks.done, tasks.created_at`,
+    operation: 'INSERT',
+    text: `WITH new AS MATERIALIZED (
+      SELECT nextval((SELECT pg_get_serial_sequence('tasks', 'id'))) AS id, title, position
+      FROM unnest($1::text[]) WITH ORDINALITY AS given (title, position)
+    ), stored AS (
+      INSERT INTO tasks (id, title) OVERRIDING SYSTEM VALUE SELECT id, title FROM new RETURNING ${columns}
+    )
+    SELECT position::int, id / (stored.id IS NOT NULL)::int AS id, stored.title, done, "createdAt"
+    FROM new LEFT JOIN stored USING (id)`,
   },
-  one: { name: 'insert_one_task', text: `INSERT INTO tasks (title) VALUES ($1) RETURNING 1, ${columns}` },
+  one: {
+    name: 'insert_one_task',
+    text: `INSERT INTO tasks (title) VALUES ($1) RETURNING 1 AS position, ${columns}`,
+  },
 }
 
 /** Tasks in PostgreSQL, by prepared statements; every one of them finds its rows by primary key. */
 export class Tasks {
-  readonly #connections: Connections
-  readonly #creations: GroupCommit
+  readonly #database: Database
+  readonly #creations: GroupCommit<Task & StoredRow>
 
-  constructor(connections: Connections, creations: GroupCommit) {
-    this.#connections = connections
+  constructor(database: Database, creations: GroupCommit<Task & StoredRow>) {
+    this.#database = database
     this.#creations = creations
   }
 
-  create(
-    title: string,
-    created: (error: Error | null, task: Task | null) => void,
-    isCancelled?: () => boolean,
-  ): void {
-    this.#creations.add(
-      [title],
-      (error, [row]) => {
-        if (error !== null || row === undefined) created(error, null)
-        else created(null, toTask(row.slice(1)))
-      },
-      isCancelled,
-    )
+  async create(title: string, caller?: Caller): Promise<Task> {
+    const [row] = await this.#creations.add([title], caller)
+    if (row === undefined) throw rowNotKept()
+    return toTask(row)
   }
 
   /**
    * A page after the cursor. Keyset and not OFFSET: the millionth page reads as many rows as the first.
    * @throws {ServiceError} cursor_invalid
    */
-  async list(after: string | undefined, limit: number): Promise<TaskPage> {
+  async list(after: string | undefined, limit: number, caller?: Caller): Promise<TaskPage> {
     const afterId = after === undefined ? 0 : decodeCursor(after)
     // One more than asked for tells whether there is a next page.
-    const rows = await this.#connections.query({ ...statements.list, values: [afterId, limit + 1] })
+    const rows = await this.#database.query<Task>(
+      { ...statements.list, values: [afterId, limit + 1] },
+      caller,
+    )
     const items = rows.slice(0, limit).map(toTask)
     const last = items.at(-1)
     return { items, next: rows.length > limit && last !== undefined ? encodeCursor(last.id) : null }
   }
 
-  async find(id: number): Promise<Task | null> {
-    return first(await this.#connections.query({ ...statements.find, values: [id] }))
+  async find(id: number, caller?: Caller): Promise<Task | null> {
+    const [row] = await this.#database.query<Task>({ ...statements.find, values: [id] }, caller)
+    return row === undefined ? null : toTask(row)
   }
 
-  async update(id: number, title: string, done: boolean): Promise<Task | null> {
-    return first(await this.#connections.query({ ...statements.update, values: [id, title, done] }))
+  async update(id: number, title: string, done: boolean, caller?: Caller): Promise<Task | null> {
+    const [row] = await this.#database.query<Task>(
+      { ...statements.update, values: [id, title, done] },
+      caller,
+    )
+    if (row !== undefined) return toTask(row)
+    await this.#assertMissing(id, caller)
+    return null
   }
 
   /** @returns whether there was one. */
-  async remove(id: number): Promise<boolean> {
-    return (await this.#connections.query({ ...statements.remove, values: [id] })).length > 0
+  async remove(id: number, caller?: Caller): Promise<boolean> {
+    const rows = await this.#database.query({ ...statements.remove, values: [id] }, caller)
+    if (rows.length === 0) await this.#assertMissing(id, caller)
+    return rows.length > 0
+  }
+
+  /** A statement that changed no row found none, or a trigger kept it from changing the one that it found. */
+  async #assertMissing(id: number, caller: Caller | undefined): Promise<void> {
+    if ((await this.find(id, caller)) !== null) {
+      throw new ServiceError('text_not_storable', 'the database kept the task as it was')
+    }
   }
 }
 
-function first([row]: readonly Row[]): Task | null {
-  return row === undefined ? null : toTask(row)
+function toTask({ id, title, done, createdAt }: Task): Task {
+  return { id, title, done, createdAt: toRfc3339(createdAt) }
 }
 
-function toTask([id, title, done, createdAt]: Row): Task {
-  return {
-    id: id as number,
-    title: title as string,
-    done: done as boolean,
-    createdAt: (createdAt as Date).toISOString(),
-  }
+function toRfc3339(utc: string): string {
+  const isCommon = /^\d{4}-\d\d-\d\dT[\d:.]+$/.test(utc)
+  return isCommon ? new Date(`${utc}Z`).toISOString() : utc
 }
 
 function encodeCursor(id: number): string {

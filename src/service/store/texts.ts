@@ -1,12 +1,12 @@
 import type { Readable } from 'node:stream'
+import { noteInsertStrategy } from '../../telemetry/request.ts'
 import type { Telemetry } from '../../telemetry/telemetry.ts'
 import { copyLines } from './bulk.ts'
-import type { Connections } from './connections.ts'
+import type { Caller, Database } from './database.ts'
 import type { GroupCommit } from './group-commit.ts'
-import { createBatched } from './inserts/batched.ts'
+import { createBatched, type StoredText } from './inserts/batched.ts'
 import { createCopy } from './inserts/copy.ts'
-import type { Inserted, InsertStrategy, InsertStrategyName } from './inserts/insert-strategy.ts'
-import type { Pipelined } from './inserts/pipelined.ts'
+import type { InsertStrategy, InsertStrategyName } from './inserts/insert-strategy.ts'
 import { createPrepared } from './inserts/prepared.ts'
 import { createSingle } from './inserts/single.ts'
 
@@ -14,54 +14,50 @@ import { createSingle } from './inserts/single.ts'
 export class Texts {
   readonly defaultStrategy: InsertStrategyName
   readonly #strategies: Readonly<Record<InsertStrategyName, InsertStrategy>>
-  readonly #connections: Connections
+  readonly #database: Database
   readonly #telemetry: Telemetry
   readonly #stallLimitMs: number
 
   constructor(options: {
-    connections: Connections
-    group: GroupCommit
-    pipelined: Pipelined
+    database: Database
+    group: GroupCommit<StoredText>
     telemetry: Telemetry
     defaultStrategy: InsertStrategyName
     /** How long the sender of a stream may send nothing. */
     stallLimitMs: number
   }) {
-    const { connections, group, telemetry } = options
+    const { database, group, telemetry } = options
     this.defaultStrategy = options.defaultStrategy
-    this.#connections = connections
+    this.#database = database
     this.#telemetry = telemetry
     this.#stallLimitMs = options.stallLimitMs
     this.#strategies = {
       batched: createBatched(group),
-      single: createSingle(connections),
-      prepared: createPrepared(connections),
-      pipelined: options.pipelined,
-      copy: createCopy(connections),
+      single: createSingle(database),
+      prepared: createPrepared(database),
+      copy: createCopy(database),
     }
   }
 
-  /** All of the texts are stored, durably, before `inserted` is called without an error; else none is. */
-  insert(
+  /**
+   * Stores all of the texts or none.
+   * @returns their ids in the order of the texts, after the rows are durable.
+   */
+  async insert(
     texts: readonly string[],
-    inserted: Inserted,
-    options: { strategy?: InsertStrategyName | undefined; isCancelled?: () => boolean } = {},
-  ): void {
-    const name = options.strategy ?? this.defaultStrategy
-    const { scope, metrics } = this.#telemetry
-    if (scope !== null) scope.insertStrategy = name
-    this.#strategies[name].insert(
-      texts,
-      (error, ids) => {
-        if (error === null && metrics !== null) metrics.insertRows.series(name).value += ids.length
-        inserted(error, ids)
-      },
-      options.isCancelled,
-    )
+    {
+      strategy = this.defaultStrategy,
+      ...caller
+    }: Caller & { strategy?: InsertStrategyName | undefined } = {},
+  ): Promise<readonly number[]> {
+    noteInsertStrategy(strategy)
+    const ids = await this.#strategies[strategy].insert(texts, caller)
+    this.#telemetry.metrics?.insertRows.series(strategy).inc(ids.length)
+    return ids
   }
 
   /** Stores a stream of NDJSON; see {@link copyLines}. */
-  copyLines(lines: Readable): Promise<number> {
-    return copyLines(this.#connections, lines, { stallLimitMs: this.#stallLimitMs })
+  copyLines(lines: Readable, caller?: Caller): Promise<number> {
+    return copyLines(this.#database, lines, { ...caller, stallLimitMs: this.#stallLimitMs })
   }
 }

@@ -46,7 +46,7 @@ async function bulkInChunks(chunks: readonly (string | Buffer)[]) {
 
 /** Every connection of the pool has come back. */
 const untilIdle = (of = app) =>
-  expect.poll(() => of.store.connections.counts(), { interval: 5 }).toMatchObject({ used: 0, pending: 0 })
+  expect.poll(() => of.store.database.counts(), { interval: 5 }).toMatchObject({ used: 0, pending: 0 })
 
 describe('POST /texts/bulk', () => {
   it.each(['application/x-ndjson', 'application/ndjson', 'application/x-ndjson; charset=utf-8'])(
@@ -191,7 +191,7 @@ describe('a client that does not behave', () => {
     for (let i = 0; i < 10; i++) {
       const client = await RawClient.connect(app.url)
       await client.write(head + chunk(line(`left ${i}`).repeat(1000)))
-      await expect.poll(() => app.store.connections.counts().used, { interval: 5 }).toBeGreaterThan(0)
+      await expect.poll(() => app.store.database.counts().used, { interval: 5 }).toBeGreaterThan(0)
       client.destroy()
     }
     await untilIdle()
@@ -204,7 +204,7 @@ describe('a client that does not behave', () => {
   it('does not store a stream that ends without its end', async () => {
     const client = await RawClient.connect(app.url)
     await client.write(head + chunk(line('whole')) + chunk('{"text":"ha'))
-    await expect.poll(() => app.store.connections.counts().used, { interval: 5 }).toBe(1)
+    await expect.poll(() => app.store.database.counts().used, { interval: 5 }).toBe(1)
     client.socket.end()
     await client.untilClosed()
     await untilIdle()

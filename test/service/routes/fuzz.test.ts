@@ -179,5 +179,5 @@ it('never fails, whatever it is asked', async () => {
       ...['cursor_invalid', 'line_invalid', 'not_found', 'method_not_allowed', 'media_type_unsupported'],
     ]),
   )
-  expect(app.store.connections.counts()).toMatchObject({ used: 0, pending: 0 })
+  expect(app.store.database.counts()).toMatchObject({ used: 0, pending: 0 })
 })

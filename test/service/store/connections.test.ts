@@ -29,7 +29,7 @@ describe('CONNECTION_MODE=per-request', () => {
     })
     await expectJson(bulk, 201)
     await expect.poll(() => openConnections(app), { interval: 5 }).toBe(0)
-    expect(app.store.connections.counts()).toMatchObject({ used: 0, idle: 0, pending: 0 })
+    expect(app.store.database.counts()).toMatchObject({ used: 0, idle: 0, pending: 0 })
   })
 
   it('uses as many as there are requests', async () => {
@@ -37,7 +37,7 @@ describe('CONNECTION_MODE=per-request', () => {
     const gate = await lockTable(app, 'simple_text')
     const answers = [1, 2, 3, 4, 5].map(() => fetch(`${app.url}/test-insert`))
     await gate.waiters(5)
-    expect(app.store.connections.counts().used).toBe(5)
+    expect(app.store.database.counts().used).toBe(5)
     await gate.open()
     for (const answer of await Promise.all(answers)) await expectJson(answer, 200)
     await expect.poll(() => openConnections(app), { interval: 5 }).toBe(0)
@@ -88,7 +88,7 @@ describe('a pool', () => {
     const answers = await Promise.all(fifty.map(i => kinds[i % kinds.length]?.()))
     for (const answer of answers) expect([200, 201]).toContain(answer?.status)
     expect(await openConnections(app)).toBe(1)
-    expect(app.store.connections.counts()).toEqual({ max: 1, idle: 1, used: 0, pending: 0 })
+    expect(app.store.database.counts()).toEqual({ max: 1, idle: 1, used: 0, pending: 0 })
   })
 
   it('never has more connections than it may', async () => {
@@ -96,7 +96,7 @@ describe('a pool', () => {
     const gate = await lockTable(app, 'simple_text')
     const answers = fifty.map(() => fetch(`${app.url}/test-insert`))
     await gate.waiters(5)
-    await expect.poll(() => app.store.connections.counts()).toEqual({ max: 5, idle: 0, used: 5, pending: 45 })
+    await expect.poll(() => app.store.database.counts()).toEqual({ max: 5, idle: 0, used: 5, pending: 45 })
     expect(await openConnections(app)).toBe(5)
     await gate.open()
     for (const answer of await Promise.all(answers)) await expectJson(answer, 200)
@@ -109,7 +109,7 @@ describe('a pool', () => {
     const first = fetch(`${app.url}/test-insert`)
     await gate.waiters(1)
     const waiting = [1, 2, 3].map(() => fetch(`${app.url}/test-insert`))
-    await expect.poll(() => app.store.connections.counts().pending, { interval: 5 }).toBe(3)
+    await expect.poll(() => app.store.database.counts().pending, { interval: 5 }).toBe(3)
     await expectProblem(await fetch(`${app.url}/test-insert`), 503, 'overloaded')
     await expectProblem(await fetch(`${app.url}/tasks/`), 503, 'overloaded')
     await expectProblem(await fetch(`${app.url}/readyz`), 503, 'overloaded')
@@ -151,7 +151,7 @@ describe('a pool', () => {
     }
   })
 
-  it.each(['batched', 'single', 'prepared', 'pipelined', 'copy'] as const)(
+  it.each(['batched', 'single', 'prepared', 'copy'] as const)(
     'passes synchronous_commit on to PostgreSQL, for %s',
     async insertStrategy => {
       const app = await startApp({ synchronousCommit: 'off', insertStrategy })

@@ -34,8 +34,8 @@ describe('group commit', () => {
     expect(await metric(app, 'insert_batch_rows_sum{db_collection_name="simple_text"}')).toBe(41)
   })
 
-  it.each([1, 2])('lets rows that have company wait for more of it (lanes: %i)', async batchLanes => {
-    const app = await startApp({ batchLingerMs: 3000, batchLanes })
+  it('lets rows that have company wait for more of it', async () => {
+    const app = await startApp({ batchLingerMs: 3000 })
     const { lingering } = await lingerOne(app)
     const others = [1, 2, 3].map(i => post(`${app.url}/texts`, { text: `joins ${i}` }))
     for (const answer of await Promise.all([lingering, ...others])) await expectJson(answer, 201)

@@ -154,11 +154,7 @@ describe('?strategy=', () => {
 })
 
 function insertInto(app: RunningApp, texts: readonly string[], strategy: InsertStrategyName) {
-  return new Promise<readonly number[]>((resolve, reject) => {
-    app.store.texts.insert(texts, (error, ids) => (error === null ? resolve(ids) : reject(error)), {
-      strategy,
-    })
-  })
+  return app.store.texts.insert(texts, { strategy })
 }
 
 async function textsById(app: RunningApp, ids: readonly number[]): Promise<Map<number, string>> {

@@ -1,21 +1,14 @@
-/** The ways to put rows into `simple_text`; each has a file of its own that says what it trades. */
-export const insertStrategyNames = ['batched', 'single', 'prepared', 'pipelined', 'copy'] as const
-export type InsertStrategyName = (typeof insertStrategyNames)[number]
+import type { Caller } from '../database.ts'
 
-/**
- * Gets the ids in the order of the texts, after the rows are durable; or an error, and then none of them is
- * stored unless its code is `outcome_unknown`.
- *
- * A callback and not a promise: a batch answers many requests within one callback of the event loop. Called
- * back one by one, each runs to the end under its own CPU account and trace context; as promises their
- * continuations would take turns in the microtask queue, where nobody can tell whose turn it is.
- */
-export type Inserted = (error: Error | null, ids: readonly number[]) => void
+/** The ways to put rows into `simple_text`; each has a file of its own that says what it trades. */
+export const insertStrategyNames = ['batched', 'single', 'prepared', 'copy'] as const
+export type InsertStrategyName = (typeof insertStrategyNames)[number]
 
 export interface InsertStrategy {
   /**
-   * Inserts all of the texts or none.
-   * @param isCancelled tells, when the rows' turn comes, that nobody waits for them any more.
+   * Inserts all of the texts or none. If the caller has gone before there is a connection, none.
+   * @returns the ids in the order of the texts, after the rows are durable.
+   * @throws {ServiceError} Then none of them is stored, unless its code is `outcome_unknown`.
    */
-  insert(texts: readonly string[], inserted: Inserted, isCancelled?: () => boolean): void
+  insert(texts: readonly string[], caller: Caller): Promise<readonly number[]>
 }

@@ -1,4 +1,4 @@
-import type { Connections } from '../connections.ts'
+import type { Database } from '../database.ts'
 import type { InsertStrategy } from './insert-strategy.ts'
 import { sequentialInserts } from './sequential.ts'
 
@@ -9,6 +9,6 @@ const insert = 'INSERT INTO simple_text (text) VALUES ($1) RETURNING id'
  * of its CPU; the price is state in the connection, which a proxy in transaction mode must know about
  * (PgBouncer 1.21 or newer).
  */
-export function createPrepared(connections: Connections): InsertStrategy {
-  return sequentialInserts(connections, text => ({ name: 'insert_text', text: insert, values: [text] }))
+export function createPrepared(database: Database): InsertStrategy {
+  return sequentialInserts(database, text => ({ name: 'insert_text', text: insert, values: [text] }))
 }

@@ -1,4 +1,4 @@
-import type { Connections } from '../connections.ts'
+import type { Database } from '../database.ts'
 import type { InsertStrategy } from './insert-strategy.ts'
 import { sequentialInserts } from './sequential.ts'
 
@@ -8,6 +8,6 @@ const insert = 'INSERT INTO simple_text (text) VALUES ($1) RETURNING id'
  * `single`: an unnamed statement, as most code sends it. PostgreSQL parses and plans it anew each time,
  * which buys nothing but works behind every proxy.
  */
-export function createSingle(connections: Connections): InsertStrategy {
-  return sequentialInserts(connections, text => ({ text: insert, values: [text] }))
+export function createSingle(database: Database): InsertStrategy {
+  return sequentialInserts(database, text => ({ text: insert, values: [text] }))
 }

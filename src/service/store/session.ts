@@ -1,0 +1,136 @@
+import { performance } from 'node:perf_hooks'
+import { finished, pipeline } from 'node:stream/promises'
+import type pg from 'pg'
+import { from as copyFrom } from 'pg-copy-streams'
+import type { Telemetry } from '../../telemetry/telemetry.ts'
+import type { LentClient } from './cuttable-client.ts'
+import { isConnectionLost, toServiceError } from './database-errors.ts'
+
+/** A statement; one with a `name` is parsed once for each connection. */
+export interface Statement {
+  name?: string
+  text: string
+  values?: unknown[]
+  /** Its success makes rows durable, so a connection lost while it runs leaves their fate unknown. */
+  commits?: boolean
+  /** For metrics; by default the first word of the text. */
+  operation?: string
+}
+
+export type Row = pg.QueryResultRow
+
+const copySweepMs = 250
+
+/** A connection while one request or batch uses it. Every error it throws is a `ServiceError`. */
+export class Session {
+  readonly #client: LentClient
+  readonly #options: { hangLimitMs: number; telemetry: Telemetry; released: () => void }
+  readonly #acquiredMs = performance.now()
+  #isBroken = false
+
+  constructor(
+    client: LentClient,
+    options: {
+      /** A COPY that PostgreSQL does not take for so long is cut. */
+      hangLimitMs: number
+      telemetry: Telemetry
+      /** Called once, by `release`. */
+      released: () => void
+    },
+  ) {
+    this.#client = client
+    this.#options = options
+  }
+
+  /** Of no further use. It will be closed and not lent again. */
+  get isBroken(): boolean {
+    return this.#isBroken
+  }
+
+  async query<R extends Row>(statement: Statement): Promise<readonly R[]> {
+    const { text, commits = false, operation = text.split(' ', 1)[0] ?? text } = statement
+    const durations = this.#options.telemetry.metrics?.queryDuration
+    const sentMs = performance.now()
+    this.#client.pendingSinceMs = sentMs
+    try {
+      const { rows } = await this.#client.query<R>(statement)
+      durations?.series(operation, '').observe((performance.now() - sentMs) / 1000)
+      return rows
+    } catch (error) {
+      const known = this.#failure(error, commits)
+      durations?.series(operation, known.code).observe((performance.now() - sentMs) / 1000)
+      throw known
+    } finally {
+      this.#client.pendingSinceMs = null
+    }
+  }
+
+  /**
+   * Runs `work` in a transaction. If it throws, all of it is undone.
+   * @param options.settings of this transaction only: other users of the connection must not find them.
+   */
+  async transaction<T>(
+    work: () => Promise<T>,
+    { settings = {} }: { settings?: Readonly<Record<string, number>> } = {},
+  ): Promise<T> {
+    const local = Object.entries(settings).map(([name, value]) => `; SET LOCAL ${name} = ${value}`)
+    await this.query({ text: `BEGIN${local.join('')}`, operation: 'BEGIN' })
+    let result: T
+    try {
+      result = await work()
+    } catch (error) {
+      await this.#rollBack()
+      throw error
+    }
+    await this.query({ text: 'COMMIT', commits: true })
+    return result
+  }
+
+  /**
+   * Sends rows in COPY's text format. The source is read as fast as PostgreSQL takes its rows. Call it in a transaction:
+   * then nothing is stored if it throws.
+   * @param sql `COPY … FROM STDIN`
+   * @returns how many rows PostgreSQL stored.
+   */
+  async copy(sql: string, rows: NodeJS.ReadableStream | Iterable<string>): Promise<number> {
+    const copy = this.#client.query(copyFrom(sql))
+    let takenMs = performance.now()
+    copy.on('drain', () => {
+      takenMs = performance.now()
+    })
+    const watch = setInterval(() => {
+      const nowMs = performance.now()
+      const isPostgresDue = copy.writableNeedDrain || copy.writableEnded || copy.destroyed
+      if (!isPostgresDue) takenMs = nowMs
+      else if (nowMs - takenMs > this.#options.hangLimitMs) this.#client.cut()
+    }, copySweepMs)
+    // If the source fails, so does the COPY; only the COPY knows when PostgreSQL has ended it.
+    const [ended] = await Promise.allSettled([finished(copy), pipeline(rows, copy)])
+    clearInterval(watch)
+    if (ended.status === 'rejected') throw this.#failure(ended.reason, false)
+    return copy.rowCount
+  }
+
+  release(): void {
+    const { telemetry, released } = this.#options
+    telemetry.metrics?.connectionUse.observe((performance.now() - this.#acquiredMs) / 1000)
+    this.#client.release(this.#isBroken)
+    released()
+  }
+
+  /** A connection whose transaction cannot be rolled back is closed, which rolls it back too. */
+  async #rollBack(): Promise<void> {
+    if (this.#isBroken) return
+    try {
+      await this.query({ text: 'ROLLBACK' })
+    } catch {
+      this.#isBroken = true
+    }
+  }
+
+  #failure(error: unknown, mayBeDurable: boolean) {
+    const known = toServiceError(error, { mayBeDurable })
+    this.#isBroken ||= isConnectionLost(known)
+    return known
+  }
+}

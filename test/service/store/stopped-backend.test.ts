@@ -1,0 +1,67 @@
+import { expect, it, onTestFinished } from 'vitest'
+import { insertStrategyNames } from '../../../src/service/store/inserts/insert-strategy.ts'
+import { type RunningApp, startApp } from '../../helpers/app.ts'
+import { expectJson, expectProblem, post, RawClient, send } from '../../helpers/http.ts'
+
+/** A server that hangs: the service's one connection is open, and nothing is heard from it any more. */
+async function stopBackend(app: RunningApp): Promise<void> {
+  const rows = await app.sql(
+    `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'insertlab'`,
+  )
+  const pid = rows[0]?.['pid'] as number
+  process.kill(pid, 'SIGSTOP')
+  onTestFinished(() => void process.kill(pid, 'SIGCONT'))
+}
+
+const impatient = { poolSize: 1, requestDeadlineMs: 300 }
+const untilFree = (app: RunningApp) =>
+  expect.poll(() => app.store.database.counts(), { timeout: 10_000 }).toMatchObject({ used: 0, pending: 0 })
+
+it.each(insertStrategyNames)('a hanging server does not keep a request: %s', async strategy => {
+  const app = await startApp(impatient)
+  await expectJson(await fetch(`${app.url}/test-insert?strategy=${strategy}`), 200)
+  await stopBackend(app)
+  // COPY's statement is the third one of a transaction, whose first one is not answered.
+  const code = strategy === 'copy' ? 'database_unavailable' : 'outcome_unknown'
+  await expectProblem(await fetch(`${app.url}/test-insert?strategy=${strategy}`), 503, code)
+  await untilFree(app)
+  await expectJson(await fetch(`${app.url}/test-insert?strategy=${strategy}`), 200)
+})
+
+const line = (text: string) => `${JSON.stringify({ text })}\n`
+const chunk = (text: string) => `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`
+const head =
+  'POST /texts/bulk HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-ndjson\r\ntransfer-encoding: chunked\r\n\r\n'
+
+it.each([
+  [
+    'while the client still sends',
+    Array.from({ length: 64 }, () => chunk(line('x'.repeat(1000)).repeat(1000))),
+  ],
+  ['when the client has sent all', [chunk(line('the last one')), '0\r\n\r\n']],
+])('a server that hangs in the middle of a COPY does not keep a request, %s', async (_, rest) => {
+  const app = await startApp(impatient)
+  const client = await RawClient.connect(app.url)
+  onTestFinished(() => client.destroy())
+  await client.write(head)
+  // A client that sends nothing for as long as the deadline is would be refused for that.
+  const sending = setInterval(() => client.socket.write(chunk(line('one of many'))), 20)
+  const copying = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'COPY%' AND state = 'active'`
+  await expect.poll(() => app.sql(copying), { interval: 5, timeout: 10_000 }).toHaveLength(1)
+  await stopBackend(app)
+  clearInterval(sending)
+  for (const part of rest) client.socket.write(part)
+  await expect
+    .poll(() => client.received, { timeout: 10_000 })
+    .toMatch(/^HTTP\/1\.1 503 [\s\S]*"database_unavailable"/)
+  await untilFree(app)
+  const bulk = await send('POST', `${app.url}/texts/bulk`, line('another'), {
+    headers: { 'content-type': 'application/x-ndjson' },
+  })
+  await expectJson(bulk, 201)
+  await expectJson(await post(`${app.url}/texts`, { text: 'after' }), 201)
+  expect(await app.sql('SELECT text FROM simple_text ORDER BY id DESC')).toEqual([
+    { text: 'after' },
+    { text: 'another' },
+  ])
+})
