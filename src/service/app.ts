@@ -63,7 +63,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     (httpPart === 'body' ? forBodies : forStrings).compile(schema as object),
   )
 
-  const observeUnmatched = instrument(app, telemetry)
+  instrument(app, telemetry)
 
   await app.register(swagger, {
     openapi: {
@@ -87,6 +87,5 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(taskRoutes, { tasks: store.tasks })
   await app.register(healthRoutes, { store, isDraining })
   refuseOtherMethods()
-  observeUnmatched()
   return app
 }

@@ -5,14 +5,12 @@ import pg from 'pg'
 import type { Logger } from 'pino'
 import { createAccessLog } from '../telemetry/access-log.ts'
 import { createAdminServer, type ScrapeTarget } from '../telemetry/admin.ts'
-import { createEdgeSampler } from '../telemetry/edge-sampler.ts'
-import { spanPipeline } from '../telemetry/register.ts'
+import { tracing } from '../telemetry/register.ts'
 import { Telemetry } from '../telemetry/telemetry.ts'
 import { buildApp } from './app.ts'
 import type { Config } from './config.ts'
 import { Drain } from './drain.ts'
 import { StartError } from './errors.ts'
-import { keepExportsFast } from './fast-exports.ts'
 import { migrate } from './store/migrate.ts'
 import { clientConfig, Store } from './store/store.ts'
 
@@ -33,14 +31,12 @@ export async function runWorker(config: Config, log: Logger): Promise<void> {
 
   const telemetry = new Telemetry({
     level: config.telemetry,
-    sampler: createEdgeSampler(config.sampler, config.samplerRatio),
-    spanPipeline,
+    tracing,
     accessLog: createAccessLog(config.accessLog),
   })
   const store = new Store(config, telemetry)
   let isDraining = false
   const app = await buildApp({ store, telemetry, log, isDraining: () => isDraining })
-  keepExportsFast()
   const adminPort = config.adminPort === 0 ? 0 : config.adminPort + index
   const targets = (): ScrapeTarget[] => [
     { port: (admin.address() as AddressInfo).port, labels: { worker: String(index) } },
@@ -68,7 +64,7 @@ export async function runWorker(config: Config, log: Logger): Promise<void> {
       await drain.end({ listensMeanwhile: !cluster.isWorker })
       await app.close()
       await store.close()
-      await spanPipeline?.shutdown()
+      await tracing?.shutdown()
       telemetry.close()
       admin.close()
     },

@@ -5,7 +5,7 @@ import { connect } from 'node:net'
 import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { startService } from '../../src/lab/stack/service-process.ts'
-import { buckets } from '../../src/telemetry/cpu-ledger.ts'
+import { totals as ledgerTotals } from '../../src/ledger/index.ts'
 import { metricNames } from '../../src/telemetry/metric-names.ts'
 import { burnCpuUs } from '../fixtures/burn.ts'
 import { startApp } from '../helpers/app.ts'
@@ -17,9 +17,15 @@ import { startTraced, type TracedService, traceOf } from './traced-service.ts'
 
 /** The labels of each metric, `le` of histograms left out. */
 const labelsOf: Readonly<Record<keyof typeof metricNames, readonly string[]>> = {
-  requestDuration: ['error_type', 'http_request_method', 'http_response_status_code', 'http_route'],
+  requestDuration: [
+    'error_type',
+    'http_request_method',
+    'http_response_status_code',
+    'http_route',
+    'url_scheme',
+  ],
   requestCpu: ['http_request_method', 'http_route', 'insert_strategy'],
-  activeRequests: [],
+  activeRequests: ['http_request_method', 'url_scheme'],
   requestsRejected: ['reason'],
   processCpu: [],
   attributedCpu: [],
@@ -28,18 +34,18 @@ const labelsOf: Readonly<Record<keyof typeof metricNames, readonly string[]>> = 
   insertRows: ['insert_strategy'],
   insertBatchRows: ['db_collection_name'],
   insertQueueDepth: [],
-  queryDuration: ['db_operation_name', 'error_type'],
-  connectionCount: ['db_client_connection_state'],
-  connectionMax: [],
-  connectionPending: [],
-  connectionWait: [],
-  connectionUse: [],
-  connectionTimeouts: [],
+  queryDuration: ['db_operation_name', 'db_system_name', 'error_type'],
+  connectionCount: ['db_client_connection_pool_name', 'db_client_connection_state'],
+  connectionMax: ['db_client_connection_pool_name'],
+  connectionPending: ['db_client_connection_pool_name'],
+  connectionWait: ['db_client_connection_pool_name'],
+  connectionUse: ['db_client_connection_pool_name'],
+  connectionTimeouts: ['db_client_connection_pool_name'],
   eventLoopUtilization: [],
   eventLoopTime: ['nodejs_eventloop_state'],
   eventLoopDelay: ['quantile'],
   gcDuration: ['v8js_gc_type'],
-  heapUsed: [],
+  heapUsed: ['v8js_heap_space_name'],
   heapLimit: [],
   residentMemory: [],
   throttledTime: [],
@@ -121,7 +127,13 @@ describe('under load', () => {
     expect([...page.keys()].filter(name => !known.has(name))).toEqual([])
     expect(sumOf(page, metricNames.requestsRejected, { reason: 'batch_queue' })).toBe(1)
     expect(samplesOf(page, metricNames.unattributedCpu).map(({ labels }) => labels['bucket'])).toEqual([
-      ...buckets,
+      'http',
+      'sockets',
+      'after_response',
+      'telemetry',
+      'helper_threads',
+      'startup',
+      'rest',
     ])
   })
 
@@ -295,7 +307,7 @@ describe('a request whose body comes late', () => {
     await expect.poll(() => metric(app, metricNames.activeRequests), { interval: 5 }).toBe(1)
     burnCpuUs(200_000)
     // As another's boundary would, it ends the gap in which that ran.
-    app.telemetry.ledger.totals()
+    ledgerTotals()
     socket.write(body)
     await once(socket.resume(), 'close')
 

@@ -43,10 +43,11 @@ export const testInsertRoutes: FastifyPluginCallbackTypebox<{ texts: Texts }> = 
           fail(reply, error)
           return
         }
+        const cpuS = request.cpuS()
         reply.send({
           id: ids[0] as number,
           duration: rounded((performance.now() - startMs) / 1000),
-          cpu_duration: request.scope === null ? null : rounded(request.scope.cpuS()),
+          cpu_duration: cpuS === null ? null : rounded(cpuS),
           ...(rows > 1 && { ids: [...ids] }),
           ...(processCpuAtStart && { cpu_duration_naive: cpuSince(processCpuAtStart) }),
         })

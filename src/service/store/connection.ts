@@ -1,8 +1,8 @@
 import type { Duplex } from 'node:stream'
 import { context, ROOT_CONTEXT } from '@opentelemetry/api'
 import pg from 'pg'
-import type { CpuAccount } from '../../telemetry/cpu-ledger.ts'
-import { isSampled, type Telemetry } from '../../telemetry/telemetry.ts'
+import type { CpuAccount } from '../../telemetry/old-store-shims.ts'
+import { isSampled, type Telemetry } from '../../telemetry/old-store-shims.ts'
 
 /**
  * One connection to PostgreSQL, and whom it works for.

@@ -1,10 +1,14 @@
 import { performance } from 'node:perf_hooks'
 import type { Span } from '@opentelemetry/api'
-import { SharedCpuAccount } from '../../telemetry/cpu-ledger.ts'
-import type { RequestScope } from '../../telemetry/request-scope.ts'
-import type { Series } from '../../telemetry/series-histogram.ts'
-import type { Telemetry } from '../../telemetry/telemetry.ts'
-import { type BatchSpan, startBatchSpan, startBatchWait } from '../../telemetry/tracing.ts'
+import {
+  type BatchSpan,
+  type RequestScope,
+  type Series,
+  SharedCpuAccount,
+  startBatchSpan,
+  startBatchWait,
+  type Telemetry,
+} from '../../telemetry/old-store-shims.ts'
 import { ServiceError } from '../errors.ts'
 import type { Connections, UseLease } from './connections.ts'
 import { isDataError } from './database-errors.ts'

@@ -1,5 +1,5 @@
 import type { Metrics } from '../../telemetry/metrics.ts'
-import type { Series } from '../../telemetry/series-histogram.ts'
+import type { Series } from '../../telemetry/old-store-shims.ts'
 
 /** The histogram of how long statements take, by their operation (the first word) and how they ended. */
 export class QueryDurations {

@@ -1,6 +1,7 @@
 import type pg from 'pg'
 import { metricNames } from '../../telemetry/metric-names.ts'
 import { registerGauge } from '../../telemetry/metrics.ts'
+import { forOldStore } from '../../telemetry/old-store-shims.ts'
 import type { Telemetry } from '../../telemetry/telemetry.ts'
 import type { Config } from '../config.ts'
 import { Connections } from './connections.ts'
@@ -29,7 +30,8 @@ export class Store {
   readonly #groups: readonly GroupCommit[]
   readonly #pipelined: Pipelined
 
-  constructor(config: Config, telemetry: Telemetry) {
+  constructor(config: Config, observed: Telemetry) {
+    const telemetry = forOldStore(observed)
     const client = clientConfig(config)
     this.connections = new Connections({
       client,

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream'
-import type { Telemetry } from '../../telemetry/telemetry.ts'
+import type { Telemetry } from '../../telemetry/old-store-shims.ts'
 import { copyLines } from './bulk.ts'
 import type { Connections } from './connections.ts'
 import type { GroupCommit } from './group-commit.ts'
@@ -53,7 +53,7 @@ export class Texts {
     this.#strategies[name].insert(
       texts,
       (error, ids) => {
-        if (error === null && metrics !== null) metrics.insertRows.series(name).value += ids.length
+        if (error === null && metrics !== null) metrics.insertRows.series(name).inc(ids.length)
         inserted(error, ids)
       },
       options.isCancelled,

@@ -1,7 +1,6 @@
 import { performance } from 'node:perf_hooks'
 import type pg from 'pg'
-import type { CpuAccount } from '../../../telemetry/cpu-ledger.ts'
-import type { Telemetry } from '../../../telemetry/telemetry.ts'
+import type { CpuAccount, Telemetry } from '../../../telemetry/old-store-shims.ts'
 import { ServiceError } from '../../errors.ts'
 import { Connection } from '../connection.ts'
 import { isConnectionLost, toServiceError } from '../database-errors.ts'
