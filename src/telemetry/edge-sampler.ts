@@ -14,12 +14,6 @@ import {
 const defaultSampler = 'parentbased_traceidratio'
 const defaultRatio = 0.01
 
-const rootSamplers: Readonly<Record<string, () => Sampler>> = {
-  always_on: () => new AlwaysOnSampler(),
-  always_off: () => new AlwaysOffSampler(),
-  traceidratio: () => new TraceIdRatioBasedSampler(ratioFromEnv()),
-}
-
 /** A request that is sampled. */
 export interface SampledRequest {
   /** Holds the caller's span, where the request names one. */
@@ -70,15 +64,22 @@ export class EdgeSampler implements IdGenerator {
  * The sampler that `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG` name. A value that is wrong is reported and
  * counts as not set, as the specification says.
  */
-export function samplerFromEnv(): Sampler {
-  const name = getStringFromEnv('OTEL_TRACES_SAMPLER') ?? defaultSampler
-  const isParentBased = name.startsWith('parentbased_')
-  const createRoot = rootSamplers[name.replace('parentbased_', '')]
-  if (createRoot === undefined) {
-    diag.error(`unknown OTEL_TRACES_SAMPLER ${JSON.stringify(name)}: ${defaultSampler} is used`)
-    return new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(ratioFromEnv()) })
+export function samplerFromEnv(name = getStringFromEnv('OTEL_TRACES_SAMPLER') ?? defaultSampler): Sampler {
+  switch (name) {
+    case 'always_on':
+      return new AlwaysOnSampler()
+    case 'always_off':
+      return new AlwaysOffSampler()
+    case 'traceidratio':
+      return new TraceIdRatioBasedSampler(ratioFromEnv())
+    case 'parentbased_always_on':
+    case 'parentbased_always_off':
+    case 'parentbased_traceidratio':
+      return new ParentBasedSampler({ root: samplerFromEnv(name.replace('parentbased_', '')) })
+    default:
+      diag.error(`OTEL_TRACES_SAMPLER is ${JSON.stringify(name)}: ${defaultSampler} is used`)
+      return samplerFromEnv(defaultSampler)
   }
-  return isParentBased ? new ParentBasedSampler({ root: createRoot() }) : createRoot()
 }
 
 function ratioFromEnv(): number {
