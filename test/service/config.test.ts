@@ -28,8 +28,6 @@ describe('readConfig', () => {
       shutdownGraceMs: 10_000,
       telemetry: 'full',
       logLevel: 'info',
-      sampler: 'parentbased_traceidratio',
-      samplerRatio: 0.01,
     })
   })
 
@@ -59,8 +57,6 @@ describe('readConfig', () => {
         SHUTDOWN_GRACE_MS: '0',
         TELEMETRY: 'ledger',
         LOG_LEVEL: 'silent',
-        OTEL_TRACES_SAMPLER: 'always_on',
-        OTEL_TRACES_SAMPLER_ARG: '1',
       }),
     ).toEqual({
       databaseUrl: 'postgresql://user:pass@db:5433/texts',
@@ -86,8 +82,6 @@ describe('readConfig', () => {
       shutdownGraceMs: 0,
       telemetry: 'ledger',
       logLevel: 'silent',
-      sampler: 'always_on',
-      samplerRatio: 1,
     })
   })
 
@@ -102,7 +96,6 @@ describe('readConfig', () => {
       'WORKERS',
       'ACCESS_LOG',
       'INSERT_STRATEGY',
-      'OTEL_TRACES_SAMPLER_ARG',
     ]
     expect(readConfig(Object.fromEntries(names.map(name => [name, nothing])))).toEqual(readConfig({}))
   })
@@ -134,13 +127,6 @@ describe('readConfig', () => {
     ['KEEP_ALIVE_TIMEOUT_MS', 'never', 'a whole number from 100 to 3600000'],
     ['SHUTDOWN_GRACE_MS', '600001', 'a whole number from 0 to 600000'],
     ['TELEMETRY', 'on', 'one of off, ledger, metrics, full'],
-    [
-      'OTEL_TRACES_SAMPLER',
-      'sometimes',
-      'one of always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off, parentbased_traceidratio',
-    ],
-    ['OTEL_TRACES_SAMPLER_ARG', '1.1', 'a share from 0 to 1'],
-    ['OTEL_TRACES_SAMPLER_ARG', '-0.1', 'a share from 0 to 1'],
     ['LOG_LEVEL', 'loud', 'one of fatal, error, warn, info, debug, trace, silent'],
   ])('refuses %s=%s in one line that names it and what it takes', (name, value, remedy) => {
     expect(() => readConfig({ [name]: value })).toThrow(
