@@ -122,11 +122,7 @@ export function startBatchWait(): Span | null {
  * every sampled request whose rows it carries. Where none is sampled there is no span.
  * @returns runs the batch's statement below its span, and ends it.
  */
-export function startBatchSpan(
-  waits: readonly Span[],
-  table: string,
-  rows: number,
-): BatchSpan | null {
+export function startBatchSpan(waits: readonly Span[], table: string, rows: number): BatchSpan | null {
   if (waits.length === 0) return null
   const links: Link[] = waits.map(wait => ({ context: wait.spanContext() }))
   const span = tracer.startSpan(

@@ -103,7 +103,7 @@ export function spawnService(
 }
 
 /**
- * What `npm start` runs. Why these options: `src/service/store/README.md`, "Memory" and "Counted in instructions".
+ * What `npm start` runs. Why these options: `docs/decisions.md`, 10.
  * @param v8Options win over them.
  */
 export function ownService(v8Options: readonly string[] = []): Launch {

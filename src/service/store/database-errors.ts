@@ -36,7 +36,9 @@ export function toServiceError(error: unknown, { mayBeDurable }: { mayBeDurable:
 
 /** A trigger of the database dropped a row, or gave it an id of its own, without an error. */
 export function rowNotKept(cause?: unknown): ServiceError {
-  return new ServiceError('text_not_storable', 'the database did not keep the row; nothing was stored', { cause })
+  return new ServiceError('text_not_storable', 'the database did not keep the row; nothing was stored', {
+    cause,
+  })
 }
 
 export function connectionFailed(cause?: unknown): ServiceError {

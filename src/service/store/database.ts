@@ -58,7 +58,11 @@ export class Database {
     const { client, mode, size, queueLimit, waitLimitMs, idleTimeoutMs, telemetry } = options
     const { metrics } = telemetry
     const kept = { ...client, keepAlive: true, keepAliveInitialDelayMillis: keepAliveDelayMs }
-    this.#waiting = new BoundedQueue({ limit: queueLimit, deadlineMs: waitLimitMs, turn: 'a database connection' })
+    this.#waiting = new BoundedQueue({
+      limit: queueLimit,
+      deadlineMs: waitLimitMs,
+      turn: 'a database connection',
+    })
     this.#pool = new pg.Pool({
       Client: class extends CuttableClient {
         constructor() {
@@ -129,7 +133,11 @@ export class Database {
    * a lock is limited.
    * @returns how many rows were stored. A trigger may have dropped some.
    */
-  async copy(sql: string, rows: Readable, { lockLimitMs, ...caller }: Caller & { lockLimitMs: number }): Promise<number> {
+  async copy(
+    sql: string,
+    rows: Readable,
+    { lockLimitMs, ...caller }: Caller & { lockLimitMs: number },
+  ): Promise<number> {
     const session = await this.acquire(caller)
     try {
       return await session.transaction(() => session.copy(sql, rows), {

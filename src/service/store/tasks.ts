@@ -81,7 +81,10 @@ export class Tasks {
   async list(after: string | undefined, limit: number, caller?: Caller): Promise<TaskPage> {
     const afterId = after === undefined ? 0 : decodeCursor(after)
     // One more than asked for tells whether there is a next page.
-    const rows = await this.#database.query<Task>({ ...statements.list, values: [afterId, limit + 1] }, caller)
+    const rows = await this.#database.query<Task>(
+      { ...statements.list, values: [afterId, limit + 1] },
+      caller,
+    )
     const items = rows.slice(0, limit).map(toTask)
     const last = items.at(-1)
     return { items, next: rows.length > limit && last !== undefined ? encodeCursor(last.id) : null }
@@ -93,7 +96,10 @@ export class Tasks {
   }
 
   async update(id: number, title: string, done: boolean, caller?: Caller): Promise<Task | null> {
-    const [row] = await this.#database.query<Task>({ ...statements.update, values: [id, title, done] }, caller)
+    const [row] = await this.#database.query<Task>(
+      { ...statements.update, values: [id, title, done] },
+      caller,
+    )
     if (row !== undefined) return toTask(row)
     await this.#assertMissing(id, caller)
     return null

@@ -45,7 +45,10 @@ export class Texts {
    */
   async insert(
     texts: readonly string[],
-    { strategy = this.defaultStrategy, ...caller }: Caller & { strategy?: InsertStrategyName | undefined } = {},
+    {
+      strategy = this.defaultStrategy,
+      ...caller
+    }: Caller & { strategy?: InsertStrategyName | undefined } = {},
   ): Promise<readonly number[]> {
     noteInsertStrategy(strategy)
     const ids = await this.#strategies[strategy].insert(texts, caller)

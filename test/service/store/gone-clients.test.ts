@@ -19,26 +19,29 @@ const requests = [
   },
 ]
 
-it.each(requests)('clients that go away before a connection is free store nothing: $name', async ({ request }) => {
-  const app = await startApp({ poolSize: 1 })
-  const session = await app.store.database.acquire()
-  const clients = await Promise.all(
-    Array.from({ length: leavers }, async () => {
-      const client = await RawClient.connect(app.url)
-      await client.write(request)
-      return client
-    }),
-  )
-  await expect.poll(() => metric(app, 'http_server_active_requests'), { timeout: 10_000 }).toBe(leavers)
-  for (const client of clients) client.destroy()
-  await expect.poll(() => metric(app, 'http_server_active_requests'), { timeout: 10_000 }).toBe(0)
-  session.release()
+it.each(requests)(
+  'clients that go away before a connection is free store nothing: $name',
+  async ({ request }) => {
+    const app = await startApp({ poolSize: 1 })
+    const session = await app.store.database.acquire()
+    const clients = await Promise.all(
+      Array.from({ length: leavers }, async () => {
+        const client = await RawClient.connect(app.url)
+        await client.write(request)
+        return client
+      }),
+    )
+    await expect.poll(() => metric(app, 'http_server_active_requests'), { timeout: 10_000 }).toBe(leavers)
+    for (const client of clients) client.destroy()
+    await expect.poll(() => metric(app, 'http_server_active_requests'), { timeout: 10_000 }).toBe(0)
+    session.release()
 
-  await expectJson(await post(`${app.url}/texts`, { text: 'after' }), 201)
-  expect(app.store.database.counts()).toMatchObject({ used: 0, pending: 0 })
-  expect(await app.sql('SELECT text FROM simple_text')).toEqual([{ text: 'after' }])
-  expect(await app.sql('SELECT FROM tasks')).toEqual([])
-})
+    await expectJson(await post(`${app.url}/texts`, { text: 'after' }), 201)
+    expect(app.store.database.counts()).toMatchObject({ used: 0, pending: 0 })
+    expect(await app.sql('SELECT text FROM simple_text')).toEqual([{ text: 'after' }])
+    expect(await app.sql('SELECT FROM tasks')).toEqual([])
+  },
+)
 
 function withBody(path: string, type: string, body: string): string {
   return `POST ${path} HTTP/1.1\r\nhost: x\r\ncontent-type: ${type}\r\ncontent-length: ${body.length}\r\n\r\n${body}`

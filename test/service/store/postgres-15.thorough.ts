@@ -75,7 +75,8 @@ describe.skipIf(!existsSync(debians15))('PostgreSQL 15', () => {
       ),
     )
     expect(tasks.map(({ title }) => title)).toEqual(tasks.map((_, i) => `task ${i}`))
-    for (const task of tasks) expect(await expectJson(await fetch(`${url}/tasks/${task['id']}`), 200)).toEqual(task)
+    for (const task of tasks)
+      expect(await expectJson(await fetch(`${url}/tasks/${task['id']}`), 200)).toEqual(task)
     const task = `${url}/tasks/${tasks[0]?.['id']}`
     await expectJson(await send('PUT', task, '{"title":"changed","done":true}'), 200)
     expect((await fetch(task, { method: 'DELETE' })).status).toBe(204)
