@@ -15,8 +15,7 @@ describe('readConfig', () => {
       accessLog: 'off',
       connectionMode: 'pool',
       poolSize: 20,
-      pipelineConnections: 8,
-      batchLanes: 1,
+      poolIdleTimeoutMs: 30_000,
       batchLingerMs: 0,
       insertStrategy: 'batched',
       synchronousCommit: 'on',
@@ -44,8 +43,7 @@ describe('readConfig', () => {
         ACCESS_LOG: 'sync',
         CONNECTION_MODE: 'per-request',
         POOL_SIZE: '1',
-        PIPELINE_CONNECTIONS: '2',
-        BATCH_LANES: '3',
+        POOL_IDLE_TIMEOUT_MS: '0',
         BATCH_LINGER_MS: '2',
         INSERT_STRATEGY: 'copy',
         SYNCHRONOUS_COMMIT: 'off',
@@ -69,8 +67,7 @@ describe('readConfig', () => {
       accessLog: 'sync',
       connectionMode: 'per-request',
       poolSize: 1,
-      pipelineConnections: 2,
-      batchLanes: 3,
+      poolIdleTimeoutMs: 0,
       batchLingerMs: 2,
       insertStrategy: 'copy',
       synchronousCommit: 'off',
@@ -90,13 +87,7 @@ describe('readConfig', () => {
   })
 
   it.each(['', ' ', '\t'])('counts a variable that is set to "%s" as not set', nothing => {
-    const names = [
-      'DATABASE_URL',
-      'PORT',
-      'WORKERS',
-      'ACCESS_LOG',
-      'INSERT_STRATEGY',
-    ]
+    const names = ['DATABASE_URL', 'PORT', 'WORKERS', 'ACCESS_LOG', 'INSERT_STRATEGY']
     expect(readConfig(Object.fromEntries(names.map(name => [name, nothing])))).toEqual(readConfig({}))
   })
 
@@ -114,11 +105,10 @@ describe('readConfig', () => {
     ['CONNECTION_MODE', 'none', 'one of pool, per-request'],
     ['POOL_SIZE', '0', 'a whole number from 1 to 10000'],
     ['POOL_SIZE', '1e9', 'a whole number from 1 to 10000'],
-    ['PIPELINE_CONNECTIONS', '0', 'a whole number from 1 to 100'],
-    ['BATCH_LANES', '0', 'a whole number from 1 to 100'],
+    ['POOL_IDLE_TIMEOUT_MS', '-1', 'a whole number from 0 to 86400000'],
     ['BATCH_LINGER_MS', '51', 'a whole number from 0 to 50'],
-    ['INSERT_STRATEGY', 'fast', 'one of batched, single, prepared, pipelined, copy'],
-    ['INSERT_STRATEGY', 'BATCHED', 'one of batched, single, prepared, pipelined, copy'],
+    ['INSERT_STRATEGY', 'fast', 'one of batched, single, prepared, copy'],
+    ['INSERT_STRATEGY', 'BATCHED', 'one of batched, single, prepared, copy'],
     ['SYNCHRONOUS_COMMIT', 'maybe', 'one of on, off, local, remote_write, remote_apply'],
     ['QUEUE_LIMIT', '0', 'a whole number from 1 to 10000000'],
     ['REQUEST_DEADLINE_MS', '99', 'a whole number from 100 to 600000'],
