@@ -4,6 +4,7 @@ import { performance } from 'node:perf_hooks'
 import { context } from '@opentelemetry/api'
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import { currentRequest } from '../ledger/index.ts'
+import { includes } from './level.ts'
 import { httpMethod, registerActiveRequests } from './metrics.ts'
 import type { Telemetry } from './telemetry.ts'
 import { endServerSpan, type ServerSpan, startServerSpan, traceparentOf } from './tracing.ts'
@@ -20,7 +21,8 @@ declare module 'fastify' {
  * Fastify. Call it before the routes are registered.
  */
 export function instrument(app: FastifyInstance, telemetry: Telemetry): void {
-  app.decorateRequest('cpuS', () => currentRequest()?.cpuS ?? null)
+  const hasLedger = includes(telemetry.level, 'ledger')
+  app.decorateRequest('cpuS', () => (hasLedger ? (currentRequest()?.cpuS ?? null) : null))
   if (telemetry.metrics === null && telemetry.accessLog === null) return
 
   const active = new Map<string, number>()
@@ -31,7 +33,7 @@ export function instrument(app: FastifyInstance, telemetry: Telemetry): void {
     const method = httpMethod(request.method)
     const { url: route } = request.routeOptions
     const startMs = performance.now()
-    const account = currentRequest()
+    const account = hasLedger ? currentRequest() : undefined
     if (account !== undefined) account.route = route
     const span = startSpan(request, method, route)
     if (account !== undefined && span !== null) account.attributes['trace_id'] = span.traceId

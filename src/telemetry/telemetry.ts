@@ -15,6 +15,7 @@ export interface TelemetryOptions {
 
 /** All that one process observes itself with, as far as its level goes. The ledger runs beside it. */
 export class Telemetry {
+  readonly level: TelemetryLevel
   readonly metrics: Metrics | null
   readonly registry: OpenMetricsRegistry
   readonly accessLog: AccessLog | null
@@ -23,6 +24,7 @@ export class Telemetry {
   readonly #closers: (() => void)[] = []
 
   constructor({ level, tracing, accessLog }: TelemetryOptions) {
+    this.level = level
     const metrics = includes(level, 'metrics') ? createMetrics() : null
     this.metrics = metrics
     this.registry = metrics?.registry ?? createTotalsRegistry()
