@@ -216,7 +216,8 @@ export class Ledger {
 
   /** The account's CPU so far, ms. Provisional: the running tick is not yet scaled. */
   readMs(account: CpuAccount): number {
-    const runningMs = this.#current === account ? performance.now() - this.#sliceStartMs : 0
+    const isRunning = this.#current === account && !account.final
+    const runningMs = isRunning ? performance.now() - this.#sliceStartMs : 0
     return account.settledMs + account.tickMs + runningMs
   }
 
