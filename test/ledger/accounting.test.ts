@@ -277,6 +277,22 @@ describe('an account that is closed', () => {
     expectMs(account.settledMs, 5)
   })
 
+  it('reads as its final figure, also while the first reader takes its time', () => {
+    const readings: number[] = []
+    class ReadAtTheEnd extends CpuAccount {
+      override settled(): void {
+        burn(2)
+        readings.push(ledger.readMs(this))
+      }
+    }
+    const account = new ReadAtTheEnd()
+    ledger.enter(account)
+    burn(5)
+    ledger.close(account)
+    ledger.totals()
+    expect(readings).toEqual([account.settledMs])
+  })
+
   it('is charged nothing more: what still runs for it goes to `after_response`', () => {
     const account = new Told()
     ledger.enter(account)
