@@ -7,6 +7,7 @@ import { instrument } from '../telemetry/plugin.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import type { Config } from './config.ts'
 import { ServiceError } from './errors.ts'
+import { takeJsonBodies } from './json-body.ts'
 import { guardMethods } from './method-guard.ts'
 import { documentRoutes } from './openapi.ts'
 import { createProblemHandler, fromHttpParser, lateRequest, refuse } from './problem.ts'
@@ -18,7 +19,6 @@ import { taskRoutes } from './routes/tasks.ts'
 import { testInsertRoutes } from './routes/test-insert.ts'
 import { textRoutes } from './routes/texts.ts'
 import type { Store } from './store/store.ts'
-import { decodeUtf8, requireUtf8 } from './utf8.ts'
 
 const bodyLimitBytes = 1024 * 1024
 
@@ -33,23 +33,26 @@ export interface AppOptions {
 }
 
 /**
- * The service without its surroundings: no environment, no port. It does not own the store.
+ * The service without its surroundings: it reads no environment, opens no port and does not own the store.
  *
- * Fastify's own logger stays off, because it makes a child for each request: what a request is worth
- * saying is in the access log, and what failed is logged by the error handler.
+ * Fastify's own logger is off, because it makes a child logger for each request. The access log describes requests,
+ * and the error handler logs what failed.
  */
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const { store, telemetry, log, timeouts, isDraining = () => false } = options
   const handleError = createProblemHandler(log)
   const endlessBodies = new WeakSet<Socket>()
+  // Node wants it to be the shorter one.
+  const headersTimeout = Math.min(timeouts.headersTimeoutMs, timeouts.requestTimeoutMs)
   const app = fastify({
     http: {
       requireHostHeader: false,
-      headersTimeout: Math.min(timeouts.headersTimeoutMs, timeouts.requestTimeoutMs),
+      headersTimeout,
       requestTimeout: timeouts.requestTimeoutMs,
-      // Limits are exact to a quarter of the shorter one.
-      connectionsCheckingInterval: Math.ceil(timeouts.headersTimeoutMs / 4),
+      // Late requests are looked for so often.
+      connectionsCheckingInterval: Math.ceil(headersTimeout / 4),
     },
+    // Fastify sets its own default otherwise, which is no limit.
     requestTimeout: timeouts.requestTimeoutMs,
     keepAliveTimeout: timeouts.keepAliveTimeoutMs,
     bodyLimit: bodyLimitBytes,
@@ -62,19 +65,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     },
   }).withTypeProvider<TypeBoxTypeProvider>()
 
-  // JSON is what routes take, unless one says otherwise.
-  app.removeContentTypeParser('text/plain')
-  const parseJson = app.getDefaultJsonParser('error', 'error')
-  app.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, body, done) => {
-    try {
-      requireUtf8(request.headers)
-      const text = decodeUtf8(body)
-      if (text === null) throw new ServiceError('body_malformed', 'the body is not UTF-8')
-      parseJson(request, text, done)
-    } catch (error) {
-      done(error as Error)
-    }
-  })
+  takeJsonBodies(app)
   app.setErrorHandler(handleError)
   app.setNotFoundHandler((request, reply) => {
     handleError(

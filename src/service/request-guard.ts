@@ -9,7 +9,7 @@ declare module 'fastify' {
   }
 }
 
-/** What Node takes for `100-continue`, and answers with 100. */
+/** What Node itself takes for `100-continue` and answers with 100. */
 const continueExpected = /(^|\W)100-continue($|\W)/i
 
 /**

@@ -1,5 +1,4 @@
 import cluster, { type Worker } from 'node:cluster'
-import { once } from 'node:events'
 import { performance } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
@@ -92,6 +91,8 @@ class Supervisor {
   readonly #slots: readonly Slot[]
   /** All processes that have not ended. */
   readonly #running = new Set<Worker>()
+  /** Those of them that do not listen yet. */
+  readonly #starting = new Set<Worker>()
   #isEnding = false
   #isRestarting = false
 
@@ -143,11 +144,10 @@ class Supervisor {
   async end(exitCode = 0): Promise<void> {
     if (this.#isEnding) return
     this.#isEnding = true
-    const serving = new Set(this.#slots.map(({ worker }) => worker))
     await Promise.all(
       [...this.#running].map(worker => {
-        // Before it listens it serves nobody, and does not listen to its supervisor either.
-        if (!serving.has(worker)) worker.process.kill('SIGKILL')
+        // It serves nobody yet, and does not listen to its supervisor either.
+        if (this.#starting.has(worker)) worker.process.kill('SIGKILL')
         return endWorker(worker, this.#config.shutdownGraceMs)
       }),
     )
@@ -173,19 +173,22 @@ class Supervisor {
     })
     closeWhatDiesWith(worker)
     this.#running.add(worker)
+    this.#starting.add(worker)
     // A message to a process that has just died. Its exit says the same.
     worker.on('error', err => this.#log.warn({ err, worker: slot.index }, 'a message did not arrive'))
     const startedMs = performance.now()
-    const ended = once(worker, 'exit').then(() => false)
-    // Not cluster's own `listening`, which the admin port causes too.
-    const listens = once(worker, 'message').then(([message]) => message === listensMessage)
-    ended.then(() => {
+    worker.once('exit', () => {
       this.#running.delete(worker)
       if (slot.worker === worker) void this.#replaceCrashed(slot, worker, startedMs)
     })
-    if (!(await Promise.race([listens, ended]))) return false
-    slot.worker = worker
-    return true
+    const isListening = await new Promise<boolean>(resolve => {
+      // Not cluster's own `listening`, which the admin port causes too.
+      worker.on('message', message => message === listensMessage && resolve(true))
+      worker.once('exit', () => resolve(false))
+    })
+    this.#starting.delete(worker)
+    if (isListening) slot.worker = worker
+    return isListening
   }
 
   /** Tries until some process has taken the place of `dead`, also if a rolling restart has started it. */
@@ -206,7 +209,7 @@ class Supervisor {
 /** Waits for the promised grace and a second more, then kills. */
 async function endWorker(worker: Worker, graceMs: number): Promise<void> {
   if (worker.isDead()) return
-  const ended = once(worker, 'exit')
+  const ended = new Promise(resolve => worker.once('exit', resolve))
   if (worker.isConnected()) worker.send(drainMessage)
   const timer = setTimeout(() => worker.process.kill('SIGKILL'), graceMs + 1_000)
   await ended

@@ -257,6 +257,29 @@ describe('several workers', () => {
     await expectGone(pids)
   })
 
+  it('SIGTERM during a rolling restart: what the old worker has taken is answered too', async () => {
+    const started = await start(database.url, { WORKERS: '2' })
+    const pids = await processTree(started.service.pid)
+    const lock = new pg.Client({ connectionString: database.url })
+    await lock.connect()
+    onTestFinished(() => lock.end())
+    await lock.query('BEGIN; LOCK TABLE simple_text IN ACCESS EXCLUSIVE MODE')
+    const answers = Array.from({ length: 10 }, () => fetch(`${started.url}/test-insert`))
+    const waiting = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`
+    await expect.poll(async () => (await database.sql.query(waiting)).rowCount, { timeout: 10_000 }).toBe(2)
+
+    process.kill(started.service.pid, 'SIGHUP')
+    await expect.poll(() => started.log(), { timeout: 10_000 }).toContain('the service drains')
+    process.kill(started.service.pid, 'SIGTERM')
+    await expect
+      .poll(() => started.log().match(/the service drains/g)?.length, { timeout: 10_000 })
+      .toBeGreaterThanOrEqual(3)
+    await lock.query('COMMIT')
+    for (const answer of answers) expect((await answer).status).toBe(200)
+    expect(await started.service.ended).toEqual({ code: 0, signal: null })
+    await expectGone(pids)
+  })
+
   it('end with their supervisor, even if it is killed', async () => {
     const started = await start(database.url, { WORKERS: '2' })
     const pids = await processTree(started.service.pid)
