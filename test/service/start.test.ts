@@ -245,10 +245,10 @@ describe('a start that cannot succeed ends with exit code 1 and one line that sa
   })
 
   it('more workers than the server has connections for', async () => {
-    expect(await start({ WORKERS: '50' })).toEqual({
+    expect(await start({ WORKERS: '100' })).toEqual({
       code: 1,
       errors: expect.stringMatching(
-        /^insertlab: 50 workers cannot share max_connections = 100\. Set WORKERS to at most 44, [^\n]*\n$/,
+        /^insertlab: 100 workers cannot share max_connections = 100\. Set WORKERS to at most 89, [^\n]*\n$/,
       ),
     })
   })

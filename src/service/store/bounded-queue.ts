@@ -15,8 +15,8 @@ export interface Waiting {
   refuse(error: ServiceError): void
 }
 
-/** How often items whose wait must end are looked for. One timer for each item would cost more. */
-const sweepMs = 250
+/** How often waits that must end are looked for. A timer for each would cost more (docs/decisions.md, 7). */
+export const sweepMs = 250
 
 /**
  * A queue that is bounded in length and in time.

@@ -4,7 +4,7 @@ import pg from 'pg'
 import { type PoolCounts, registerPool } from '../../telemetry/metrics.ts'
 import type { Telemetry } from '../../telemetry/telemetry.ts'
 import { ServiceError } from '../errors.ts'
-import { BoundedQueue, type Waiting } from './bounded-queue.ts'
+import { BoundedQueue, sweepMs, type Waiting } from './bounded-queue.ts'
 import { CuttableClient, type LentClient } from './cuttable-client.ts'
 import { toServiceError } from './database-errors.ts'
 import { type Row, Session, type Statement } from './session.ts'
@@ -37,8 +37,6 @@ export interface Caller {
  * statement on such a connection gets no answer.
  */
 const keepAliveDelayMs = 10_000
-/** How often connections whose server hangs are looked for. A timer for each statement would cost more. */
-const sweepMs = 250
 
 /**
  * PostgreSQL, as the service uses it: a `pg.Pool` with a bounded queue before it. A statement always runs on a

@@ -3,6 +3,7 @@ import { finished, pipeline } from 'node:stream/promises'
 import type pg from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
 import type { Telemetry } from '../../telemetry/telemetry.ts'
+import { sweepMs } from './bounded-queue.ts'
 import type { LentClient } from './cuttable-client.ts'
 import { isConnectionLost, toServiceError } from './database-errors.ts'
 
@@ -18,8 +19,6 @@ export interface Statement {
 }
 
 export type Row = pg.QueryResultRow
-
-const copySweepMs = 250
 
 /** A connection while one request or batch uses it. Every error it throws is a `ServiceError`. */
 export class Session {
@@ -74,9 +73,9 @@ export class Session {
     { settings = {} }: { settings?: Readonly<Record<string, number>> } = {},
   ): Promise<T> {
     const local = Object.entries(settings).map(([name, value]) => `; SET LOCAL ${name} = ${value}`)
-    await this.query({ text: `BEGIN${local.join('')}`, operation: 'BEGIN' })
     let result: T
     try {
+      await this.query({ text: `BEGIN${local.join('')}`, operation: 'BEGIN' })
       result = await work()
     } catch (error) {
       await this.#rollBack()
@@ -103,7 +102,7 @@ export class Session {
       const isPostgresDue = copy.writableNeedDrain || copy.writableEnded || copy.destroyed
       if (!isPostgresDue) takenMs = nowMs
       else if (nowMs - takenMs > this.#options.hangLimitMs) this.#client.cut()
-    }, copySweepMs)
+    }, sweepMs)
     // If the source fails, so does the COPY; only the COPY knows when PostgreSQL has ended it.
     const [ended] = await Promise.allSettled([finished(copy), pipeline(rows, copy)])
     clearInterval(watch)

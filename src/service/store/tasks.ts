@@ -44,7 +44,7 @@ export const taskInserts: BatchStatements = {
     name: 'insert_tasks',
     operation: 'INSERT',
     text: `WITH new AS MATERIALIZED (
-      SELECT nextval((SELECT pg_get_serial_sequence('tasks', 'id'))) AS id, title, position
+      SELECT nextval('tasks_id_seq') AS id, title, position
       FROM unnest($1::text[]) WITH ORDINALITY AS given (title, position)
     ), stored AS (
       INSERT INTO tasks (id, title) OVERRIDING SYSTEM VALUE SELECT id, title FROM new RETURNING ${columns}

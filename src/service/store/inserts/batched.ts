@@ -16,7 +16,7 @@ export const textInserts: BatchStatements = {
     name: 'insert_texts',
     operation: 'INSERT',
     text: `WITH new AS MATERIALIZED (
-      SELECT nextval((SELECT pg_get_serial_sequence('simple_text', 'id'))) AS id, text, position
+      SELECT nextval('simple_text_id_seq') AS id, text, position
       FROM unnest($1::text[]) WITH ORDINALITY AS given (text, position)
     ), stored AS (
       INSERT INTO simple_text (id, text) OVERRIDING SYSTEM VALUE SELECT id, text FROM new RETURNING id
