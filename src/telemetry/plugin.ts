@@ -2,17 +2,21 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { performance } from 'node:perf_hooks'
 import { context } from '@opentelemetry/api'
-import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
+import type { FastifyInstance, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import { currentRequest } from '../ledger/index.ts'
 import { includes } from './level.ts'
 import { httpMethod, registerActiveRequests } from './metrics.ts'
 import type { Telemetry } from './telemetry.ts'
 import { endServerSpan, type ServerSpan, startServerSpan, traceparentOf } from './tracing.ts'
 
+const serverSpan = Symbol('server span')
+
 declare module 'fastify' {
   interface FastifyRequest {
     /** CPU of this request so far, in seconds; null where the ledger does not run. */
     cpuS(): number | null
+    /** null where the request is not sampled. */
+    [serverSpan]: ServerSpan | null
   }
 }
 
@@ -22,6 +26,7 @@ declare module 'fastify' {
  */
 export function instrument(app: FastifyInstance, telemetry: Telemetry): void {
   const hasLedger = includes(telemetry.level, 'ledger')
+  app.decorateRequest(serverSpan, null)
   app.decorateRequest('cpuS', () => (hasLedger ? (currentRequest()?.cpuS ?? null) : null))
   if (telemetry.metrics === null && telemetry.accessLog === null) return
 
@@ -36,6 +41,7 @@ export function instrument(app: FastifyInstance, telemetry: Telemetry): void {
     const account = hasLedger ? currentRequest() : undefined
     if (account !== undefined) account.route = route
     const span = startSpan(request, method, route)
+    request[serverSpan] = span
     if (account !== undefined && span !== null) account.attributes['trace_id'] = span.traceId
 
     count(method, 1)
@@ -54,8 +60,13 @@ export function instrument(app: FastifyInstance, telemetry: Telemetry): void {
       }
       observe(request, { method, route, span, ...outcome })
     })
-    runInSpan(span, request, reply, done)
+    if (span !== null) reply.header('traceparent', traceparentOf(span))
+    runInSpan(span, done)
   })
+  // A body arrives in callbacks of the connection, which do not carry the request's context.
+  if (telemetry.tracing !== null) {
+    app.addHook('preValidation', (request, _reply, done) => runInSpan(request[serverSpan], done))
+  }
 
   function startSpan(request: FastifyRequest, method: string, route: string | undefined): ServerSpan | null {
     const sampled = telemetry.tracing?.sampler.decide(request.headers)
@@ -93,20 +104,9 @@ interface Observed {
   cpuS: number | null
 }
 
-function runInSpan(
-  span: ServerSpan | null,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  done: HookHandlerDoneFunction,
-): void {
-  if (span === null) {
-    done()
-    return
-  }
-  reply.header('traceparent', traceparentOf(span))
-  // The parts of a body arrive in callbacks of the connection.
-  context.bind(span.context, request.raw)
-  context.with(span.context, done)
+function runInSpan(span: ServerSpan | null, done: HookHandlerDoneFunction): void {
+  if (span === null) done()
+  else context.with(span.context, done)
 }
 
 /** Requests of a connection that have no complete answer. */
