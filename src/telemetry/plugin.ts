@@ -47,18 +47,22 @@ export function instrument(app: FastifyInstance, telemetry: Telemetry): void {
     count(method, 1)
     whenEnded(request.raw, reply.raw, () => {
       count(method, -1)
-      const answered = reply.raw.writableFinished
-      const outcome = {
-        status: answered ? reply.statusCode : 0,
-        errorType: answered
-          ? reply.statusCode >= 500
-            ? String(reply.statusCode)
-            : ''
-          : 'client_disconnected',
-        durationMs: performance.now() - startMs,
-        cpuS: account?.cpuS ?? null,
-      }
-      observe(request, { method, route, span, ...outcome })
+      const status = reply.raw.writableFinished ? reply.statusCode : 0
+      const errorType = errorTypeOf(status)
+      const durationMs = performance.now() - startMs
+      const cpuS = account?.cpuS ?? null
+      telemetry.metrics?.requestDuration
+        .series(method, route ?? '', status === 0 ? '' : String(status), errorType)
+        .observe(durationMs / 1000, span?.traceId)
+      if (span !== null) endServerSpan(span, { status, errorType, cpuS })
+      telemetry.accessLog?.write({
+        method: request.method,
+        url: request.url,
+        status,
+        durationMs,
+        cpuUs: cpuS === null ? null : Math.round(cpuS * 1e6),
+        traceId: span?.traceId,
+      })
     })
     if (span !== null) reply.header('traceparent', traceparentOf(span))
     runInSpan(span, done)
@@ -72,36 +76,12 @@ export function instrument(app: FastifyInstance, telemetry: Telemetry): void {
     const sampled = telemetry.tracing?.sampler.decide(request.headers)
     return sampled === undefined ? null : startServerSpan(sampled, { method, route, raw: request.raw })
   }
-
-  function observe(request: FastifyRequest, observed: Observed): void {
-    const { method, route, status, errorType, durationMs, cpuS, span } = observed
-    const statusText = status === 0 ? '' : String(status)
-    telemetry.metrics?.requestDuration
-      .series(method, route ?? '', statusText, errorType)
-      .observe(durationMs / 1000, span?.traceId)
-    if (span !== null) endServerSpan(span, { status, errorType, cpuS })
-    telemetry.accessLog?.write({
-      method: request.method,
-      url: request.url,
-      status,
-      durationMs,
-      cpuUs: cpuS === null ? null : Math.round(cpuS * 1e6),
-      traceId: span?.traceId,
-    })
-  }
 }
 
-interface Observed {
-  method: string
-  /** The pattern; undefined where none matched. */
-  route: string | undefined
-  span: ServerSpan | null
-  /** 0: the client went away before the answer was complete. */
-  status: number
-  /** As the conventions have it: empty on success. */
-  errorType: string
-  durationMs: number
-  cpuS: number | null
+/** As the conventions have it: empty on success. A status of 0 stands for no answer. */
+function errorTypeOf(status: number): string {
+  if (status === 0) return 'client_disconnected'
+  return status >= 500 ? String(status) : ''
 }
 
 function runInSpan(span: ServerSpan | null, done: HookHandlerDoneFunction): void {
