@@ -18,41 +18,31 @@ interface Options {
   registry: OpenMetricsRegistry
 }
 
-/** What belongs to each set of label values. A path of maps needs no joined key, which would be built at each call. */
+/** The series of a metric, by label values. */
 class SeriesTable<Series> {
-  readonly all: Series[] = []
-  readonly #root = new Map<string, unknown>()
+  readonly #series = new Map<string, Series>()
+  readonly #options: Options
   readonly #create: (labels: Labels) => Series
-  readonly #labelNames: readonly string[]
-  readonly #constantLabels: Labels
 
-  constructor({ labelNames, constantLabels = {} }: Options, create: (labels: Labels) => Series) {
-    this.#labelNames = labelNames
-    this.#constantLabels = constantLabels
+  constructor(options: Options, create: (labels: Labels) => Series) {
+    this.#options = options
     this.#create = create
   }
 
   get(values: readonly string[]): Series {
-    let map = this.#root
-    const last = values.length - 1
-    for (let i = 0; i < last; i++) {
-      const value = values[i] as string
-      let next = map.get(value) as Map<string, unknown> | undefined
-      if (next === undefined) {
-        next = new Map()
-        map.set(value, next)
-      }
-      map = next
-    }
-    const lastValue = values[last] ?? ''
-    let series = map.get(lastValue) as Series | undefined
+    const key = values.join('\n')
+    let series = this.#series.get(key)
     if (series === undefined) {
-      const labels = this.#labelNames.map((name, i) => [name, values[i] ?? ''])
-      series = this.#create({ ...Object.fromEntries(labels), ...this.#constantLabels })
-      map.set(lastValue, series)
-      this.all.push(series)
+      const { labelNames, constantLabels } = this.#options
+      const labels = labelNames.map((name, i) => [name, values[i] ?? ''])
+      series = this.#create({ ...Object.fromEntries(labels), ...constantLabels })
+      this.#series.set(key, series)
     }
     return series
+  }
+
+  get all(): readonly Series[] {
+    return [...this.#series.values()]
   }
 }
 

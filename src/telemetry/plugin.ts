@@ -2,17 +2,21 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { performance } from 'node:perf_hooks'
 import { context } from '@opentelemetry/api'
-import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
+import type { FastifyInstance, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import { currentRequest } from '../ledger/index.ts'
 import { includes } from './level.ts'
 import { httpMethod, registerActiveRequests } from './metrics.ts'
 import type { Telemetry } from './telemetry.ts'
 import { endServerSpan, type ServerSpan, startServerSpan, traceparentOf } from './tracing.ts'
 
+const serverSpan = Symbol('server span')
+
 declare module 'fastify' {
   interface FastifyRequest {
     /** CPU of this request so far, in seconds; null where the ledger does not run. */
     cpuS(): number | null
+    /** null where the request is not sampled. */
+    [serverSpan]: ServerSpan | null
   }
 }
 
@@ -22,6 +26,7 @@ declare module 'fastify' {
  */
 export function instrument(app: FastifyInstance, telemetry: Telemetry): void {
   const hasLedger = includes(telemetry.level, 'ledger')
+  app.decorateRequest(serverSpan, null)
   app.decorateRequest('cpuS', () => (hasLedger ? (currentRequest()?.cpuS ?? null) : null))
   if (telemetry.metrics === null && telemetry.accessLog === null) return
 
@@ -36,77 +41,52 @@ export function instrument(app: FastifyInstance, telemetry: Telemetry): void {
     const account = hasLedger ? currentRequest() : undefined
     if (account !== undefined) account.route = route
     const span = startSpan(request, method, route)
+    request[serverSpan] = span
     if (account !== undefined && span !== null) account.attributes['trace_id'] = span.traceId
 
     count(method, 1)
     whenEnded(request.raw, reply.raw, () => {
       count(method, -1)
-      const answered = reply.raw.writableFinished
-      const outcome = {
-        status: answered ? reply.statusCode : 0,
-        errorType: answered
-          ? reply.statusCode >= 500
-            ? String(reply.statusCode)
-            : ''
-          : 'client_disconnected',
-        durationMs: performance.now() - startMs,
-        cpuS: account?.cpuS ?? null,
-      }
-      observe(request, { method, route, span, ...outcome })
+      const status = reply.raw.writableFinished ? reply.statusCode : 0
+      const errorType = errorTypeOf(status)
+      const durationMs = performance.now() - startMs
+      const cpuS = account?.cpuS ?? null
+      telemetry.metrics?.requestDuration
+        .series(method, route ?? '', status === 0 ? '' : String(status), errorType)
+        .observe(durationMs / 1000, span?.traceId)
+      if (span !== null) endServerSpan(span, { status, errorType, cpuS })
+      telemetry.accessLog?.write({
+        method: request.method,
+        url: request.url,
+        status,
+        durationMs,
+        cpuUs: cpuS === null ? null : Math.round(cpuS * 1e6),
+        traceId: span?.traceId,
+      })
     })
-    runInSpan(span, request, reply, done)
+    if (span !== null) reply.header('traceparent', traceparentOf(span))
+    runInSpan(span, done)
   })
+  // A body arrives in callbacks of the connection, which do not carry the request's context.
+  if (telemetry.tracing !== null) {
+    app.addHook('preValidation', (request, _reply, done) => runInSpan(request[serverSpan], done))
+  }
 
   function startSpan(request: FastifyRequest, method: string, route: string | undefined): ServerSpan | null {
     const sampled = telemetry.tracing?.sampler.decide(request.headers)
     return sampled === undefined ? null : startServerSpan(sampled, { method, route, raw: request.raw })
   }
-
-  function observe(request: FastifyRequest, observed: Observed): void {
-    const { method, route, status, errorType, durationMs, cpuS, span } = observed
-    const statusText = status === 0 ? '' : String(status)
-    telemetry.metrics?.requestDuration
-      .series(method, route ?? '', statusText, errorType)
-      .observe(durationMs / 1000, span?.traceId)
-    if (span !== null) endServerSpan(span, { status, errorType, cpuS })
-    telemetry.accessLog?.write({
-      method: request.method,
-      url: request.url,
-      status,
-      durationMs,
-      cpuUs: cpuS === null ? null : Math.round(cpuS * 1e6),
-      traceId: span?.traceId,
-    })
-  }
 }
 
-interface Observed {
-  method: string
-  /** The pattern; undefined where none matched. */
-  route: string | undefined
-  span: ServerSpan | null
-  /** 0: the client went away before the answer was complete. */
-  status: number
-  /** As the conventions have it: empty on success. */
-  errorType: string
-  durationMs: number
-  cpuS: number | null
+/** As the conventions have it: empty on success. A status of 0 stands for no answer. */
+function errorTypeOf(status: number): string {
+  if (status === 0) return 'client_disconnected'
+  return status >= 500 ? String(status) : ''
 }
 
-function runInSpan(
-  span: ServerSpan | null,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  done: HookHandlerDoneFunction,
-): void {
-  if (span === null) {
-    done()
-    return
-  }
-  reply.header('traceparent', traceparentOf(span))
-  // The parts of a body arrive in callbacks of the connection.
-  context.bind(span.context, request.raw)
-  context.with(span.context, done)
+function runInSpan(span: ServerSpan | null, done: HookHandlerDoneFunction): void {
+  if (span === null) done()
+  else context.with(span.context, done)
 }
 
 /** Requests of a connection that have no complete answer. */

@@ -11,7 +11,7 @@ import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-ho
 import { getNumberFromEnv, getStringFromEnv, isTracingSuppressed } from '@opentelemetry/core'
 import { PgInstrumentation } from '@opentelemetry/instrumentation-pg'
 import { defaultResource, resourceFromAttributes } from '@opentelemetry/resources'
-import { createAllowListAttributesProcessor, DataPointType, MetricReader } from '@opentelemetry/sdk-metrics'
+import { DataPointType, MetricReader } from '@opentelemetry/sdk-metrics'
 import { NodeSDK } from '@opentelemetry/sdk-node'
 import { AlwaysOnSampler } from '@opentelemetry/sdk-trace'
 import { ATTR_ERROR_TYPE, ATTR_SERVICE_NAME } from '@opentelemetry/semantic-conventions'
@@ -53,13 +53,6 @@ export function startTracing(): Tracing {
     sampler: new AlwaysOnSampler(),
     spanLimits: { linkCountLimit: getNumberFromEnv('OTEL_SPAN_LINK_COUNT_LIMIT') ?? defaultLinkCountLimit },
     metricReaders: [reader],
-    // Recorded for each span, and read by nobody.
-    views: [
-      {
-        instrumentName: 'otel.sdk.span.*',
-        attributesProcessors: [createAllowListAttributesProcessor([])],
-      },
-    ],
     logRecordProcessors: [],
     instrumentations: [pg],
   })

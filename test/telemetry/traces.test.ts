@@ -1,8 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { Agent } from 'node:http'
+import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { metricNames } from '../../src/telemetry/metric-names.ts'
 import type { ReceivedSpan } from '../fixtures/otlp-receiver.ts'
 import { createDatabase } from '../helpers/database.ts'
+import { scrape, sumOf } from './openmetrics.ts'
 import { send, sendAll } from './requests.ts'
 import { startTraced, traceOf } from './traced-service.ts'
 
@@ -183,6 +186,35 @@ describe('an incoming traceparent', () => {
     expect(strangers).toEqual([])
     // prepared and pipelined: server and query; batched: server, wait, batch and its query.
     expect(spans.length).toBe(10 * 2 + 10 * 4 + 10 * 2)
+  })
+
+  it('keeps to a request whose body comes later, on a connection of several requests', async () => {
+    await using traced = await startTraced(database.url, 0)
+    const { hostname, port, host } = new URL(traced.service.url)
+    const socket = connect(Number(port), hostname)
+    let answers = ''
+    socket.setEncoding('utf8').on('data', chunk => {
+      answers += chunk
+    })
+    const body = '{"text":"late"}'
+    const head = `POST /texts HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n`
+    const traceIds = [newTraceId(), newTraceId()]
+    for (const [i, traceId] of traceIds.entries()) {
+      socket.write(`${head}traceparent: 00-${traceId}-${newSpanId()}-01\r\n\r\n`)
+      await expect
+        .poll(async () => sumOf(await scrape(traced.service.adminUrl), metricNames.activeRequests))
+        .toBe(1)
+      socket.write(body)
+      await expect.poll(() => answers.split('HTTP/1.1 201').length - 1).toBe(i + 1)
+    }
+    socket.destroy()
+    const spans = await traced.finish()
+    const servers = spans.filter(span => span.kind === 'SERVER')
+    expect(servers.map(span => [span.name, span.traceId])).toEqual(traceIds.map(id => ['POST /texts', id]))
+    const waits = spans.filter(span => span.name === 'batch.wait')
+    expect(waits.map(span => [span.traceId, span.parentSpanId])).toEqual(
+      servers.map(span => [span.traceId, span.spanId]),
+    )
   })
 
   it('leaves nothing in a database connection that it made the pool open', async () => {
