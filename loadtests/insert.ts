@@ -10,7 +10,7 @@
  * VUS           users (64)
  * DURATION      how long (30s)
  * ROWS          rows per request (1)
- * STRATEGY      batched | single | prepared | pipelined | copy (the service's own)
+ * STRATEGY      batched | single | prepared | copy (the service's own)
  * P99_MS        objective: 99th percentile of the latency, ms (250)
  * TESTID        names the run in Grafana (insert-<time>)
  * SUMMARY_JSON  also write k6's figures to this file

@@ -13,7 +13,7 @@
  * STEPS          number of steps (10)
  * STEP_DURATION  how long each lasts (15s)
  * MAX_VUS        users that k6 may use to keep the rate (200)
- * STRATEGY       batched | single | prepared | pipelined | copy (the service's own)
+ * STRATEGY       batched | single | prepared | copy (the service's own)
  * P99_MS         objective: 99th percentile of the latency, ms (100)
  * TESTID         names the run in Grafana (ramp-<time>)
  * SUMMARY_JSON   also write k6's figures to this file

@@ -12,7 +12,7 @@
  * QUIET          how long each quiet phase lasts (30s)
  * PEAK_DURATION  how long the spike lasts (15s)
  * MAX_VUS        users that k6 may use to keep the rate (500)
- * STRATEGY       batched | single | prepared | pipelined | copy (the service's own)
+ * STRATEGY       batched | single | prepared | copy (the service's own)
  * P99_MS         objective before and after: 99th percentile of the latency, ms (100)
  * TESTID         names the run in Grafana (spike-<time>)
  * SUMMARY_JSON   also write k6's figures to this file

@@ -26,7 +26,6 @@ const stops: Record<string, () => void> = {
   ping: () => ping(),
   insert_single: () => testInsert(1, 'single'),
   insert_prepared: () => testInsert(1, 'prepared'),
-  insert_pipelined: () => testInsert(1, 'pipelined'),
   insert_batched: () => testInsert(1, 'batched'),
   insert_10_rows: () => testInsert(10, 'batched'),
   texts: () => postText('the tour'),

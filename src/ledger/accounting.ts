@@ -214,10 +214,10 @@ export class Ledger {
     if (this.#current === account) this.leave()
   }
 
-  /** The account's CPU so far, ms. Provisional: the running tick is not yet scaled. */
+  /** The account's CPU so far, ms. Provisional until it is final: the running tick is not yet scaled. */
   readMs(account: CpuAccount): number {
-    const isRunning = this.#current === account && !account.final
-    const runningMs = isRunning ? performance.now() - this.#sliceStartMs : 0
+    if (account.final) return account.settledMs
+    const runningMs = this.#current === account ? performance.now() - this.#sliceStartMs : 0
     return account.settledMs + account.tickMs + runningMs
   }
 

@@ -90,7 +90,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     (httpPart === 'body' ? forBodies : forStrings).compile(schema as object),
   )
 
-  const observeUnmatched = instrument(app, telemetry)
+  instrument(app, telemetry)
 
   guardRequests(app, endlessBodies)
   await documentRoutes(app)
@@ -105,6 +105,5 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(taskRoutes, { tasks: store.tasks })
   await app.register(healthRoutes, { store, isDraining })
   refuseOtherMethods()
-  observeUnmatched()
   return app
 }

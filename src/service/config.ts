@@ -2,14 +2,13 @@ import { availableParallelism } from 'node:os'
 import { envSchema } from 'env-schema'
 import { type Static, Type } from 'typebox'
 import { accessLogModes } from '../telemetry/access-log.ts'
-import { samplerNames } from '../telemetry/edge-sampler.ts'
 import { telemetryLevels } from '../telemetry/level.ts'
 import { StartError } from './errors.ts'
 import { insertStrategyNames } from './store/inserts/insert-strategy.ts'
 
 /**
- * The service's environment. This file is its only reader (the OpenTelemetry SDK reads the rest of `OTEL_*`
- * and `pg` the rest of `PG*`, as their own documents have it). A `description` completes "Set NAME to …".
+ * The service's environment. This file is its only reader (the OpenTelemetry SDK reads `OTEL_*` and
+ * `pg` the rest of `PG*`, as their own documents say). A `description` completes "Set NAME to …".
  */
 const Environment = Type.Object({
   DATABASE_URL: Type.Optional(
@@ -43,13 +42,6 @@ const Environment = Type.Object({
   SHUTDOWN_GRACE_MS: wholeNumber(0, 600_000, 10_000),
   TELEMETRY: oneOf(telemetryLevels, 'full'),
   LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'info'),
-  OTEL_TRACES_SAMPLER: oneOf(samplerNames, 'parentbased_traceidratio'),
-  OTEL_TRACES_SAMPLER_ARG: Type.Number({
-    minimum: 0,
-    maximum: 1,
-    default: 0.01,
-    description: 'a share from 0 to 1',
-  }),
 })
 
 /** What the service is told to do; units in the names. */
@@ -85,8 +77,6 @@ export interface Config {
   readonly shutdownGraceMs: number
   readonly telemetry: (typeof telemetryLevels)[number]
   readonly logLevel: Static<typeof Environment>['LOG_LEVEL']
-  readonly sampler: (typeof samplerNames)[number]
-  readonly samplerRatio: number
 }
 
 /**
@@ -119,8 +109,6 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     shutdownGraceMs: env.SHUTDOWN_GRACE_MS,
     telemetry: env.TELEMETRY,
     logLevel: env.LOG_LEVEL,
-    sampler: env.OTEL_TRACES_SAMPLER,
-    samplerRatio: env.OTEL_TRACES_SAMPLER_ARG,
   }
 }
 

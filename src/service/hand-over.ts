@@ -1,10 +1,11 @@
 import type { Worker } from 'node:cluster'
 
-/** Of the supervisor's copy of a connection, which it closes when a worker has taken the connection over. */
+/** Socket handle that is being passed to a worker. The supervisor closes its copy when the worker has taken it. */
 interface Handle {
   close(): void
 }
 
+/** A message of the cluster module. */
 interface InternalMessage {
   readonly act?: string
   readonly seq?: number
@@ -12,13 +13,13 @@ interface InternalMessage {
 }
 
 /**
- * Ends what the cluster module would forget when a worker dies while a connection is handed to it. Node waits
- * for ever for the worker to say that it took it: the supervisor's copy stays open, so the client waits for ever
- * too, and the dead worker stays in the ring and gets one more (2 clients of 30 after 40 kills, Node 24). Here
- * both are closed: the clients see a connection that was reset, and can ask again.
+ * Works around a defect of Node's cluster module (docs/upstream/cluster-lost-connection.md): if a worker dies while a
+ * connection is handed to it, Node waits for its acknowledgement for ever. The client then waits for ever too, and the
+ * dead worker is given one more connection (2 clients of 30 after 40 kills, Node 24). Here both connections are closed:
+ * their clients see a reset and can ask again.
  *
- * It leans on the shape of the cluster module's own messages, which is not public; what it buys instead of a
- * dealer of our own is that workers still listen, and time out and drain, as a server alone does.
+ * This depends on the form of the cluster module's own messages, which is not public. Without it, workers could not
+ * share a port and still listen, time out and drain as a lone server does.
  */
 export function closeWhatDiesWith(worker: Worker): void {
   const { process } = worker
@@ -33,7 +34,7 @@ export function closeWhatDiesWith(worker: Worker): void {
   })
   process.once('exit', () => {
     for (const handle of underWay.values()) handle.close()
-    // Takes it out of the ring; Node itself says so only when all messages were acknowledged.
+    // Takes the worker out of the rotation. Node does so itself only if all messages were acknowledged.
     process.emit('disconnect')
   })
 }

@@ -5,7 +5,3 @@ import { join } from 'node:path'
 // Node keeps what it strips and compiles, and from the second start on does not load its TypeScript stripper, which
 // would stay in memory (20 MB).
 enableCompileCache(join(import.meta.dirname, '../../node_modules/.cache/insertlab'))
-
-// Before anything is collected.
-const { keepTicksFast } = await import('./lasting-tick.ts')
-keepTicksFast()

@@ -4,14 +4,12 @@ import closeWithGrace from 'close-with-grace'
 import type { Logger } from 'pino'
 import { createAccessLog } from '../telemetry/access-log.ts'
 import { createAdminServer, type ScrapeTarget } from '../telemetry/admin.ts'
-import { createEdgeSampler } from '../telemetry/edge-sampler.ts'
-import { spanPipeline } from '../telemetry/register.ts'
+import { tracing } from '../telemetry/register.ts'
 import { Telemetry } from '../telemetry/telemetry.ts'
 import { buildApp } from './app.ts'
 import type { Config } from './config.ts'
 import { Drain } from './drain.ts'
 import { StartError } from './errors.ts'
-import { keepExportsFast } from './fast-exports.ts'
 import { prepareDatabase } from './prepare-database.ts'
 import { Store } from './store/store.ts'
 
@@ -30,14 +28,12 @@ export async function runWorker(config: Config, log: Logger): Promise<void> {
 
   const telemetry = new Telemetry({
     level: config.telemetry,
-    sampler: createEdgeSampler(config.sampler, config.samplerRatio),
-    spanPipeline,
+    tracing,
     accessLog: createAccessLog(config.accessLog),
   })
   const store = new Store(config, telemetry)
   let isDraining = false
   const app = await buildApp({ store, telemetry, log, timeouts: config, isDraining: () => isDraining })
-  keepExportsFast()
   const adminPort = config.adminPort === 0 ? 0 : config.adminPort + index
   const targets = (): ScrapeTarget[] => [
     { port: (admin.address() as AddressInfo).port, labels: { worker: String(index) } },
@@ -65,7 +61,7 @@ export async function runWorker(config: Config, log: Logger): Promise<void> {
       await drain.end({ silenceLimitMs: config.shutdownGraceMs / 4 })
       await app.close()
       await store.close()
-      await spanPipeline?.shutdown()
+      await tracing?.shutdown()
       telemetry.close()
       admin.close()
     },

@@ -1,4 +1,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
+import Negotiator from 'negotiator'
+import { Registry } from 'prom-client'
+import { chargeServerTo } from '../ledger/index.ts'
+import type { OpenMetricsRegistry } from './bound-series.ts'
 import { takeCpuProfile } from './cpu-profile.ts'
 import type { Telemetry } from './telemetry.ts'
 
@@ -10,12 +16,20 @@ export interface ScrapeTarget {
   labels: Readonly<Record<string, string>>
 }
 
+interface Answer {
+  status: number
+  contentType: string
+  body: string
+  headers?: Readonly<Record<string, string>>
+}
+
 /**
  * The admin port, for machines and operators: metrics, service discovery and profiles. It is a server of
  * its own so that it is never reachable through the public port and answers while that one is overloaded.
  * Its CPU is charged to the bucket `telemetry`.
  *
- * - `/metrics`: OpenMetrics with exemplars (none for a supervisor, which serves nothing).
+ * - `/metrics`: OpenMetrics with exemplars, or the older text format where `Accept` prefers it. A supervisor, which
+ *   serves nothing, has none.
  * - `/targets`: Prometheus HTTP service discovery of all workers, under the host name by which the asker
  *   reached this port, since that is the one it can reach.
  * - `/debug/cpu-profile?seconds=5`: a V8 `.cpuprofile`.
@@ -24,51 +38,102 @@ export function createAdminServer(
   telemetry: Telemetry | null,
   targets: () => readonly ScrapeTarget[],
 ): Server {
-  return createServer((request, response) => {
-    telemetry?.ledger.enter(telemetry.ledger.bucket.telemetry)
-    answer(request, response, telemetry, targets).catch((error: unknown) => {
-      respond(response, 500, 'text/plain', `${String(error)}\n`)
-    })
+  const server = createServer((request, response) => {
+    answer(request, telemetry, targets)
+      .catch((error: unknown) => plain(500, String(error)))
+      .then(answered => send(request, response, answered))
+      .catch((error: unknown) => response.destroy(error as Error))
   })
+  chargeServerTo(server, 'telemetry')
+  return server
 }
 
 async function answer(
   request: IncomingMessage,
-  response: ServerResponse,
   telemetry: Telemetry | null,
   targets: () => readonly ScrapeTarget[],
-): Promise<void> {
-  const url = new URL(request.url ?? '/', 'http://admin')
-  if (request.method !== 'GET') {
-    respond(response, 405, 'text/plain', 'Only GET is answered here.\n')
-  } else if (url.pathname === '/targets') {
-    const host = hostWithoutPort(request.headers.host)
+): Promise<Answer> {
+  const { method, url = '/', headers } = request
+  const [path, query = ''] = url.split('?', 2)
+  const isProfile = path === '/debug/cpu-profile'
+  if (method !== 'GET' && (method !== 'HEAD' || isProfile)) {
+    const allowed = isProfile ? 'GET' : 'GET, HEAD'
+    return { ...plain(405, `Only ${allowed} is answered here.`), headers: { allow: allowed } }
+  }
+  if (path === '/targets') {
+    const host = hostWithoutPort(headers.host)
     const groups = targets().map(({ port, labels }) => ({ targets: [`${host}:${port}`], labels }))
-    respond(response, 200, 'application/json', JSON.stringify(groups))
-  } else if (url.pathname === '/metrics' && telemetry !== null) {
-    const { registry } = telemetry
-    respond(response, 200, registry.contentType, await registry.metrics())
-  } else if (url.pathname === '/debug/cpu-profile' && telemetry !== null) {
-    await answerProfile(url.searchParams.get('seconds') ?? '5', response)
-  } else {
-    respond(response, 404, 'text/plain', 'Try /metrics, /targets or /debug/cpu-profile?seconds=5.\n')
+    return json(groups)
+  }
+  if (path === '/metrics' && telemetry !== null) return metricsPage(request, telemetry.registry)
+  if (isProfile && telemetry !== null) return profile(new URLSearchParams(query).get('seconds') ?? '5')
+  return plain(404, 'Try /metrics, /targets or /debug/cpu-profile?seconds=5.')
+}
+
+async function metricsPage(request: IncomingMessage, registry: OpenMetricsRegistry): Promise<Answer> {
+  const accepted = new Negotiator(request).mediaType([
+    Registry.OPENMETRICS_CONTENT_TYPE,
+    Registry.PROMETHEUS_CONTENT_TYPE,
+  ])
+  const chosen = accepted === Registry.OPENMETRICS_CONTENT_TYPE ? registry : inTextFormat(registry)
+  return {
+    status: 200,
+    contentType: chosen.contentType,
+    body: await chosen.metrics(),
+    headers: { vary: 'accept, accept-encoding' },
   }
 }
 
-async function answerProfile(secondsText: string, response: ServerResponse): Promise<void> {
+/** The same metrics for a reader of the text format, where a counter's name has its suffix everywhere. */
+function inTextFormat(registry: OpenMetricsRegistry): Registry {
+  const text = new Registry()
+  for (const metric of registry.getMetricsAsArray() as unknown as Metric[]) {
+    const withSuffix = {
+      name: metric.name,
+      async get() {
+        const { name, type, ...rest } = await metric.get()
+        return { ...rest, type, name: type === 'counter' ? `${name}_total` : name }
+      },
+    }
+    text.registerMetric(withSuffix as unknown as Parameters<typeof text.registerMetric>[0])
+  }
+  return text
+}
+
+/** What a registry asks of a metric. */
+interface Metric {
+  name: string
+  get(): Promise<{ name: string; type: string }>
+}
+
+async function profile(secondsText: string): Promise<Answer> {
   const seconds = Number(secondsText)
   if (!(seconds > 0 && seconds <= longestProfileS)) {
-    respond(response, 400, 'text/plain', `seconds must be above 0 and at most ${longestProfileS}.\n`)
-    return
+    return plain(400, `seconds must be above 0 and at most ${longestProfileS}.`)
   }
-  const profile = await takeCpuProfile(seconds)
-  if (profile === null) respond(response, 409, 'text/plain', 'A profile is being taken; try again later.\n')
-  else respond(response, 200, 'application/json', JSON.stringify(profile))
+  const taken = await takeCpuProfile(seconds)
+  return taken === null ? plain(409, 'A profile is being taken; try again later.') : json(taken)
 }
 
-function respond(response: ServerResponse, status: number, contentType: string, body: string): void {
-  response.writeHead(status, { 'content-type': contentType, 'content-length': Buffer.byteLength(body) })
-  response.end(body)
+function plain(status: number, line: string): Answer {
+  return { status, contentType: 'text/plain', body: `${line}\n` }
+}
+
+function json(value: unknown): Answer {
+  return { status: 200, contentType: 'application/json', body: JSON.stringify(value) }
+}
+
+async function send(request: IncomingMessage, response: ServerResponse, answered: Answer): Promise<void> {
+  const { status, contentType, headers = {} } = answered
+  const isZipped = new Negotiator(request).encoding(['gzip', 'identity']) === 'gzip'
+  const body = isZipped ? await promisify(gzip)(answered.body) : Buffer.from(answered.body)
+  response.writeHead(status, {
+    'content-type': contentType,
+    'content-length': body.length,
+    ...(isZipped && { 'content-encoding': 'gzip' }),
+    ...headers,
+  })
+  response.end(request.method === 'HEAD' ? undefined : body)
 }
 
 /** `[::1]:9464` gives `[::1]`: Prometheus wants the brackets. */

@@ -31,7 +31,7 @@ export const metricNames = {
   eventLoopDelay: 'nodejs_eventloop_delay_seconds',
   gcDuration: 'v8js_gc_duration_seconds',
   heapUsed: 'v8js_memory_heap_used_bytes',
-  heapLimit: 'v8js_memory_heap_limit_bytes',
+  heapLimit: 'v8_heap_size_limit_bytes',
   residentMemory: 'process_resident_memory_bytes',
   throttledTime: 'container_cpu_throttled_seconds_total',
   throttledPeriods: 'container_cpu_throttled_periods_total',

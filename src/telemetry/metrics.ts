@@ -1,27 +1,30 @@
-import { Counter, Gauge, type OpenMetricsContentType, Registry } from 'prom-client'
-import { buckets as cpuBuckets, type Ledger } from './cpu-ledger.ts'
+import { Counter, Gauge, Registry } from 'prom-client'
+import { type CpuTotals, totals } from '../ledger/index.ts'
+import { BoundCounter, BoundHistogram, counterName, type OpenMetricsRegistry } from './bound-series.ts'
 import { batchRowBuckets, cpuBucketsS, latencyBucketsS, metricNames } from './metric-names.ts'
-import { SeriesCounter } from './series-counter.ts'
-import { SeriesHistogram } from './series-histogram.ts'
+
+/** Labels that the semantic conventions require and that never vary here. */
+const http = { url_scheme: 'http' }
+const database = { db_system_name: 'postgresql' }
+const pool = { db_client_connection_pool_name: 'insertlab' }
 
 /** The metrics that code observes as things happen; `runtime-metrics.ts` adds those read by the clock. */
 export type Metrics = ReturnType<typeof createMetrics>
 
-/** @param ledger gives the CPU totals, read at each scrape so that they agree with each other. */
-export function createMetrics(ledger: Ledger) {
-  const registry = createRegistry()
+export function createMetrics() {
+  const registry = createTotalsRegistry()
   const registers = [registry]
-  registerCpuTotals(registers, ledger)
   return {
     registry,
-    requestDuration: new SeriesHistogram({
+    requestDuration: new BoundHistogram({
       name: metricNames.requestDuration,
       help: 'Time from the request line to the end of the answer.',
       labelNames: ['http_request_method', 'http_route', 'http_response_status_code', 'error_type'],
+      constantLabels: http,
       buckets: latencyBucketsS,
       registry,
     }),
-    requestCpu: new SeriesHistogram({
+    requestCpu: new BoundHistogram({
       name: metricNames.requestCpu,
       help: 'CPU that this process used for one request, by the ledger.',
       labelNames: ['http_request_method', 'http_route', 'insert_strategy'],
@@ -34,58 +37,79 @@ export function createMetrics(ledger: Ledger) {
       labelNames: ['reason'],
       registers,
     }),
-    insertRows: new SeriesCounter({
+    insertRows: new BoundCounter({
       name: metricNames.insertRows,
       help: 'Rows committed.',
       labelNames: ['insert_strategy'],
       registry,
     }),
-    insertBatchRows: new SeriesHistogram({
+    insertBatchRows: new BoundHistogram({
       name: metricNames.insertBatchRows,
       help: 'Rows in one batch: it grows with the load, and the cost of a row falls with it.',
       labelNames: ['db_collection_name'],
       buckets: batchRowBuckets,
       registry,
     }),
-    queryDuration: new SeriesHistogram({
+    queryDuration: new BoundHistogram({
       name: metricNames.queryDuration,
       help: 'Time from sending a statement to its result, as the client sees it.',
       labelNames: ['db_operation_name', 'error_type'],
+      constantLabels: database,
       buckets: latencyBucketsS,
       registry,
     }),
-    connectionWait: new SeriesHistogram({
+    connectionWait: new BoundHistogram({
       name: metricNames.connectionWait,
       help: 'Time a request waited for a connection.',
       labelNames: [],
+      constantLabels: pool,
       buckets: latencyBucketsS,
       registry,
     }).series(),
-    connectionUse: new SeriesHistogram({
+    connectionUse: new BoundHistogram({
       name: metricNames.connectionUse,
       help: 'Time a connection was held.',
       labelNames: [],
+      constantLabels: pool,
       buckets: latencyBucketsS,
       registry,
     }).series(),
-    connectionTimeouts: new Counter({
-      name: counterName(metricNames.connectionTimeouts),
+    connectionTimeouts: new BoundCounter({
+      name: metricNames.connectionTimeouts,
       help: 'Requests that gave up waiting for a connection.',
-      registers,
-    }),
+      labelNames: [],
+      constantLabels: pool,
+      registry,
+    }).series(),
   }
 }
 
+const knownMethods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'CONNECT', 'TRACE'])
+export const otherMethod = '_OTHER'
+
+/** The method as the conventions have it, so that clients cannot make new series. */
+export function httpMethod(method: string): string {
+  return knownMethods.has(method) ? method : otherMethod
+}
+
+type Reading = readonly [labels: Readonly<Record<string, string>>, value: number]
+
 /** A gauge whose value is read at each scrape, so that keeping it current costs a request nothing. */
-export function registerGauge({ registry }: Metrics, name: string, help: string, read: () => number): void {
-  new Gauge({
-    name,
-    help,
-    registers: [registry],
-    collect() {
-      this.set(read())
+export function registerGauge(metrics: Metrics, name: string, help: string, read: () => number): void {
+  registerReadings(metrics, { name, help, labelNames: [] }, () => [[{}, read()]])
+}
+
+/** @param active by method, how many requests have arrived and are not answered. */
+export function registerActiveRequests(metrics: Metrics, active: ReadonlyMap<string, number>): void {
+  registerReadings(
+    metrics,
+    {
+      name: metricNames.activeRequests,
+      help: 'Requests that have arrived and are not answered.',
+      labelNames: ['http_request_method', 'url_scheme'],
     },
-  })
+    () => [...active].map(([method, count]) => [{ http_request_method: method, ...http }, count]),
+  )
 }
 
 /** What a connection pool has open and who waits for it. */
@@ -97,54 +121,68 @@ export interface PoolCounts {
 }
 
 export function registerPool(metrics: Metrics, read: () => PoolCounts): void {
-  new Gauge({
-    name: metricNames.connectionCount,
-    help: 'Open connections, idle and used.',
-    labelNames: ['db_client_connection_state'],
-    registers: [metrics.registry],
-    collect() {
-      const { idle, used } = read()
-      this.set({ db_client_connection_state: 'idle' }, idle)
-      this.set({ db_client_connection_state: 'used' }, used)
-    },
-  })
-  registerGauge(metrics, metricNames.connectionMax, 'Connections that the pool may open.', () => read().max)
-  registerGauge(
+  const labelNames = Object.keys(pool)
+  registerReadings(
     metrics,
-    metricNames.connectionPending,
-    'Requests waiting for a connection.',
-    () => read().pending,
+    {
+      name: metricNames.connectionCount,
+      help: 'Open connections, idle and used.',
+      labelNames: [...labelNames, 'db_client_connection_state'],
+    },
+    () => {
+      const { idle, used } = read()
+      return [
+        [{ ...pool, db_client_connection_state: 'idle' }, idle],
+        [{ ...pool, db_client_connection_state: 'used' }, used],
+      ]
+    },
+  )
+  registerReadings(
+    metrics,
+    { name: metricNames.connectionMax, help: 'Connections that the pool may open.', labelNames },
+    () => [[pool, read().max]],
+  )
+  registerReadings(
+    metrics,
+    { name: metricNames.connectionPending, help: 'Requests waiting for a connection.', labelNames },
+    () => [[pool, read().pending]],
   )
 }
 
+function registerReadings(
+  { registry }: Metrics,
+  options: { name: string; help: string; labelNames: string[] },
+  read: () => readonly Reading[],
+): void {
+  new Gauge({
+    ...options,
+    registers: [registry],
+    collect() {
+      for (const [labels, value] of read()) this.set(labels, value)
+    },
+  })
+}
+
 /** The registry of `TELEMETRY=ledger` and `off`: CPU totals, nothing of requests. */
-export function createTotalsRegistry(ledger: Ledger): OpenMetricsRegistry {
-  const registry = createRegistry()
-  registerCpuTotals([registry], ledger)
-  return registry
-}
-
-/** OpenMetrics, because only there can a bucket carry an exemplar. */
-export type OpenMetricsRegistry = Registry<OpenMetricsContentType>
-
-function createRegistry(): OpenMetricsRegistry {
-  const registry = new Registry<OpenMetricsContentType>()
+export function createTotalsRegistry(): OpenMetricsRegistry {
+  const registry: OpenMetricsRegistry = new Registry()
   registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE)
+  registerCpuTotals([registry])
   return registry
 }
 
-function registerCpuTotals(registers: OpenMetricsRegistry[], ledger: Ledger): void {
+function registerCpuTotals(registers: OpenMetricsRegistry[]): void {
   // First in the registry, so that its `collect` has set the others before they are printed.
   new Counter({
     name: counterName(metricNames.processCpu),
     help: 'CPU of the whole process, all threads.',
     registers,
     collect() {
-      const totals = ledger.totals()
-      set(this, totals.processMs / 1000)
-      set(attributed, totals.attributedMs / 1000)
-      set(unscaled, totals.unscaledMs / 1000)
-      for (const bucket of cpuBuckets) set(unattributed, totals.unattributedMs[bucket] / 1000, { bucket })
+      const { processS, requestsS, unattributedS, unscaledS } = totals() ?? totalsWithoutLedger()
+      set(this, processS)
+      set(attributed, requestsS)
+      set(unscaled, unscaledS)
+      for (const [bucket, seconds] of Object.entries(unattributedS)) set(unattributed, seconds, { bucket })
     },
   })
   const attributed = new Counter({
@@ -165,13 +203,14 @@ function registerCpuTotals(registers: OpenMetricsRegistry[], ledger: Ledger): vo
   })
 }
 
+function totalsWithoutLedger(): CpuTotals {
+  const { user, system } = process.cpuUsage()
+  const processS = (user + system) / 1e6
+  return { processS, requestsS: 0, unattributedS: { rest: processS }, unscaledS: 0 }
+}
+
 /** A counter that mirrors a total kept elsewhere. */
 export function set(counter: Counter, value: number, labels: Record<string, string> = {}): void {
   counter.remove(labels)
   counter.inc(labels, value)
-}
-
-/** prom-client adds the `_total` itself when it prints OpenMetrics. */
-export function counterName(name: string): string {
-  return name.replace(/_total$/, '')
 }

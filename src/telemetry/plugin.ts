@@ -1,255 +1,135 @@
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { performance } from 'node:perf_hooks'
 import { context } from '@opentelemetry/api'
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
-import { metricNames } from './metric-names.ts'
-import { registerGauge } from './metrics.ts'
-import { RequestScope } from './request-scope.ts'
-import type { Series } from './series-histogram.ts'
+import { currentRequest } from '../ledger/index.ts'
+import { includes } from './level.ts'
+import { httpMethod, registerActiveRequests } from './metrics.ts'
 import type { Telemetry } from './telemetry.ts'
-import { endServerSpan, startServerSpan, traceparentOf } from './tracing.ts'
+import { endServerSpan, type ServerSpan, startServerSpan, traceparentOf } from './tracing.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** This request's CPU account and trace context; null under `TELEMETRY=off`. */
-    scope: RequestScope | null
-    /** CPU of this request so far, in seconds; null where no ledger runs. */
+    /** CPU of this request so far, in seconds; null where the ledger does not run. */
     cpuS(): number | null
   }
 }
 
 /**
- * Ties the ledger, the metrics and the traces to Fastify's life cycle; nothing else in `telemetry` knows
+ * Observes the requests of a Fastify application: metrics, traces and access log. No other file of `telemetry` knows
  * Fastify. Call it before the routes are registered.
- *
- * The hooks are put on each route, so that its pattern and its metric series are found once, when the route
- * is registered, and not at every request.
- *
- * @returns to be called when all routes are registered: observes requests that match none.
  */
-export function instrument(app: FastifyInstance, telemetry: Telemetry): () => void {
-  app.decorateRequest('scope', null)
-  app.decorateRequest('cpuS', function () {
-    return this.scope?.cpuS() ?? null
-  })
-  if (telemetry.level === 'off' && telemetry.accessLog === null) return () => {}
+export function instrument(app: FastifyInstance, telemetry: Telemetry): void {
+  const hasLedger = includes(telemetry.level, 'ledger')
+  app.decorateRequest('cpuS', () => (hasLedger ? (currentRequest()?.cpuS ?? null) : null))
+  if (telemetry.metrics === null && telemetry.accessLog === null) return
 
-  const active = { count: 0 }
-  if (telemetry.metrics !== null) {
-    registerGauge(
-      telemetry.metrics,
-      metricNames.activeRequests,
-      'Requests that have arrived and are not answered.',
-      () => active.count,
-    )
-  }
-  app.addHook('onRoute', route => {
-    const observed = new ObservedRoute(telemetry, active, String(route.method), route.url)
-    route.onRequest = [observed.begin, ...asArray(route.onRequest)]
-    if (observed.hasBody) {
-      route.preValidation = [observed.resumeAfterBody, ...asArray(route.preValidation)]
-    }
-  })
-  const unmatched = new Map<string, ObservedRoute>()
-  // The hook of an application reaches the plugins that are registered after it, whose requests need not run it.
-  return () => {
-    app.addHook('onRequest', (request, reply, done) => {
-      if (!request.is404) {
-        done()
-        return
+  const active = new Map<string, number>()
+  const count = (method: string, change: 1 | -1) => active.set(method, (active.get(method) ?? 0) + change)
+  if (telemetry.metrics !== null) registerActiveRequests(telemetry.metrics, active)
+
+  app.addHook('onRequest', (request, reply, done) => {
+    const method = httpMethod(request.method)
+    const { url: route } = request.routeOptions
+    const startMs = performance.now()
+    const account = hasLedger ? currentRequest() : undefined
+    if (account !== undefined) account.route = route
+    const span = startSpan(request, method, route)
+    if (account !== undefined && span !== null) account.attributes['trace_id'] = span.traceId
+
+    count(method, 1)
+    whenEnded(request.raw, reply.raw, () => {
+      count(method, -1)
+      const answered = reply.raw.writableFinished
+      const outcome = {
+        status: answered ? reply.statusCode : 0,
+        errorType: answered
+          ? reply.statusCode >= 500
+            ? String(reply.statusCode)
+            : ''
+          : 'client_disconnected',
+        durationMs: performance.now() - startMs,
+        cpuS: account?.cpuS ?? null,
       }
-      const { method } = request
-      const observed = unmatched.get(method) ?? new ObservedRoute(telemetry, active, method, undefined)
-      unmatched.set(method, observed)
-      observed.begin(request, reply, done)
+      observe(request, { method, route, span, ...outcome })
+    })
+    runInSpan(span, request, reply, done)
+  })
+
+  function startSpan(request: FastifyRequest, method: string, route: string | undefined): ServerSpan | null {
+    const sampled = telemetry.tracing?.sampler.decide(request.headers)
+    return sampled === undefined ? null : startServerSpan(sampled, { method, route, raw: request.raw })
+  }
+
+  function observe(request: FastifyRequest, observed: Observed): void {
+    const { method, route, status, errorType, durationMs, cpuS, span } = observed
+    const statusText = status === 0 ? '' : String(status)
+    telemetry.metrics?.requestDuration
+      .series(method, route ?? '', statusText, errorType)
+      .observe(durationMs / 1000, span?.traceId)
+    if (span !== null) endServerSpan(span, { status, errorType, cpuS })
+    telemetry.accessLog?.write({
+      method: request.method,
+      url: request.url,
+      status,
+      durationMs,
+      cpuUs: cpuS === null ? null : Math.round(cpuS * 1e6),
+      traceId: span?.traceId,
     })
   }
 }
 
-/** One route: where its requests begin, and the metric series they end in. */
-class ObservedRoute {
-  /** By its method; others are handled as soon as their headers are there. */
-  readonly hasBody: boolean
-  readonly #telemetry: Telemetry
-  readonly #active: { count: number }
-  readonly #method: string
-  readonly #route: string | undefined
-  /** Of its server spans. */
-  readonly #name: string
-  /** By status, or by the error where there was no answer. */
-  readonly #durations = new Map<number | string, Series>()
-  readonly #cpu = new Map<string, Series>()
+interface Observed {
+  method: string
+  /** The pattern; undefined where none matched. */
+  route: string | undefined
+  span: ServerSpan | null
+  /** 0: the client went away before the answer was complete. */
+  status: number
+  /** As the conventions have it: empty on success. */
+  errorType: string
+  durationMs: number
+  cpuS: number | null
+}
 
-  constructor(telemetry: Telemetry, active: { count: number }, method: string, route: string | undefined) {
-    this.#telemetry = telemetry
-    this.#active = active
-    this.#method = method
-    this.#route = route
-    this.#name = route === undefined ? method : `${method} ${route}`
-    this.hasBody = /^(POST|PUT|PATCH)/.test(method)
-  }
-
-  /**
-   * Opens the account, charging what lies behind to HTTP parsing. It closes when the response has been
-   * handed to the kernel, or with its connection when the client went away first.
-   */
-  readonly begin = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void => {
-    const { ledger, sampler } = this.#telemetry
-    const { raw } = request
-    const { unanswered, clientAddress } = connectionOf(raw.socket, sampler !== null)
-    const decision = sampler?.(request.headers['traceparent'] as string | undefined)
-    const traced =
-      decision &&
-      startServerSpan({
-        name: this.#name,
-        headers: decision.parent === null ? null : request.headers,
-        describe: () => this.#describe(raw, clientAddress),
-      })
-    const scope = new RequestScope({
-      ledger,
-      whenSettled: this.#observeCpu,
-      span: traced?.span,
-      context: traced?.context,
-    })
-    if (this.#telemetry.level !== 'off') request.scope = scope
-    ledger.enter(scope, ledger.bucket.http)
-    this.#active.count += 1
-    const end = () => {
-      if (remove(unanswered, end)) this.#end(scope, request, reply)
-    }
-    unanswered.push(end)
-    reply.raw.on('finish', end)
-    if (traced === undefined) {
-      done()
-    } else {
-      reply.header('traceparent', traceparentOf(traced.span))
-      context.with(traced.context, done)
-    }
-    // It waits for its body now, of which `resumeAfterBody` charges the reading to it.
-    if (this.hasBody && ledger.current === scope) ledger.enter(undefined)
-  }
-
-  /**
-   * A body may arrive in later packets, and others ran meanwhile. Reading and parsing it was for this
-   * request, so the gap that ends here is its own.
-   */
-  readonly resumeAfterBody = (
-    request: FastifyRequest,
-    _reply: FastifyReply,
-    done: HookHandlerDoneFunction,
-  ): void => {
-    const { scope } = request
-    if (scope !== null) this.#telemetry.ledger.enter(scope, scope)
+function runInSpan(
+  span: ServerSpan | null,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  done: HookHandlerDoneFunction,
+): void {
+  if (span === null) {
     done()
+    return
   }
-
-  #end(scope: RequestScope, request: FastifyRequest, reply: FastifyReply): void {
-    const { ledger, metrics, accessLog } = this.#telemetry
-    // Many responses of one batch finish one after the other: what lies behind was this one's.
-    ledger.enter(scope, scope)
-    this.#active.count -= 1
-    const wasAnswered = reply.raw.writableFinished
-    const status = wasAnswered ? reply.statusCode : 0
-    // The convention: a status as the error's type where the answer was an error, a word where there was none.
-    const errorType = wasAnswered ? (status >= 500 ? String(status) : '') : 'client_disconnected'
-    if (metrics !== null) {
-      this.#durationSeries(metrics, status, errorType).observe(
-        (performance.now() - scope.arrivedMs) / 1000,
-        scope.traceId,
-      )
-    }
-    if (scope.span !== undefined) endServerSpan(scope.span, status, scope.cpuS(), errorType)
-    if (accessLog !== null) {
-      accessLog.write({
-        method: request.method,
-        url: request.url,
-        status,
-        durationMs: performance.now() - scope.arrivedMs,
-        cpuUs: request.scope === null ? null : Math.round(scope.cpuS() * 1e6),
-        traceId: scope.traceId,
-      })
-    }
-    ledger.close(scope)
-  }
-
-  readonly #observeCpu = (scope: RequestScope): void => {
-    const { metrics } = this.#telemetry
-    if (metrics === null) return
-    let series = this.#cpu.get(scope.insertStrategy)
-    if (series === undefined) {
-      series = metrics.requestCpu.series(this.#method, this.#route ?? '', scope.insertStrategy)
-      this.#cpu.set(scope.insertStrategy, series)
-    }
-    series.observe(scope.settledMs / 1000, scope.traceId)
-  }
-
-  #durationSeries(metrics: NonNullable<Telemetry['metrics']>, status: number, errorType: string): Series {
-    const key = status === 0 ? errorType : status
-    let series = this.#durations.get(key)
-    if (series === undefined) {
-      series = metrics.requestDuration.series(
-        this.#method,
-        this.#route ?? '',
-        status === 0 ? '' : String(status),
-        errorType,
-      )
-      this.#durations.set(key, series)
-    }
-    return series
-  }
-
-  /** Of Node's request, because Fastify's would keep the body until the span is made. */
-  #describe({ url = '', httpVersion, headers }: IncomingMessage, clientAddress: string | undefined) {
-    return {
-      method: this.#method,
-      route: this.#route,
-      path: url.split('?', 1)[0] ?? url,
-      httpVersion,
-      clientAddress,
-      headers,
-    }
-  }
+  reply.header('traceparent', traceparentOf(span))
+  // The parts of a body arrive in callbacks of the connection.
+  context.bind(span.context, request.raw)
+  context.with(span.context, done)
 }
 
-/** What is known of a client's connection from its first request on. */
-interface Connection {
-  /** Ends the requests that it has brought and that are not answered: usually one. */
-  readonly unanswered: (() => void)[]
-  readonly clientAddress: string | undefined
-}
-
-const connection = Symbol('connection')
+/** Requests of a connection that have no complete answer. */
+const openOf = new WeakMap<Socket, Set<() => void>>()
 
 /**
- * Made at a connection's first request. Its requests end with it by one listener, because listening for the `close` of
- * each response cost 600 instructions a request.
- *
- * The address is read here where requests are traced, not for those that are: a socket remembers it in a property of
- * its own, so one in a hundred made another hidden class of its connection's socket, and V8's caches of what Node does
- * with sockets took too many of those to hold.
+ * Calls back once, when the response is complete or the connection closes before. A response that waits for an earlier
+ * one of its connection does not tell that the connection has closed.
  */
-function connectionOf(socket: Socket & { [connection]?: Connection }, isTraced: boolean): Connection {
-  const known = socket[connection]
-  if (known !== undefined) return known
-  const unanswered: Connection['unanswered'] = []
-  socket.once('close', () => {
-    for (const end of [...unanswered]) end()
-  })
-  const made = { unanswered, clientAddress: isTraced ? socket.remoteAddress : undefined }
-  socket[connection] = made
-  return made
-}
-
-/** False: it is not there any more. Usually it is the only one, and `splice` would make an array of it. */
-function remove<T>(list: T[], item: T): boolean {
-  const index = list.indexOf(item)
-  if (index < 0) return false
-  if (index === list.length - 1) list.pop()
-  else list.splice(index, 1)
-  return true
-}
-
-function asArray<T>(hooks: T | T[] | undefined): T[] {
-  return hooks === undefined ? [] : Array.isArray(hooks) ? hooks : [hooks]
+function whenEnded({ socket }: IncomingMessage, response: ServerResponse, ended: () => void): void {
+  let open = openOf.get(socket)
+  if (open === undefined) {
+    const all = new Set<() => void>()
+    socket.once('close', () => {
+      for (const end of all) end()
+    })
+    openOf.set(socket, all)
+    open = all
+  }
+  const ofConnection = open
+  const end = () => {
+    if (ofConnection.delete(end)) ended()
+  }
+  ofConnection.add(end)
+  response.once('finish', end)
 }

@@ -1,14 +1,22 @@
+import { getBooleanFromEnv, getStringFromEnv, getStringListFromEnv } from '@opentelemetry/core'
+import { startLedger } from '../ledger/index.ts'
 import { includes, levelOf } from './level.ts'
 
 /**
- * `node --import ./src/telemetry/register.ts`: patches `pg` before anything loads it. Where no endpoint is
- * set, no span could go anywhere: then nothing is patched, and the SDK is not even loaded.
+ * `node --import ./src/telemetry/register.ts`: starts what has to run before anything else is loaded, the CPU ledger
+ * and the OpenTelemetry SDK.
  */
-const exportsSpans =
-  (process.env['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'] ?? process.env['OTEL_EXPORTER_OTLP_ENDPOINT']) &&
-  process.env['OTEL_SDK_DISABLED'] !== 'true' &&
-  process.env['OTEL_TRACES_EXPORTER'] !== 'none' &&
-  includes(levelOf(process.env['TELEMETRY']), 'full')
+const level = levelOf(process.env['TELEMETRY'])
+if (includes(level, 'ledger')) startLedger()
 
-/** Where spans go; null where they are not made. */
-export const spanPipeline = exportsSpans ? (await import('./sdk.ts')).startSdk() : null
+/** null where no span is exported. Then the SDK is not loaded. */
+export const tracing =
+  includes(level, 'full') && exportsSpans() ? (await import('./sdk.ts')).startTracing() : null
+
+/** The specification exports to a collector on this machine by default. Here one has to be named. */
+function exportsSpans(): boolean {
+  if (getBooleanFromEnv('OTEL_SDK_DISABLED')) return false
+  const exporters = getStringListFromEnv('OTEL_TRACES_EXPORTER')
+  if (exporters !== undefined) return exporters[0] !== 'none'
+  return ['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'OTEL_EXPORTER_OTLP_ENDPOINT'].some(getStringFromEnv)
+}

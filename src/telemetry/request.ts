@@ -1,6 +1,6 @@
 import { currentRequest } from '../ledger/index.ts'
 
-/** Labels the CPU of the running request with its way of inserting. */
+/** Notes how the running request stores its rows: a label of its CPU. */
 export function noteInsertStrategy(name: string): void {
   const request = currentRequest()
   if (request !== undefined) request.attributes['insert_strategy'] = name

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { constants, monitorEventLoopDelay, PerformanceObserver, performance } from 'node:perf_hooks'
-import { getHeapStatistics } from 'node:v8'
+import { getHeapSpaceStatistics, getHeapStatistics } from 'node:v8'
 import { Counter, Gauge } from 'prom-client'
+import { BoundHistogram, counterName, type OpenMetricsRegistry } from './bound-series.ts'
 import { gcBucketsS, metricNames } from './metric-names.ts'
-import { counterName, type Metrics, set } from './metrics.ts'
-import { SeriesHistogram } from './series-histogram.ts'
+import { type Metrics, set } from './metrics.ts'
 
 /** As often as Prometheus scrapes: a shorter window would hide most of what happened between two scrapes. */
 const periodMs = 5_000
@@ -13,10 +13,10 @@ const delayResolutionMs = 10
 /**
  * Event loop, garbage collector, heap and cgroup, read on a clock of their own: a share collected by the
  * scrape measures the scrape (prom-client's `nodejs_eventloop_lag_seconds` does).
- * @param spansDropped total so far.
+ * @param droppedSpans total so far, read at each scrape.
  * @returns stops it.
  */
-export function startRuntimeMetrics({ registry }: Metrics, spansDropped: () => number): () => void {
+export function startRuntimeMetrics({ registry }: Metrics, droppedSpans: () => Promise<number>): () => void {
   const registers = [registry]
   const utilization = new Gauge({
     name: metricNames.eventLoopUtilization,
@@ -41,13 +41,25 @@ export function startRuntimeMetrics({ registry }: Metrics, spansDropped: () => n
     labelNames: ['quantile'],
     registers,
   })
-  const heapUsed = new Gauge({ name: metricNames.heapUsed, help: 'V8 heap in use.', registers })
-  const heapLimit = new Gauge({ name: metricNames.heapLimit, help: 'V8 heap limit.', registers })
+  const heapUsed = new Gauge({
+    name: metricNames.heapUsed,
+    help: 'V8 heap in use, by its spaces.',
+    labelNames: ['v8js_heap_space_name'],
+    registers,
+  })
+  const heapLimit = new Gauge({
+    name: metricNames.heapLimit,
+    help: 'What all spaces of the V8 heap together may use.',
+    registers,
+  })
   const resident = new Gauge({ name: metricNames.residentMemory, help: 'Resident memory.', registers })
-  const dropped = new Counter({
+  new Counter({
     name: counterName(metricNames.spansDropped),
     help: 'Spans that did not reach the collector: queue full or export failed.',
     registers,
+    async collect() {
+      set(this, await droppedSpans())
+    },
   })
   const cgroup = readThrottling() && {
     time: new Counter({
@@ -77,11 +89,11 @@ export function startRuntimeMetrics({ registry }: Metrics, spansDropped: () => n
       delay.set({ quantile: String(quantile) }, Math.max(0, lateS))
     }
     delays.reset()
-    const heap = getHeapStatistics()
-    heapUsed.set(heap.used_heap_size)
-    heapLimit.set(heap.heap_size_limit)
+    for (const { space_name: space, space_used_size: bytes } of getHeapSpaceStatistics()) {
+      heapUsed.set({ v8js_heap_space_name: space }, bytes)
+    }
+    heapLimit.set(getHeapStatistics().heap_size_limit)
     resident.set(process.memoryUsage.rss())
-    set(dropped, spansDropped())
     const throttling = cgroup && readThrottling()
     if (throttling) {
       set(cgroup.time, throttling.seconds)
@@ -104,8 +116,8 @@ const gcTypes: Readonly<Record<number, string>> = {
   [constants.NODE_PERFORMANCE_GC_WEAKCB]: 'weakcb',
 }
 
-function observeGc(registry: Metrics['registry']): () => void {
-  const histogram = new SeriesHistogram({
+function observeGc(registry: OpenMetricsRegistry): () => void {
+  const histogram = new BoundHistogram({
     name: metricNames.gcDuration,
     help: 'Garbage collection pauses. The same time is also in the CPU of the requests they interrupted.',
     labelNames: ['v8js_gc_type'],

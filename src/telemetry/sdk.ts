@@ -1,59 +1,109 @@
-import { type ProxyTracerProvider, trace } from '@opentelemetry/api'
-import { PgInstrumentation } from '@opentelemetry/instrumentation-pg'
-import { OTLPExporterBase } from '@opentelemetry/otlp-exporter-base'
+import { setTimeout as sleep } from 'node:timers/promises'
 import {
-  convertLegacyHttpOptions,
-  createOtlpHttpExportDelegate,
-} from '@opentelemetry/otlp-exporter-base/node-http'
-import { ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer'
+  type Context,
+  createNoopMeter,
+  DiagConsoleLogger,
+  DiagLogLevel,
+  diag,
+  metrics,
+} from '@opentelemetry/api'
+import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
+import { getNumberFromEnv, getStringFromEnv, isTracingSuppressed } from '@opentelemetry/core'
+import { PgInstrumentation } from '@opentelemetry/instrumentation-pg'
+import { defaultResource, resourceFromAttributes } from '@opentelemetry/resources'
+import { createAllowListAttributesProcessor, DataPointType, MetricReader } from '@opentelemetry/sdk-metrics'
 import { NodeSDK } from '@opentelemetry/sdk-node'
-import { AlwaysOnSampler } from '@opentelemetry/sdk-trace-base'
-import { LateIds, LateTracerProvider } from './late-tracer.ts'
-import { type EncodedSpans, exportRequestOf } from './span-encoder.ts'
-import { SpanPipeline } from './span-pipeline.ts'
+import { AlwaysOnSampler } from '@opentelemetry/sdk-trace'
+import { ATTR_ERROR_TYPE, ATTR_SERVICE_NAME } from '@opentelemetry/semantic-conventions'
+import { inBucket } from '../ledger/index.ts'
+import { EdgeSampler, samplerFromEnv } from './edge-sampler.ts'
 
-/**
- * Starts the OpenTelemetry SDK. Endpoint, headers, service name and resource come from the `OTEL_*`
- * variables of the specification. The SDK's sampler is always on because the decision has been made before
- * it is asked: see `edge-sampler.ts`.
- */
-export function startSdk(): SpanPipeline {
-  const pipeline = new SpanPipeline(createExporter(), {
-    maxQueueSize: Number(process.env['OTEL_BSP_MAX_QUEUE_SIZE'] ?? 8192),
-    maxExportBatchSize: Number(process.env['OTEL_BSP_MAX_EXPORT_BATCH_SIZE'] ?? 512),
-    scheduledDelayMillis: Number(process.env['OTEL_BSP_SCHEDULE_DELAY'] ?? 1000),
-  })
-  process.env['OTEL_SERVICE_NAME'] ??= 'insertlab'
-  // A batch span links every sampled request that it carried, and there may be more than the SDK's 128.
-  process.env['OTEL_SPAN_LINK_COUNT_LIMIT'] ??= '1000'
-  const ids = new LateIds()
-  new NodeSDK({
-    idGenerator: ids,
-    sampler: new AlwaysOnSampler(),
-    spanProcessors: [pipeline],
-    metricReaders: [],
-    logRecordProcessors: [],
-    instrumentations: [
-      // A query without a sampled request above it makes no span; a new connection is nobody's query.
-      new PgInstrumentation({ requireParentSpan: true, ignoreConnectSpans: true }),
-    ],
-  }).start()
-  const global = trace.getTracerProvider() as ProxyTracerProvider
-  global.setDelegate(new LateTracerProvider({ sdk: global.getDelegate(), ids, take: pipeline.take }))
-  return pipeline
+/** How long the last export may take: an absent collector must not hold up the end of the process. */
+const lastExportMs = 2_000
+/** A batch span links each sampled request that it carries. The SDK's own limit is 128. */
+const defaultLinkCountLimit = 1_000
+
+/** The running SDK. */
+export interface Tracing {
+  readonly sampler: EdgeSampler
+  /** Spans that did not reach the collector: the queue was full, or the export failed. */
+  droppedSpans(): Promise<number>
+  /** Exports what is queued, within limits. */
+  shutdown(): Promise<void>
 }
 
-/** The library's exporter to OTLP over HTTP, with its settings and retries, for spans that are encoded already. */
-function createExporter(): OTLPExporterBase<EncodedSpans> {
-  const options = convertLegacyHttpOptions({}, 'TRACES', 'v1/traces', {
-    'Content-Type': 'application/x-protobuf',
+/**
+ * Starts the OpenTelemetry SDK, which reads the `OTEL_*` variables: exporters, protocols, endpoints, batching, limits,
+ * propagators and resource. The SDK's sampler is always on, because the edge sampler has decided before it is asked.
+ */
+export function startTracing(): Tracing {
+  // What the SDK has to say about the variables goes to standard error.
+  const logsAllTheTime = getStringFromEnv('OTEL_LOG_LEVEL') !== undefined
+  if (!logsAllTheTime) diag.setLogger(new DiagConsoleLogger(), DiagLogLevel.WARN)
+
+  // The SDK counts its dropped spans where it has been asked for metrics of its own.
+  process.env['OTEL_NODE_EXPERIMENTAL_SDK_METRICS'] = 'true'
+  const reader = new SdkMetrics()
+  const sampler = new EdgeSampler(samplerFromEnv())
+  const pg = new PgInstrumentation({ requireParentSpan: true, ignoreConnectSpans: true })
+  const sdk = new NodeSDK({
+    resource: defaultResource().merge(resourceFromAttributes({ [ATTR_SERVICE_NAME]: 'insertlab' })),
+    contextManager: new BucketedContextManager(),
+    idGenerator: sampler,
+    sampler: new AlwaysOnSampler(),
+    spanLimits: { linkCountLimit: getNumberFromEnv('OTEL_SPAN_LINK_COUNT_LIMIT') ?? defaultLinkCountLimit },
+    metricReaders: [reader],
+    // Recorded for each span, and read by nobody.
+    views: [
+      {
+        instrumentName: 'otel.sdk.span.*',
+        attributesProcessors: [createAllowListAttributesProcessor([])],
+      },
+    ],
+    logRecordProcessors: [],
+    instrumentations: [pg],
   })
-  const serializer = {
-    serializeRequest: exportRequestOf,
-    deserializeResponse: (bytes: Uint8Array) => ProtobufTraceSerializer.deserializeResponse(bytes),
+  sdk.start()
+  // Only the SDK's own metrics are wanted: the service measures its queries itself, also where no request is sampled.
+  metrics.disable()
+  pg.setMeterProvider({ getMeter: createNoopMeter })
+  if (!logsAllTheTime) diag.disable()
+
+  return {
+    sampler,
+    droppedSpans: () => reader.droppedSpans(),
+    shutdown: () =>
+      Promise.race([sdk.shutdown().catch(() => {}), sleep(lastExportMs, undefined, { ref: false })]),
   }
-  const items = { name: 'span' as const, countItems: ({ count }: EncodedSpans) => count }
-  return new OTLPExporterBase(
-    createOtlpHttpExportDelegate(options, serializer, 'otlp_http_span_exporter', items, undefined),
-  )
+}
+
+/** The SDK suppresses tracing where it exports. That work is charged to the bucket `telemetry`. */
+class BucketedContextManager extends AsyncLocalStorageContextManager {
+  override with<A extends unknown[], F extends (...args: A) => ReturnType<F>>(
+    context: Context,
+    callback: F,
+    thisArg?: ThisParameterType<F>,
+    ...args: A
+  ): ReturnType<F> {
+    const run = () => super.with(context, callback, thisArg, ...args)
+    return isTracingSuppressed(context) ? inBucket('telemetry', run) : run()
+  }
+}
+
+class SdkMetrics extends MetricReader {
+  async droppedSpans(): Promise<number> {
+    const { resourceMetrics } = await this.collect()
+    let dropped = 0
+    for (const metric of resourceMetrics.scopeMetrics.flatMap(scope => scope.metrics)) {
+      if (metric.descriptor.name !== 'otel.sdk.processor.span.processed') continue
+      if (metric.dataPointType !== DataPointType.SUM) continue
+      for (const { attributes, value } of metric.dataPoints) {
+        if (attributes[ATTR_ERROR_TYPE] !== undefined) dropped += value
+      }
+    }
+    return dropped
+  }
+
+  protected override async onForceFlush(): Promise<void> {}
+  protected override async onShutdown(): Promise<void> {}
 }

@@ -1,74 +1,51 @@
-import { context, ROOT_CONTEXT } from '@opentelemetry/api'
+import { onRequestEnd, type RequestAccount } from '../ledger/index.ts'
 import type { AccessLog } from './access-log.ts'
-import { type CpuAccount, CpuLedger, type Ledger, noLedger } from './cpu-ledger.ts'
-import type { EdgeSampler } from './edge-sampler.ts'
+import type { OpenMetricsRegistry } from './bound-series.ts'
 import { includes, type TelemetryLevel } from './level.ts'
-import { createMetrics, createTotalsRegistry, type Metrics, type OpenMetricsRegistry } from './metrics.ts'
-import { RequestScope } from './request-scope.ts'
+import { createMetrics, createTotalsRegistry, httpMethod, type Metrics } from './metrics.ts'
 import { startRuntimeMetrics } from './runtime-metrics.ts'
-import type { SpanPipeline } from './span-pipeline.ts'
+import type { Tracing } from './sdk.ts'
 
 export interface TelemetryOptions {
   level: TelemetryLevel
-  sampler: EdgeSampler
-  /** From `register.ts`; null where spans go nowhere, and then none are made. */
-  spanPipeline: SpanPipeline | null
+  /** From `register.ts`; null where no span is exported. */
+  tracing: Tracing | null
   accessLog: AccessLog | null
 }
 
-/** All that one process watches itself with, as far as its level goes. */
+/** All that one process observes itself with, as far as its level goes. The ledger runs beside it. */
 export class Telemetry {
   readonly level: TelemetryLevel
-  readonly ledger: Ledger
   readonly metrics: Metrics | null
   readonly registry: OpenMetricsRegistry
   readonly accessLog: AccessLog | null
   /** null where no request is ever sampled. */
-  readonly sampler: EdgeSampler | null
-  readonly #stopRuntimeMetrics: () => void
+  readonly tracing: Tracing | null
+  readonly #closers: (() => void)[] = []
 
-  constructor({ level, sampler, spanPipeline, accessLog }: TelemetryOptions) {
+  constructor({ level, tracing, accessLog }: TelemetryOptions) {
     this.level = level
-    this.ledger = includes(level, 'ledger') ? new CpuLedger() : noLedger
-    this.metrics = includes(level, 'metrics') ? createMetrics(this.ledger) : null
-    this.registry = this.metrics?.registry ?? createTotalsRegistry(this.ledger)
-    this.sampler = includes(level, 'full') && spanPipeline !== null ? sampler : null
+    const metrics = includes(level, 'metrics') ? createMetrics() : null
+    this.metrics = metrics
+    this.registry = metrics?.registry ?? createTotalsRegistry()
+    this.tracing = includes(level, 'full') ? tracing : null
     this.accessLog = accessLog
-    spanPipeline?.chargeTo(this.ledger)
-    this.#stopRuntimeMetrics = this.metrics
-      ? startRuntimeMetrics(this.metrics, () => spanPipeline?.dropped ?? 0)
-      : () => {}
-  }
-
-  /** The request that the thread runs for now; null in a gap, in a bucket, or where none are kept. */
-  get scope(): RequestScope | null {
-    const { current } = this.ledger
-    return current instanceof RequestScope ? current : null
-  }
-
-  /**
-   * Continues, after a wait, whoever the thread ran for before it: `account` is what `ledger.current` was
-   * then. Returns to whoever runs now, unless that is the same account: then the callback itself leaves
-   * it running or, if it waits again, not.
-   *
-   * The trace context is set even where there is none to set: a pool calls the next waiter from inside the
-   * `release` of another request, whose span must not become the waiter's parent.
-   */
-  resume(account: CpuAccount | undefined, callback: () => void): void {
-    if (account === undefined) {
-      callback()
-      return
+    if (metrics !== null) {
+      const droppedSpans = async () => (await tracing?.droppedSpans()) ?? 0
+      this.#closers.push(
+        startRuntimeMetrics(metrics, droppedSpans),
+        onRequestEnd(request => observeCpu(metrics, request)),
+      )
     }
-    const { ledger } = this
-    const previous = ledger.enter(account, account)
-    const wanted = account instanceof RequestScope ? account.context : ROOT_CONTEXT
-    if (context.active() === wanted) callback()
-    else context.with(wanted, callback)
-    if (previous !== account) ledger.enter(previous)
   }
 
   close(): void {
-    this.#stopRuntimeMetrics()
+    for (const close of this.#closers) close()
     this.accessLog?.close()
   }
+}
+
+function observeCpu({ requestCpu }: Metrics, { method, route, attributes, cpuS }: RequestAccount): void {
+  const { insert_strategy: strategy = '', trace_id: traceId } = attributes
+  requestCpu.series(httpMethod(method), route ?? '', strategy).observe(cpuS, traceId)
 }

@@ -1,13 +1,11 @@
+import type { IncomingMessage } from 'node:http'
 import {
-  type Attributes,
   type Context,
   context,
-  type Link,
-  propagation,
   ROOT_CONTEXT,
   type Span,
+  type SpanContext,
   SpanKind,
-  type SpanOptions,
   SpanStatusCode,
   trace,
 } from '@opentelemetry/api'
@@ -18,6 +16,7 @@ import {
   ATTR_DB_SYSTEM_NAME,
   ATTR_ERROR_TYPE,
   ATTR_HTTP_REQUEST_METHOD,
+  ATTR_HTTP_REQUEST_METHOD_ORIGINAL,
   ATTR_HTTP_RESPONSE_STATUS_CODE,
   ATTR_HTTP_ROUTE,
   ATTR_NETWORK_PROTOCOL_VERSION,
@@ -26,6 +25,8 @@ import {
   ATTR_USER_AGENT_ORIGINAL,
   DB_SYSTEM_NAME_VALUE_POSTGRESQL,
 } from '@opentelemetry/semantic-conventions'
+import type { SampledRequest } from './edge-sampler.ts'
+import { otherMethod } from './metrics.ts'
 
 /**
  * The spans that this service makes by hand: the server span of a sampled request, the span of a batch and
@@ -41,90 +42,92 @@ const attributes = {
 
 const tracer = trace.getTracer('insertlab')
 
-/** What of an HTTP request goes into its span. */
-export interface IncomingRequest {
-  method: string
-  /** The pattern; undefined where no route matched. */
-  route: string | undefined
-  /** Without the query string. */
-  path: string
-  httpVersion: string
-  clientAddress: string | undefined
-  headers: Readonly<Record<string, string | string[] | undefined>>
+/** The span of a sampled request. */
+export interface ServerSpan {
+  readonly span: Span
+  readonly traceId: string
+  /** What the request runs in. */
+  readonly context: Context
 }
 
 /**
  * Starts the server span of a request that the edge sampler chose.
- * @param request.name by the conventions the method and the route's pattern.
- * @param request.headers where they name the caller's span, whose child it is to be; else null.
- * @param request.describe called when the span is made, which is after its end.
- * @returns the span and the context to run the request in.
+ * @param request.method of the conventions.
+ * @param request.route the pattern; undefined where no route matched.
  */
-export function startServerSpan(request: {
-  name: string
-  headers: IncomingRequest['headers'] | null
-  describe: () => IncomingRequest
-}): { span: Span; context: Context } {
-  const parent = request.headers === null ? ROOT_CONTEXT : propagation.extract(ROOT_CONTEXT, request.headers)
-  const span = tracer.startSpan(request.name, new ServerSpanOptions(request.describe), parent)
-  return { span, context: trace.setSpan(parent, span) }
+export function startServerSpan(
+  { parent }: SampledRequest,
+  { method, route, raw }: { method: string; route: string | undefined; raw: IncomingMessage },
+): ServerSpan {
+  const nameOfMethod = method === otherMethod ? 'HTTP' : method
+  const span = tracer.startSpan(
+    route === undefined ? nameOfMethod : `${nameOfMethod} ${route}`,
+    {
+      kind: SpanKind.SERVER,
+      attributes: {
+        [ATTR_HTTP_REQUEST_METHOD]: method,
+        [ATTR_HTTP_REQUEST_METHOD_ORIGINAL]: method === otherMethod ? raw.method : undefined,
+        [ATTR_URL_PATH]: raw.url?.split('?', 1)[0],
+        [ATTR_URL_SCHEME]: 'http',
+        [ATTR_NETWORK_PROTOCOL_VERSION]: raw.httpVersion,
+        [ATTR_HTTP_ROUTE]: route,
+        [ATTR_CLIENT_ADDRESS]: raw.socket.remoteAddress,
+        [ATTR_USER_AGENT_ORIGINAL]: raw.headers['user-agent'],
+      },
+    },
+    parent,
+  )
+  return { span, traceId: span.spanContext().traceId, context: trace.setSpan(parent, span) }
 }
 
-/** Its attributes are put together when the span is made (why: `late-tracer.ts`). */
-class ServerSpanOptions implements SpanOptions {
-  readonly kind = SpanKind.SERVER
-  readonly #describe: () => IncomingRequest
-
-  constructor(describe: () => IncomingRequest) {
-    this.#describe = describe
-  }
-
-  get attributes(): Attributes {
-    const { method, route, path, httpVersion, clientAddress, headers } = this.#describe()
-    const { 'user-agent': userAgent } = headers
-    return {
-      [ATTR_HTTP_REQUEST_METHOD]: method,
-      [ATTR_URL_PATH]: path,
-      [ATTR_URL_SCHEME]: 'http',
-      [ATTR_NETWORK_PROTOCOL_VERSION]: httpVersion,
-      [ATTR_HTTP_ROUTE]: route,
-      [ATTR_CLIENT_ADDRESS]: clientAddress,
-      [ATTR_USER_AGENT_ORIGINAL]: typeof userAgent === 'string' ? userAgent : undefined,
-    }
-  }
-}
-
-/** @param errorType absent on success; else a stable word of the conventions or an exception's name. */
-export function endServerSpan(span: Span, statusCode: number, cpuS: number, errorType: string): void {
-  span.setAttribute(ATTR_HTTP_RESPONSE_STATUS_CODE, statusCode)
-  span.setAttribute(attributes.requestCpuS, cpuS)
+/**
+ * @param outcome.status 0 where there was no answer.
+ * @param outcome.errorType empty on success; else a stable word of the conventions or a status.
+ * @param outcome.cpuS null where the ledger does not run.
+ */
+export function endServerSpan(
+  { span }: ServerSpan,
+  { status, errorType, cpuS }: { status: number; errorType: string; cpuS: number | null },
+): void {
+  if (status !== 0) span.setAttribute(ATTR_HTTP_RESPONSE_STATUS_CODE, status)
+  if (cpuS !== null) span.setAttribute(attributes.requestCpuS, cpuS)
   if (errorType !== '') {
     span.setAttribute(ATTR_ERROR_TYPE, errorType)
-    if (statusCode >= 500) span.setStatus({ code: SpanStatusCode.ERROR })
+    if (status >= 500) span.setStatus({ code: SpanStatusCode.ERROR })
   }
   span.end()
 }
 
 /** The W3C header that tells the caller which trace its request is in. */
-export function traceparentOf(span: Span): string {
+export function traceparentOf({ span }: ServerSpan): string {
   const { traceId, spanId, traceFlags } = span.spanContext()
   return `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, '0')}`
 }
 
-/** The wait of the running request for the batch that will carry its rows; null if the request is not sampled. */
+/** The server span that a wait belongs to. */
+const requestOf = new WeakMap<Span, SpanContext>()
+
+/**
+ * The wait of the running request for the batch that will carry its rows. End it when the batch is built.
+ * @returns null where the request is not sampled.
+ */
 export function startBatchWait(): Span | null {
-  if (trace.getActiveSpan() === undefined) return null
-  return tracer.startSpan('batch.wait', { kind: SpanKind.INTERNAL }, context.active())
+  const request = trace.getActiveSpan()
+  if (request === undefined) return null
+  const wait = tracer.startSpan('batch.wait', { kind: SpanKind.INTERNAL })
+  requestOf.set(wait, request.spanContext())
+  return wait
 }
 
 /**
- * A batch belongs to many requests and so to no one trace: it is a root span of its own, with a link to
- * every sampled request whose rows it carries. Where none is sampled there is no span.
- * @returns runs the batch's statement below its span, and ends it.
+ * A batch belongs to many requests and so to no single trace. It is a root span with a link to each sampled request
+ * whose rows it carries.
+ * @param waits of its sampled requests, also those that have ended.
+ * @returns null where none of its requests is sampled.
  */
 export function startBatchSpan(waits: readonly Span[], table: string, rows: number): BatchSpan | null {
-  if (waits.length === 0) return null
-  const links: Link[] = waits.map(wait => ({ context: wait.spanContext() }))
+  const links = waits.flatMap(wait => requestOf.get(wait) ?? []).map(request => ({ context: request }))
+  if (links.length === 0) return null
   const span = tracer.startSpan(
     `batch ${table}`,
     {
@@ -153,6 +156,7 @@ export function startBatchSpan(waits: readonly Span[], table: string, rows: numb
 }
 
 export interface BatchSpan {
+  /** Runs the batch's statement below the span. */
   run<T>(callback: () => T): T
   end(error: Error | null): void
 }

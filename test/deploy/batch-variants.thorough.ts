@@ -39,7 +39,7 @@ it.each(ways)('%s stores each text under the id of its answer', async way => {
   const { rows } = await sql.query<{ id: string; text: string }>('SELECT id, text FROM simple_text')
   const { rows: statements } = await sql.query(
     `SELECT FROM pg_stat_statements JOIN pg_database ON oid = dbid
-     WHERE datname = current_database() AND query LIKE 'MERGE%'`,
+     WHERE datname = current_database() AND query LIKE 'WITH new AS%simple_text%'`,
   )
   await sql.end()
   const textById = new Map(rows.map(({ id, text }) => [Number(id), text]))

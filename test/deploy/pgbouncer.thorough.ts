@@ -26,9 +26,7 @@ describe.skipIf(!available('pgbouncer'))('PgBouncer', () => {
   test('in session mode two processes insert by every strategy, each connection their own', async () => {
     const url = await startPgBouncer({ databaseUrl: database.url, poolMode: 'session', poolSize: 40 })
     // Together, so that both want to migrate at once.
-    const services = await Promise.all(
-      [1, 2].map(() => start(url, { POOL_SIZE: '8', PIPELINE_CONNECTIONS: '4' })),
-    )
+    const services = await Promise.all([1, 2].map(() => start(url, { POOL_SIZE: '8' })))
     const before = await rows()
     const requests = services.flatMap(service =>
       insertStrategyNames.flatMap(strategy =>

@@ -2,10 +2,11 @@ import type { AddressInfo } from 'node:net'
 import pg from 'pg'
 import { pino } from 'pino'
 import { onTestFinished } from 'vitest'
+import { startLedger } from '../../src/ledger/index.ts'
 import { buildApp } from '../../src/service/app.ts'
 import { type Config, readConfig } from '../../src/service/config.ts'
 import { Store } from '../../src/service/store/store.ts'
-import { createEdgeSampler } from '../../src/telemetry/edge-sampler.ts'
+import { includes } from '../../src/telemetry/level.ts'
 import { Telemetry } from '../../src/telemetry/telemetry.ts'
 import { createDatabase } from './database.ts'
 
@@ -43,10 +44,10 @@ export async function openApp({
     ...readConfig({ DATABASE_URL: (await databaseUrl?.(database.url)) ?? database.url }),
     ...overrides,
   }
+  if (includes(config.telemetry, 'ledger')) startLedger()
   const telemetry = new Telemetry({
     level: config.telemetry,
-    sampler: createEdgeSampler(config.sampler, config.samplerRatio),
-    spanPipeline: null,
+    tracing: null,
     accessLog: null,
   })
   const store = new Store(config, telemetry)

@@ -48,11 +48,16 @@ async function closeGate(app: RunningApp, closing: string, opening: string): Pro
   }
 }
 
-/** Reads one series from the service's own metrics, by its name and labels as they are exposed. */
+/**
+ * Reads one series from the service's own metrics, by its name and labels as they are exposed; without labels, the sum
+ * of all series of that name.
+ */
 export async function metric(app: RunningApp, series: string): Promise<number | undefined> {
   const lines = (await app.telemetry.registry.metrics()).split('\n')
-  const line = lines.find(each => each.startsWith(`${series} `))
-  return line === undefined ? undefined : Number(line.slice(series.length + 1))
+  const values = lines
+    .filter(line => line.startsWith(`${series} `) || line.startsWith(`${series}{`))
+    .map(line => Number(line.split(' ').at(-1)))
+  return values.length === 0 ? undefined : values.reduce((sum, value) => sum + value, 0)
 }
 
 /** Resolves when this many rows wait for a batch. */

@@ -22,7 +22,7 @@ const adminPorts = 16
 export async function spawn(
   databaseUrl: string,
   env: Record<string, string> = {},
-  v8Options: readonly string[] = [],
+  nodeOptions: readonly string[] = [],
 ): Promise<ServiceUnderTest> {
   const port = env['PORT'] ?? String(await findFreePort())
   const adminPort = env['ADMIN_PORT'] ?? String(await findFreePort(adminPorts))
@@ -37,7 +37,7 @@ export async function spawn(
       },
       stdio: ['ignore', 'pipe', 'pipe'],
     },
-    ownService(v8Options),
+    ownService(nodeOptions),
   )
   onTestFinished(() => service.end())
   return {
@@ -53,9 +53,9 @@ export async function spawn(
 export async function start(
   databaseUrl: string,
   env: Record<string, string> = {},
-  v8Options: readonly string[] = [],
+  nodeOptions: readonly string[] = [],
 ): Promise<ServiceUnderTest> {
-  const started = await spawn(databaseUrl, env, v8Options)
+  const started = await spawn(databaseUrl, env, nodeOptions)
   const state = await waitUntilReady(started.url, started.service, AbortSignal.timeout(60_000))
   expect({ state, errors: started.errors() }).toEqual({ state: 'ready', errors: '' })
   // One worker of several makes the service ready; these tests want them all.

@@ -25,7 +25,6 @@ interface Sent {
  */
 it.each([
   ['batched', 20],
-  ['pipelined', 8],
   ['prepared', 8],
   ['single', 8],
   ['copy', 8],

@@ -15,8 +15,7 @@ describe('readConfig', () => {
       accessLog: 'off',
       connectionMode: 'pool',
       poolSize: 20,
-      pipelineConnections: 8,
-      batchLanes: 1,
+      poolIdleTimeoutMs: 30_000,
       batchLingerMs: 0,
       insertStrategy: 'batched',
       synchronousCommit: 'on',
@@ -28,8 +27,6 @@ describe('readConfig', () => {
       shutdownGraceMs: 10_000,
       telemetry: 'full',
       logLevel: 'info',
-      sampler: 'parentbased_traceidratio',
-      samplerRatio: 0.01,
     })
   })
 
@@ -46,8 +43,7 @@ describe('readConfig', () => {
         ACCESS_LOG: 'sync',
         CONNECTION_MODE: 'per-request',
         POOL_SIZE: '1',
-        PIPELINE_CONNECTIONS: '2',
-        BATCH_LANES: '3',
+        POOL_IDLE_TIMEOUT_MS: '0',
         BATCH_LINGER_MS: '2',
         INSERT_STRATEGY: 'copy',
         SYNCHRONOUS_COMMIT: 'off',
@@ -59,8 +55,6 @@ describe('readConfig', () => {
         SHUTDOWN_GRACE_MS: '0',
         TELEMETRY: 'ledger',
         LOG_LEVEL: 'silent',
-        OTEL_TRACES_SAMPLER: 'always_on',
-        OTEL_TRACES_SAMPLER_ARG: '1',
       }),
     ).toEqual({
       databaseUrl: 'postgresql://user:pass@db:5433/texts',
@@ -73,8 +67,7 @@ describe('readConfig', () => {
       accessLog: 'sync',
       connectionMode: 'per-request',
       poolSize: 1,
-      pipelineConnections: 2,
-      batchLanes: 3,
+      poolIdleTimeoutMs: 0,
       batchLingerMs: 2,
       insertStrategy: 'copy',
       synchronousCommit: 'off',
@@ -86,8 +79,6 @@ describe('readConfig', () => {
       shutdownGraceMs: 0,
       telemetry: 'ledger',
       logLevel: 'silent',
-      sampler: 'always_on',
-      samplerRatio: 1,
     })
   })
 
@@ -96,14 +87,7 @@ describe('readConfig', () => {
   })
 
   it.each(['', ' ', '\t'])('counts a variable that is set to "%s" as not set', nothing => {
-    const names = [
-      'DATABASE_URL',
-      'PORT',
-      'WORKERS',
-      'ACCESS_LOG',
-      'INSERT_STRATEGY',
-      'OTEL_TRACES_SAMPLER_ARG',
-    ]
+    const names = ['DATABASE_URL', 'PORT', 'WORKERS', 'ACCESS_LOG', 'INSERT_STRATEGY']
     expect(readConfig(Object.fromEntries(names.map(name => [name, nothing])))).toEqual(readConfig({}))
   })
 
@@ -121,11 +105,10 @@ describe('readConfig', () => {
     ['CONNECTION_MODE', 'none', 'one of pool, per-request'],
     ['POOL_SIZE', '0', 'a whole number from 1 to 10000'],
     ['POOL_SIZE', '1e9', 'a whole number from 1 to 10000'],
-    ['PIPELINE_CONNECTIONS', '0', 'a whole number from 1 to 100'],
-    ['BATCH_LANES', '0', 'a whole number from 1 to 100'],
+    ['POOL_IDLE_TIMEOUT_MS', '-1', 'a whole number from 0 to 86400000'],
     ['BATCH_LINGER_MS', '51', 'a whole number from 0 to 50'],
-    ['INSERT_STRATEGY', 'fast', 'one of batched, single, prepared, pipelined, copy'],
-    ['INSERT_STRATEGY', 'BATCHED', 'one of batched, single, prepared, pipelined, copy'],
+    ['INSERT_STRATEGY', 'fast', 'one of batched, single, prepared, copy'],
+    ['INSERT_STRATEGY', 'BATCHED', 'one of batched, single, prepared, copy'],
     ['SYNCHRONOUS_COMMIT', 'maybe', 'one of on, off, local, remote_write, remote_apply'],
     ['QUEUE_LIMIT', '0', 'a whole number from 1 to 10000000'],
     ['REQUEST_DEADLINE_MS', '99', 'a whole number from 100 to 600000'],
@@ -134,13 +117,6 @@ describe('readConfig', () => {
     ['KEEP_ALIVE_TIMEOUT_MS', 'never', 'a whole number from 100 to 3600000'],
     ['SHUTDOWN_GRACE_MS', '600001', 'a whole number from 0 to 600000'],
     ['TELEMETRY', 'on', 'one of off, ledger, metrics, full'],
-    [
-      'OTEL_TRACES_SAMPLER',
-      'sometimes',
-      'one of always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off, parentbased_traceidratio',
-    ],
-    ['OTEL_TRACES_SAMPLER_ARG', '1.1', 'a share from 0 to 1'],
-    ['OTEL_TRACES_SAMPLER_ARG', '-0.1', 'a share from 0 to 1'],
     ['LOG_LEVEL', 'loud', 'one of fatal, error, warn, info, debug, trace, silent'],
   ])('refuses %s=%s in one line that names it and what it takes', (name, value, remedy) => {
     expect(() => readConfig({ [name]: value })).toThrow(

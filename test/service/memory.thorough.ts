@@ -11,7 +11,7 @@ const warmupS = 20
 const windowS = 12
 const sampleEveryMs = 250
 
-/** The short form of ten minutes at full load, which `src/service/store/README.md` has the figures of. */
+/** The short form of ten minutes at full load, which `docs/decisions.md` has the figures of. */
 it('a worker under full load is small and does not grow', async () => {
   const database = await createDatabase()
   onTestFinished(() => database.drop())

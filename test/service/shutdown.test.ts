@@ -59,7 +59,7 @@ describe('SIGTERM', () => {
     await asks.write('GET /readyz HTTP/1.1\r\nhost: x\r\n')
 
     const release = await lockTexts()
-    const strategies = ['batched', 'single', 'prepared', 'pipelined', 'copy']
+    const strategies = ['batched', 'single', 'prepared', 'copy']
     const answers = strategies.flatMap(strategy =>
       [1, 2, 3].map(() => {
         const request = httpRequest(`${url}/test-insert?rows=2&strategy=${strategy}`, { agent }).end()

@@ -269,7 +269,7 @@ describe('max_connections', () => {
   it('is not reached by many workers with large pools, not even during a rolling restart', async () => {
     const { rows } = await database.sql.query(`SELECT current_setting('max_connections')::int AS max`)
     const started = await start(database.url, { WORKERS: '6', POOL_SIZE: '20' })
-    const strategies = ['single', 'pipelined', 'prepared', 'copy', 'batched']
+    const strategies = ['single', 'prepared', 'copy', 'batched']
     let asked = 0
     const clients = new Clients(60, agent =>
       get(agent, `${started.url}/test-insert?strategy=${strategies[asked++ % strategies.length]}`),

@@ -5,7 +5,7 @@ import { connect } from 'node:net'
 import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { startService } from '../../src/lab/stack/service-process.ts'
-import { buckets } from '../../src/telemetry/cpu-ledger.ts'
+import { totals as ledgerTotals } from '../../src/ledger/index.ts'
 import { metricNames } from '../../src/telemetry/metric-names.ts'
 import { burnCpuUs } from '../fixtures/burn.ts'
 import { startApp } from '../helpers/app.ts'
@@ -17,9 +17,15 @@ import { startTraced, type TracedService, traceOf } from './traced-service.ts'
 
 /** The labels of each metric, `le` of histograms left out. */
 const labelsOf: Readonly<Record<keyof typeof metricNames, readonly string[]>> = {
-  requestDuration: ['error_type', 'http_request_method', 'http_response_status_code', 'http_route'],
+  requestDuration: [
+    'error_type',
+    'http_request_method',
+    'http_response_status_code',
+    'http_route',
+    'url_scheme',
+  ],
   requestCpu: ['http_request_method', 'http_route', 'insert_strategy'],
-  activeRequests: [],
+  activeRequests: ['http_request_method', 'url_scheme'],
   requestsRejected: ['reason'],
   processCpu: [],
   attributedCpu: [],
@@ -28,18 +34,18 @@ const labelsOf: Readonly<Record<keyof typeof metricNames, readonly string[]>> = 
   insertRows: ['insert_strategy'],
   insertBatchRows: ['db_collection_name'],
   insertQueueDepth: [],
-  queryDuration: ['db_operation_name', 'error_type'],
-  connectionCount: ['db_client_connection_state'],
-  connectionMax: [],
-  connectionPending: [],
-  connectionWait: [],
-  connectionUse: [],
-  connectionTimeouts: [],
+  queryDuration: ['db_operation_name', 'db_system_name', 'error_type'],
+  connectionCount: ['db_client_connection_pool_name', 'db_client_connection_state'],
+  connectionMax: ['db_client_connection_pool_name'],
+  connectionPending: ['db_client_connection_pool_name'],
+  connectionWait: ['db_client_connection_pool_name'],
+  connectionUse: ['db_client_connection_pool_name'],
+  connectionTimeouts: ['db_client_connection_pool_name'],
   eventLoopUtilization: [],
   eventLoopTime: ['nodejs_eventloop_state'],
   eventLoopDelay: ['quantile'],
   gcDuration: ['v8js_gc_type'],
-  heapUsed: [],
+  heapUsed: ['v8js_heap_space_name'],
   heapLimit: [],
   residentMemory: [],
   throttledTime: [],
@@ -121,7 +127,13 @@ describe('under load', () => {
     expect([...page.keys()].filter(name => !known.has(name))).toEqual([])
     expect(sumOf(page, metricNames.requestsRejected, { reason: 'batch_queue' })).toBe(1)
     expect(samplesOf(page, metricNames.unattributedCpu).map(({ labels }) => labels['bucket'])).toEqual([
-      ...buckets,
+      'http',
+      'sockets',
+      'after_response',
+      'telemetry',
+      'helper_threads',
+      'startup',
+      'rest',
     ])
   })
 
@@ -210,6 +222,34 @@ describe('under load', () => {
     expect(counted({})).toBe(4)
   })
 
+  it('the method label is one of those that the conventions know', async () => {
+    const before = await scrape(adminUrl)
+    await send(agent, `${url}/ping/`, { method: 'PURGE' })
+    await send(agent, `${url}/ping/`, { method: 'MKCOL' })
+    const grown = await since(before)
+    const counted = (method: string) =>
+      grown(`${metricNames.requestDuration}_count`, { http_request_method: method })
+    expect(['_OTHER', 'PURGE', 'MKCOL'].map(counted)).toEqual([2, 0, 0])
+    expect(grown(`${metricNames.requestCpu}_count`, { http_request_method: '_OTHER' })).toBe(2)
+  })
+
+  it('exporting is charged to telemetry, and to no request', async () => {
+    const cpuOf = async (sampled: '00' | '01') => {
+      const before = await scrape(adminUrl)
+      const headers = { traceparent: `00-${'1'.repeat(32)}-${'2'.repeat(16)}-${sampled}` }
+      await sendAll(
+        Array.from({ length: 2_000 }, () => '/ping/'),
+        8,
+        (each, path) => send(each, url + path, { headers }),
+      )
+      const grown = await since(before)
+      return grown(metricNames.unattributedCpu, { bucket: 'telemetry' })
+    }
+    const [without, traced] = [await cpuOf('00'), await cpuOf('01')]
+    // To encode and send a span takes some 10 us.
+    expect(traced - without).toBeGreaterThan(2_000 * 3e-6)
+  })
+
   it('an error of ours carries its status as error_type', async () => {
     const before = await scrape(adminUrl)
     await send(agent, `${url}/test-insert?strategy=batched&rows=${queueLimit + 1}`)
@@ -295,7 +335,7 @@ describe('a request whose body comes late', () => {
     await expect.poll(() => metric(app, metricNames.activeRequests), { interval: 5 }).toBe(1)
     burnCpuUs(200_000)
     // As another's boundary would, it ends the gap in which that ran.
-    app.telemetry.ledger.totals()
+    ledgerTotals()
     socket.write(body)
     await once(socket.resume(), 'close')
 
@@ -333,6 +373,13 @@ describe('the admin port', () => {
     expect((await targets(`[::1]:${port}`))[0]?.targets).toEqual([`[::1]:${first}`])
   })
 
+  it('has no metrics of a supervisor, and none of a path that is not there', async () => {
+    for (const path of ['/metrics', '//', '//metrics', '/metrics/', '/?', '*']) {
+      const { status } = await send(agent, service.adminUrl, { path })
+      expect(status, path).toBe(404)
+    }
+  })
+
   it('of every worker can be scraped by itself', async () => {
     const groups = (await (await fetch(`${service.adminUrl}/targets`)).json()) as { targets: string[] }[]
     const scrapeAll = () => Promise.all(groups.map(({ targets }) => scrape(`http://${targets[0]}`)))
@@ -340,6 +387,81 @@ describe('the admin port', () => {
     const pages = await vi.waitFor(scrapeAll, { timeout: 10_000, interval: 100 })
     const cpu = pages.map(page => sumOf(page, metricNames.processCpu))
     expect(new Set(cpu).size).toBe(2)
+  })
+})
+
+describe('/metrics', () => {
+  const openMetrics = 'application/openmetrics-text; version=1.0.0; charset=utf-8'
+  const textFormat = 'text/plain; version=0.0.4; charset=utf-8'
+  const ofPrometheus =
+    'application/openmetrics-text;version=1.0.0;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=1.0.0;q=0.3,text/plain;version=0.0.4;q=0.2,*/*;q=0.1'
+  const agent = new Agent()
+  let traced: TracedService
+  beforeAll(async () => {
+    traced = await startTraced(database.url, 1)
+    for (let i = 0; i < 5; i++) await send(agent, `${traced.service.url}/ping/`)
+  })
+  afterAll(() => traced[Symbol.asyncDispose]())
+  const ask = (headers: Record<string, string>, method = 'GET') =>
+    send(agent, `${traced.service.adminUrl}/metrics`, { headers, method })
+
+  it.each([
+    ['nothing', undefined, openMetrics],
+    ['anything', '*/*', openMetrics],
+    ['what Prometheus asks for', ofPrometheus, openMetrics],
+    ['OpenMetrics', 'application/openmetrics-text', openMetrics],
+    ['the text format', 'text/plain', textFormat],
+    ['the text format by its version', 'text/plain;version=0.0.4', textFormat],
+    ['both, text first', 'application/openmetrics-text;q=0.1, text/plain;q=0.9', textFormat],
+    ['anything but OpenMetrics', 'application/openmetrics-text;q=0, */*', textFormat],
+    ['what it does not have', 'application/json', textFormat],
+    ['nonsense', ';;q=,/', textFormat],
+  ])('accepting %s', async (_, accept, contentType) => {
+    const { status, headers, body } = await ask(accept === undefined ? {} : { accept })
+    expect(status).toBe(200)
+    expect(headers['content-type']).toBe(contentType)
+    const isOpenMetrics = contentType === openMetrics
+    expect(body.endsWith('# EOF\n')).toBe(isOpenMetrics)
+    expect(body.includes('# {trace_id="')).toBe(isOpenMetrics)
+    expect(body).toContain(`# TYPE process_cpu_seconds${isOpenMetrics ? '' : '_total'} counter\n`)
+  })
+
+  it('in the text format has the same series, of the same types', async () => {
+    const before = parseOpenMetrics((await ask({ accept: openMetrics })).body)
+    const { body } = await ask({ accept: 'text/plain' })
+    const types = [...body.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => [name, type])
+    const expected = [...before.values()].map(({ name, type }) => [
+      type === 'counter' ? `${name}_total` : name,
+      type,
+    ])
+    expect(types).toEqual(expected)
+    const names = (page: string) => [...page.matchAll(/^([a-z]\w*)/gm)].map(([, name]) => name)
+    expect(new Set(names(body))).toEqual(
+      new Set([...before.values()].flatMap(({ samples }) => samples.map(({ name }) => name))),
+    )
+  })
+
+  it('is compressed where that is asked for', async () => {
+    const plain = await ask({ 'accept-encoding': 'identity' })
+    expect(plain.headers).not.toHaveProperty('content-encoding')
+    const zipped = await fetch(`${traced.service.adminUrl}/metrics`, {
+      headers: { 'accept-encoding': 'gzip' },
+    })
+    expect(zipped.headers.get('content-encoding')).toBe('gzip')
+    expect(Number(zipped.headers.get('content-length'))).toBeLessThan(plain.body.length / 4)
+    parseOpenMetrics(await zipped.text())
+    const refused = await ask({ 'accept-encoding': 'gzip;q=0' })
+    expect(refused.headers).not.toHaveProperty('content-encoding')
+  })
+
+  it('answers HEAD with the headers of GET', async () => {
+    const { status, headers, body } = await ask({}, 'HEAD')
+    expect({ status, body }).toEqual({ status: 200, body: '' })
+    expect(headers['content-type']).toBe(openMetrics)
+    expect(Number(headers['content-length'])).toBeGreaterThan(1_000)
+    const refused = await ask({}, 'POST')
+    expect(refused.status).toBe(405)
+    expect(refused.headers['allow']).toBe('GET, HEAD')
   })
 })
 

@@ -10,11 +10,11 @@ export interface Answer {
 export function send(
   agent: Agent,
   url: string,
-  options: { method?: string; headers?: Record<string, string>; body?: string } = {},
+  options: { method?: string; path?: string; headers?: Record<string, string>; body?: string } = {},
 ): Promise<Answer> {
-  const { method = 'GET', headers = {}, body } = options
+  const { method = 'GET', path, headers = {}, body } = options
   return new Promise((resolve, reject) => {
-    const sent = request(url, { agent, method, headers }, response => {
+    const sent = request(url, { agent, method, headers, ...(path !== undefined && { path }) }, response => {
       let text = ''
       response.setEncoding('utf8')
       response.on('data', chunk => {

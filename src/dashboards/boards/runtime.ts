@@ -38,7 +38,12 @@ export const runtime = board({
             'Requests that have arrived and are not answered, by worker. By Little’s law this is rate × latency: where it grows at a constant rate, requests pile up.',
           unit: 'short',
           span: 8,
-          queries: [{ expr: `${metricNames.activeRequests}{${instance}}`, legend: '{{instance}}' }],
+          queries: [
+            {
+              expr: `sum by (instance) (${metricNames.activeRequests}{${instance}})`,
+              legend: '{{instance}}',
+            },
+          ],
         }),
       ],
     },
@@ -92,7 +97,10 @@ export const runtime = board({
           unit: 'bytes',
           span: 8,
           queries: [
-            { expr: `${metricNames.heapUsed}{${instance}}`, legend: 'used, {{instance}}' },
+            {
+              expr: `sum by (instance) (${metricNames.heapUsed}{${instance}})`,
+              legend: 'used, {{instance}}',
+            },
             { expr: `${metricNames.heapLimit}{${instance}}`, legend: 'limit, {{instance}}' },
           ],
         }),

@@ -101,7 +101,11 @@ function layerOfModule(module: string): Layer {
 
 const layerOfModules: readonly { layer: Layer; modules: RegExp }[] = [
   { layer: 'service', modules: /^src\/service$/ },
-  { layer: 'telemetry', modules: /^(?:src\/telemetry|@opentelemetry\/.*|prom-client|pino|sonic-boom)$/ },
+  {
+    layer: 'telemetry',
+    modules:
+      /^(?:src\/telemetry|src\/ledger|@insertlab\/cpu-ledger|@opentelemetry\/.*|prom-client|pino|sonic-boom)$/,
+  },
   { layer: 'pg', modules: /^(?:pg|pg-.*|postgres-(?:array|bytea|date|interval)|pgpass|split2)$/ },
   {
     layer: 'fastify',

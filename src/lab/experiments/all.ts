@@ -1,6 +1,5 @@
 import { accept } from './accept.ts'
 import { accessLog } from './access-log.ts'
-import { batchLanes } from './batch-lanes.ts'
 import { batchLinger } from './batch-linger.ts'
 import { batchStatement } from './batch-statement.ts'
 import { blockingCalls } from './blocking-calls.ts'
@@ -42,7 +41,6 @@ export const experiments: readonly Experiment[] = [
   networkPath,
   scraping,
   batchStatement,
-  batchLanes,
   batchLinger,
   accept,
   capacity,
@@ -51,7 +49,7 @@ export const experiments: readonly Experiment[] = [
 /** These run by name only. */
 const apart: ReadonlySet<Experiment> = new Set([
   // How the service should be built, not what an insert costs or what limits it.
-  ...[scraping, batchStatement, batchLanes, batchLinger, accept],
+  ...[scraping, batchStatement, batchLinger, accept],
   // They install other languages' packages, or pull an image, which a run of everything should not do.
   ...[peersCompared, blockingCalls, networkPath],
   // Most of an hour by itself, because a few percent can only be read once V8 has compiled all there is.

@@ -4,10 +4,11 @@ import type { Sample } from '../results.ts'
 import { byThroughput, type Conclusion, closed, type Experiment, find, type Step } from './experiment.ts'
 
 const connections = 64
-const own = 'merge'
+const own = 'own'
 
 /** Other ways to send the same batch, each a file in `deploy/peers/batch-variants`. */
 const replacements = [
+  'merge',
   'plain-returning',
   'id-blocks',
   'binary-array',
@@ -21,7 +22,7 @@ const replacements = [
 export const batchStatement: Experiment = {
   name: 'batch-statement',
   question:
-    'Is there a cheaper way to send a batch of rows than one MERGE with an array, and what is it worth?',
+    'Is there a cheaper way to send a batch of rows than one INSERT from an array with its ids, and what is it worth?',
   hypothesis:
     'Ids taken from the sequence in blocks save PostgreSQL a fifth and the API some percent, for nothing is ' +
     'returned; COPY costs a second round trip and is dearer at the sizes that batches have under load.',

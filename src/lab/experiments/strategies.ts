@@ -5,7 +5,7 @@ import { cpuRatio } from './cpu-ratio.ts'
 import { byThroughput, type Conclusion, closed, type Experiment, find, type Step } from './experiment.ts'
 
 const busy = 64
-const strategies = ['single', 'prepared', 'pipelined', 'batched']
+const strategies = ['single', 'prepared', 'batched']
 
 /** The insert strategies side by side, each fully observed, between a bare `prepared` and a ping. */
 export const strategiesCompared: Experiment = {

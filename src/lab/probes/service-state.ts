@@ -72,10 +72,10 @@ export function serviceTotalsOf({ atMs, pages }: MetricsReading): ServiceTotals 
   }
   const requests = total('http_server_request_duration_seconds')
   if (requests === null) return null
-  const heapLimits = values('v8js_memory_heap_limit_bytes')
-  const heapShares = values('v8js_memory_heap_used_bytes').map(
-    (used, worker) => used / (heapLimits[worker] ?? Number.POSITIVE_INFINITY),
-  )
+  const heapShares = pages.flatMap(page => {
+    const [limit] = valuesOf(page, 'v8_heap_size_limit_bytes')
+    return limit === undefined ? [] : sum(valuesOf(page, 'v8js_memory_heap_used_bytes')) / limit
+  })
   return {
     atMs,
     requests,

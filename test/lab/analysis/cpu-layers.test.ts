@@ -24,9 +24,9 @@ describe('the layer of a function', () => {
     [`send@@${inPackage('fastify')}`, 'fastify'],
     [`find@@${inPackage('find-my-way')}`, 'fastify'],
     [`plugin@@${inPackage('@fastify/swagger')}`, 'fastify'],
-    [`end@@${inPackage('@opentelemetry/sdk-trace-base')}`, 'telemetry'],
+    [`end@@${inPackage('@opentelemetry/sdk-trace')}`, 'telemetry'],
     [`observe@@${inPackage('prom-client')}`, 'telemetry'],
-    [`enter@@${app}/src/telemetry/cpu-ledger.ts`, 'telemetry'],
+    [`enter@@${app}/src/ledger/accounting.ts`, 'telemetry'],
     [handler, 'service'],
     [`run@@${inPackage('left-pad')}`, 'other code'],
     [`nested@@${app}/node_modules/left-pad/node_modules/pg/lib/index.js`, 'pg'],
@@ -53,7 +53,7 @@ describe('the layer of a function', () => {
   })
 
   test('a clock is the price of whoever reads it', () => {
-    const ledger = `settle@@${app}/src/telemetry/cpu-ledger.ts`
+    const ledger = `settle@@${app}/src/ledger/accounting.ts`
     expect(layerOf(`${ledger} > cpuUsage@@node:internal/process/per_thread > cpuUsage@@`)).toBe('telemetry')
     expect(layerOf(`${handler} > now@@node:internal/perf/performance`)).toBe('service')
     expect(layerOf('now@@node:internal/perf/performance')).toBe('node core')

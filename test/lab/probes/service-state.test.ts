@@ -37,8 +37,9 @@ requests_rejected_total{reason="connection_queue"} ${at.rejected}
 v8js_gc_duration_seconds_sum{v8js_gc_type="minor"} ${at.gcS}
 v8js_gc_duration_seconds_count{v8js_gc_type="minor"} ${at.gcS * 500}
 v8js_gc_duration_seconds_sum{v8js_gc_type="major"} 1
-v8js_memory_heap_used_bytes 50000000
-v8js_memory_heap_limit_bytes 200000000
+v8js_memory_heap_used_bytes{v8js_heap_space_name="new_space"} 10000000
+v8js_memory_heap_used_bytes{v8js_heap_space_name="old_space"} 40000000
+v8_heap_size_limit_bytes 200000000
 process_resident_memory_bytes 104857600
 `
 }

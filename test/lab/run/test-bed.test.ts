@@ -75,7 +75,7 @@ test('a service beside another leaves that one running; the next that stands alo
   expect(await insertedId(other.url)).toBe(2)
   expect((await bed.prepare(step)).apiPid).toBe(first.apiPid)
 
-  await bed.prepare({ ...step, service: { INSERT_STRATEGY: 'pipelined' } })
+  await bed.prepare({ ...step, service: { INSERT_STRATEGY: 'prepared' } })
   await expect(fetch(first.url)).rejects.toThrow('fetch failed')
   await expect(fetch(other.url)).rejects.toThrow('fetch failed')
 })

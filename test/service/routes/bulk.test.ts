@@ -274,6 +274,38 @@ describe('a database that does not behave', () => {
   })
 })
 
+describe('the settings of a stream', () => {
+  const refused = `${line('a')}nonsense\n`
+
+  it.each([
+    ['was stored', line('a')],
+    ['was refused', refused],
+  ])('are not left on its connection when it %s', async (_, body) => {
+    const own = await startApp({ poolSize: 1 })
+    const settings = () =>
+      own.store.database.query({
+        text: `SELECT pg_backend_pid(), current_setting('statement_timeout'), current_setting('lock_timeout'),
+          current_setting('synchronous_commit')`,
+      })
+    const before = await settings()
+    expect((await bulk(body, { to: own })).status).toBe(body === refused ? 400 : 201)
+    expect(await settings()).toEqual(before)
+  })
+
+  it('are those of its transaction alone, for the sake of poolers in transaction mode', async () => {
+    const own = await startApp({ poolSize: 1 })
+    await expectJson(await bulk(line('a'), { to: own }), 201)
+    const sent = await own.sql(
+      `SELECT query FROM pg_stat_statements JOIN pg_database ON dbid = pg_database.oid
+      WHERE datname = current_database() AND query ~ '^(SET|RESET)'`,
+    )
+    expect(sent.map(({ query }) => query)).toEqual([
+      expect.stringMatching(/^SET LOCAL /),
+      expect.stringMatching(/^SET LOCAL /),
+    ])
+  })
+})
+
 describe('a long stream', () => {
   it('of 100,000 rows is stored whole, in memory that does not grow with it', async () => {
     const rows = 100_000

@@ -53,7 +53,7 @@ describe.each(['DATABASE', 'ROLE'])('a %s whose defaults are odd', kind => {
     expect(created.map(({ title }) => title)).toEqual(titles)
     for (const task of created) {
       const [stored] = await app.sql('SELECT created_at FROM tasks WHERE id = $1', [task['id']])
-      expect(task['createdAt']).toBe((stored?.['created_at'] as Date).toISOString())
+      expect(stored).toEqual({ created_at: new Date(String(task['createdAt'])) })
       expect(await expectJson(await fetch(`${app.url}/tasks/${task['id']}`), 200)).toEqual(task)
     }
     expect(await expectJson(await fetch(`${app.url}/tasks/`), 200)).toEqual({

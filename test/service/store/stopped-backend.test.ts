@@ -13,7 +13,7 @@ async function stopBackend(app: RunningApp): Promise<void> {
   onTestFinished(() => void process.kill(pid, 'SIGCONT'))
 }
 
-const impatient = { poolSize: 1, requestDeadlineMs: 300 }
+const impatient = { poolSize: 1, requestDeadlineMs: 1000 }
 const untilFree = (app: RunningApp) =>
   expect.poll(() => app.store.database.counts(), { timeout: 10_000 }).toMatchObject({ used: 0, pending: 0 })
 
@@ -34,25 +34,30 @@ const head =
   'POST /texts/bulk HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-ndjson\r\ntransfer-encoding: chunked\r\n\r\n'
 
 it.each([
-  [
-    'while the client still sends',
-    Array.from({ length: 64 }, () => chunk(line('x'.repeat(1000)).repeat(1000))),
-  ],
-  ['when the client has sent all', [chunk(line('the last one')), '0\r\n\r\n']],
-])('a server that hangs in the middle of a COPY does not keep a request, %s', async (_, rest) => {
+  ['while the client still sends', ''],
+  ['when the client has sent all', '0\r\n\r\n'],
+])('a server that hangs in the middle of a COPY does not keep a request, %s', async (_, end) => {
   const app = await startApp(impatient)
   const client = await RawClient.connect(app.url)
-  onTestFinished(() => client.destroy())
   await client.write(head)
-  // A client that sends nothing for as long as the deadline is would be refused for that.
-  const sending = setInterval(() => client.socket.write(chunk(line('one of many'))), 20)
+  const part = chunk(line('x'.repeat(1000)).repeat(1000))
+  // The kernel's buffers may take dozens of megabytes before anybody has to wait.
+  const sending = setInterval(() => {
+    if (client.socket.writableLength < part.length) client.socket.write(part)
+  }, 5)
+  onTestFinished(() => {
+    clearInterval(sending)
+    client.destroy()
+  })
   const copying = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'COPY%' AND state = 'active'`
   await expect.poll(() => app.sql(copying), { interval: 5, timeout: 10_000 }).toHaveLength(1)
   await stopBackend(app)
-  clearInterval(sending)
-  for (const part of rest) client.socket.write(part)
+  if (end !== '') {
+    clearInterval(sending)
+    client.socket.write(end)
+  }
   await expect
-    .poll(() => client.received, { timeout: 10_000 })
+    .poll(() => client.received, { timeout: 20_000 })
     .toMatch(/^HTTP\/1\.1 503 [\s\S]*"database_unavailable"/)
   await untilFree(app)
   const bulk = await send('POST', `${app.url}/texts/bulk`, line('another'), {

@@ -45,7 +45,8 @@ export function layerColour(layer: string): string {
 export const ledgerEntries: ReadonlyMap<string, { colour: string; text: string }> = new Map([
   ['request', { colour: colours.api, text: 'charged to the request' }],
   ['http', { colour: 'var(--series-7)', text: 'HTTP parsing, socket reads' }],
-  ['pg_protocol', { colour: colours.database, text: 'reads from database sockets' }],
+  ['sockets', { colour: colours.database, text: 'reads from shared connections' }],
+  ['after_response', { colour: 'var(--series-3)', text: 'after the response' }],
   ['telemetry', { colour: 'var(--series-2)', text: 'telemetry' }],
   ['helper_threads', { colour: colours.generator, text: 'helper threads' }],
   ['startup', { colour: 'var(--series-5)', text: 'startup' }],
