@@ -6,6 +6,7 @@ import { createGuardedFolder, removeGuardedFolder } from '../../src/lab/stack/ja
 import { available, repository, run } from '../programs.ts'
 import { samplesOf, scrape, sumOf } from '../telemetry/openmetrics.ts'
 import { untilQuiet } from './cpu-window.ts'
+import { otherNodes, ownNode } from './nodes.ts'
 import { packLedger } from './pack.ts'
 import { type App, startApp } from './start-app.ts'
 
@@ -71,33 +72,7 @@ it('has plain JavaScript, types and a README, and depends on nothing', async () 
   expect(manifest).not.toHaveProperty('peerDependencies')
 })
 
-/** Every other Node on the PATH that the package is for, and the one that runs this. */
-function nodes(): { version: string; node: string }[] {
-  const own = { version: process.version, node: process.execPath }
-  const folders = (process.env['PATH'] ?? '').split(':').filter(path => !path.includes('node_modules'))
-  const others = folders.flatMap(path => {
-    const node = join(path, 'node')
-    try {
-      return [{ version: execFileSync(node, ['--version'], { encoding: 'utf8' }).trim(), node }]
-    } catch {
-      return []
-    }
-  })
-  const seen = new Set([majorOf(own.version)])
-  const older = others.filter(({ version }) => {
-    const major = majorOf(version)
-    if (seen.has(major) || major < 20) return false
-    seen.add(major)
-    return true
-  })
-  return [own, ...older]
-}
-
-function majorOf(version: string): number {
-  return Number(/^v(\d+)/.exec(version)?.[1])
-}
-
-describe.each(nodes())('under Node $version', ({ node }) => {
+describe.each([ownNode, ...otherNodes()])('under Node $version', ({ node }) => {
   it('tells what the requests of an Express application cost', async () => {
     await using app = await start(node)
     await get(app, 'GET', '/burn/1', 200)
