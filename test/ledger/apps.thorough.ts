@@ -128,7 +128,7 @@ function note(name: string, windows: readonly CpuWindow[]): void {
 
 function expectConservation(windows: readonly CpuWindow[]): void {
   for (const { counts, accounted } of windows) {
-    expect(counts['202']).toBeGreaterThan(0.05 * requests)
+    expect(counts['202']).toBeGreaterThan(0.02 * requests)
     expect(Math.abs(accounted - 1)).toBeLessThan(0.02)
   }
 }

@@ -57,7 +57,7 @@ const server = createServer(async (request, response) => {
   try {
     await answer(request, response)
   } catch {
-    response.destroyed ? undefined : response.writeHead(500).end('an error')
+    if (!response.destroyed) response.writeHead(500).end('an error')
   }
 })
 server.on('upgrade', (_request, socket) => {
