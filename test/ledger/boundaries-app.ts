@@ -226,6 +226,9 @@ onRequestEnd(({ attributes, cpuS }) => {
   figuresMs[attributes['name'] ?? '']?.push(cpuS * 1000)
 })
 
+// Boundaries must hold after an error that nothing caught.
+process.on('uncaughtException', () => {})
+
 createServer(async (request, response) => {
   const name = decodeURIComponent(request.url ?? '').slice(1)
   if (name === 'figures') {
@@ -235,6 +238,13 @@ createServer(async (request, response) => {
   if (name === 'another') {
     for (const resolve of waitingForOther.splice(0)) resolve()
     response.end()
+    return
+  }
+  if (name === 'throws') {
+    response.end()
+    setTimeout(() => {
+      throw new Error('as intended')
+    }, 1)
     return
   }
   const account = currentRequest()
