@@ -1,4 +1,4 @@
-import { AsyncLocalStorage, createHook, executionAsyncResource } from 'node:async_hooks'
+import { AsyncLocalStorage, AsyncResource, createHook, executionAsyncResource } from 'node:async_hooks'
 import { promiseHooks } from 'node:v8'
 import type { CpuAccount, Ledger } from './accounting.ts'
 
@@ -28,6 +28,10 @@ export class Boundaries {
   readonly #bodyReaders = new Map<number, CpuAccount>()
   /** What the callbacks ran for that the current one is nested in; undefined: a gap. */
   readonly #outer: (CpuAccount | undefined)[] = []
+  /** A promise continues now. Callbacks that it calls are nested in it. */
+  #promiseContinues = false
+  /** The hook asks an AsyncResource for its context, by running in it. */
+  #asksResource = false
   /**
    * Kept so that one tick's object is always alive. V8 forgets the hidden class of a tick when a garbage collection finds
    * none, and `process.nextTick` then takes 350 ns instead of 40, for as long as the process lives.
@@ -90,15 +94,17 @@ export class Boundaries {
   }
 
   readonly #before = (asyncId: number): void => {
-    const isNested = this.#outer.length > 0
+    if (this.#asksResource) return
+    const isNested = this.#outer.length > 0 || this.#promiseContinues
     this.#outer.push(isNested ? this.#ledger.current : undefined)
-    const account = this.#carriedOrBodyOf(asyncId)
+    const resource = executionAsyncResource()
+    const account =
+      resource instanceof AsyncResource ? this.#carriedBy(resource) : this.#carriedOrBodyOf(asyncId)
     if (isNested) {
       if (account === undefined) this.#ledger.leave()
       else if (!account.closed) this.#ledger.enter(account, account)
       return
     }
-    const resource = executionAsyncResource()
     const kind = kindOf(resource)
     if (kind === 'tick') this.lastTick = resource
     if (kind === 'socket') this.#ledger.beginCallback(this.#sockets)
@@ -109,14 +115,17 @@ export class Boundaries {
   }
 
   readonly #after = (): void => {
+    if (this.#asksResource) return
     this.#return(this.#outer.pop())
   }
 
   readonly #beforePromise = (): void => {
+    this.#promiseContinues = true
     this.#continue(this.#storage.getStore())
   }
 
   readonly #afterPromise = (): void => {
+    this.#promiseContinues = false
     if (this.#outer.length === 0) this.#ledger.leave()
   }
 
@@ -131,6 +140,18 @@ export class Boundaries {
     if (outer === undefined) this.#ledger.leave()
     else this.#ledger.enter(outer)
   }
+
+  /** Node 24 calls the hook of an AsyncResource before it changes to the context of that resource. */
+  #carriedBy(resource: AsyncResource): CpuAccount | undefined {
+    this.#asksResource = true
+    try {
+      return resource.runInAsyncScope(this.#readStorage)
+    } finally {
+      this.#asksResource = false
+    }
+  }
+
+  readonly #readStorage = (): CpuAccount | undefined => this.#storage.getStore()
 
   #carriedOrBodyOf(asyncId: number): CpuAccount | undefined {
     const carried = this.#storage.getStore()

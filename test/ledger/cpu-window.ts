@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import autocannon from 'autocannon'
 import { autocannonGenerator } from '../../src/lab/load/autocannon.ts'
 import type { RequestTemplate } from '../../src/lab/load/templates.ts'
 import { spawnGuarded } from '../../src/lab/stack/janitor.ts'
@@ -152,6 +153,24 @@ export function closedLoop(
       { signal: new AbortController().signal, onLive() {}, onWindow: () => edges.push(onWindow()) },
     )
     await Promise.all(edges)
+  }
+}
+
+/** So many requests, however long they take; `paths` in turn on each connection. */
+export function countedLoad(paths: readonly string[], connections: number, amount: number): Load {
+  return async (baseUrl, onWindow) => {
+    await onWindow()
+    const requests = paths.map(path => ({ path }))
+    const { errors, timeouts, non2xx } = await autocannon({
+      url: baseUrl,
+      connections,
+      amount,
+      requests,
+      timeout: 60,
+    })
+    if (errors + timeouts + non2xx > 0)
+      throw new Error(`${errors} errors, ${timeouts} timeouts, ${non2xx} bad answers`)
+    await onWindow()
   }
 }
 
