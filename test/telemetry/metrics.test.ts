@@ -260,7 +260,7 @@ describe('under load', () => {
     expect(counted({ http_response_status_code: '400', error_type: '' })).toBe(1)
   })
 
-  it.each(['prepared', 'batched', 'pipelined'])(
+  it.each(['prepared', 'batched'])(
     'a client that leaves before its %s insert is answered is counted once, as such',
     async strategy => {
       const before = await scrape(adminUrl)
@@ -276,7 +276,7 @@ describe('under load', () => {
       for (const sent of leaving) sent.destroy()
       await expect.poll(active).toBe(0)
       await unlock()
-      // Once this one is answered, the lane and the connections are done with those before it.
+      // Once this one is answered, the batch and the connections are done with those before it.
       expect((await send(agent, `${url}/test-insert?strategy=${strategy}`)).status).toBe(200)
 
       const grown = await since(before)

@@ -94,6 +94,7 @@ describe('clientConfig', () => {
     expect(clientConfig(readConfig({}))).toEqual({
       fallback_application_name: 'insertlab',
       options: '-c synchronous_commit=on -c statement_timeout=10000',
+      types: { getTypeParser: expect.any(Function) },
     })
   })
 
