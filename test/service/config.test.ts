@@ -78,13 +78,7 @@ describe('readConfig', () => {
   })
 
   it.each(['', ' ', '\t'])('counts a variable that is set to "%s" as not set', nothing => {
-    const names = [
-      'DATABASE_URL',
-      'PORT',
-      'WORKERS',
-      'ACCESS_LOG',
-      'INSERT_STRATEGY',
-    ]
+    const names = ['DATABASE_URL', 'PORT', 'WORKERS', 'ACCESS_LOG', 'INSERT_STRATEGY']
     expect(readConfig(Object.fromEntries(names.map(name => [name, nothing])))).toEqual(readConfig({}))
   })
 
