@@ -190,7 +190,7 @@ describe('the page’s statement', () => {
   it('reads only the page, by the index, wherever it is', async () => {
     await app.sql(`INSERT INTO tasks (title) SELECT 'task ' || i FROM generate_series(1, 200000) AS i`)
     await app.sql('ANALYZE tasks')
-    // The service's own text, from the statistics of the server.
+    // The service's own text, from the statistics of the server, which have a parameter $3 in place of 'UTC'.
     await page({ limit: 10 })
     const [statement] = await app.sql(`
       SELECT query FROM pg_stat_statements JOIN pg_database ON dbid = pg_database.oid
@@ -201,7 +201,7 @@ describe('the page’s statement', () => {
     const buffers: number[] = []
     for (const after of [0, 100_000, 199_000]) {
       const { rows } = await client.query(
-        `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE page(${after}, 26)`,
+        `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE page(${after}, 26, 'UTC')`,
       )
       const [{ Plan: limit }] = rows[0]['QUERY PLAN']
       const [scan] = limit.Plans
