@@ -45,13 +45,11 @@ export class Texts {
    */
   async insert(
     texts: readonly string[],
-    {
-      strategy = this.defaultStrategy,
-      ...caller
-    }: Caller & { strategy?: InsertStrategyName | undefined } = {},
+    options: Caller & { strategy?: InsertStrategyName | undefined } = {},
   ): Promise<readonly number[]> {
+    const { strategy = this.defaultStrategy } = options
     noteInsertStrategy(strategy)
-    const ids = await this.#strategies[strategy].insert(texts, caller)
+    const ids = await this.#strategies[strategy].insert(texts, options)
     this.#telemetry.metrics?.insertRows.series(strategy).inc(ids.length)
     return ids
   }

@@ -5,7 +5,7 @@ import type { InsertStrategy } from './insert-strategy.ts'
 
 const takeIds = {
   name: 'take_text_ids',
-  text: `SELECT nextval((SELECT pg_get_serial_sequence('simple_text', 'id'))) AS id FROM generate_series(1, $1)`,
+  text: `SELECT nextval('simple_text_id_seq') AS id FROM generate_series(1, $1)`,
 }
 const countStored = {
   name: 'count_texts',
