@@ -61,11 +61,11 @@ afterAll(async () => {
 })
 
 async function send(name: string): Promise<void> {
-  // The body comes in two parts.
   async function* body() {
-    yield new TextEncoder().encode('a'.repeat(1000))
-    await new Promise(resolve => setTimeout(resolve, 5))
-    yield new TextEncoder().encode('b'.repeat(1000))
+    for (const part of ['a', 'b', 'c']) {
+      yield new TextEncoder().encode(part.repeat(1000))
+      await new Promise(resolve => setTimeout(resolve, 10))
+    }
   }
   const response = await fetch(`${app.url}/${encodeURIComponent(name)}`, {
     method: 'POST',

@@ -53,6 +53,10 @@ export async function startApp(
   const output = keepTail(service.child.stdout, service.child.stderr)
   try {
     await untilListening(port, service)
+    // The ledger listens a moment after the application, in `cluster` in each worker.
+    if (env['CPU_LEDGER_PORT'] === undefined)
+      for (let more = Math.min(1, morePorts); more <= morePorts; more++)
+        await untilListening(Number(ledgerPort) + more, service)
   } catch (error) {
     await service.end()
     throw new Error(`${file} did not start: ${output()}`, { cause: error })
