@@ -1,10 +1,12 @@
 import { dirname } from 'node:path'
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { addAbCommand } from './ab/ab-command.ts'
 import { type Assertion, parseAssertion } from './analysis/assertion.ts'
+import { count, httpUrl, seconds } from './arguments.ts'
 import { addAttachCommand } from './attach/attach-command.ts'
 import { runCompareCommand } from './compare-command.ts'
 import { exitCodes, LabError } from './errors.ts'
-import { full as allFindings, experiments, tour } from './experiments/all.ts'
+import { full as allFindings, experiments, tour, tourMinutes } from './experiments/all.ts'
 import { type Experiment, estimateS } from './experiments/experiment.ts'
 import type { LoadGenerator } from './load/generator.ts'
 import { addPlanCommand } from './plan/command.ts'
@@ -35,7 +37,7 @@ function commandLine(setExitCode: (code: number) => void): Command {
     .configureHelp({ showGlobalOptions: true })
 
   withRunOptions(lab.command('tour', { isDefault: true }))
-    .description('run the most telling experiments, under four minutes (what `npm run lab` does)')
+    .description(`run the most telling experiments, under ${tourMinutes} minutes (what \`npm run lab\` does)`)
     .option('--full', 'run every experiment that a finding rests on, in under an hour')
     .action(async ({ full, ...flags }: RunFlags & { full?: boolean }) => {
       setExitCode(await (full ? run('full', allFindings, flags) : run('tour', tour, flags)))
@@ -59,6 +61,7 @@ function commandLine(setExitCode: (code: number) => void): Command {
     })
 
   addAttachCommand(lab, setExitCode)
+  addAbCommand(lab, setExitCode)
 
   lab
     .command('report')
@@ -99,7 +102,7 @@ function commandLine(setExitCode: (code: number) => void): Command {
 function withRunOptions(command: Command): Command {
   return command
     .option('--duration <s>', 'length of each measurement, after the warm-up', seconds)
-    .option('--repeats <n>', 'measurements of each step', count)
+    .option('--repeats <n>', 'measurements of each step', count(100))
     .option('--out <dir>', 'folder for results', 'results')
     .option('--url <url>', 'measure a service that runs already, sending load only', httpUrl)
     .addOption(new Option('--generator <name>', 'send all load with this one').choices(['k6', 'autocannon']))
@@ -149,23 +152,6 @@ function assertionsSoFar(text: string, before: Assertion[] | undefined): Asserti
   const assertion = parseAssertion(text)
   if (typeof assertion === 'string') throw new InvalidArgumentError(assertion)
   return [...(before ?? []), assertion]
-}
-
-function seconds(text: string): number {
-  const value = Number(text)
-  if (value >= 1 && value <= 3600) return value
-  throw new InvalidArgumentError('Give seconds from 1 to 3600.')
-}
-
-function count(text: string): number {
-  const value = Number(text)
-  if (Number.isInteger(value) && value >= 1 && value <= 100) return value
-  throw new InvalidArgumentError('Give a whole number from 1 to 100.')
-}
-
-function httpUrl(text: string): string {
-  if (/^https?:$/.test(URL.parse(text)?.protocol ?? '')) return text
-  throw new InvalidArgumentError('Give a URL such as http://127.0.0.1:8000.')
 }
 
 async function main(): Promise<number> {

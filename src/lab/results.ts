@@ -124,10 +124,11 @@ export const Sample = Type.Object({
   }),
   /** From outside: CPU of each process tree over answered requests. */
   cpuPerRequestUs: Type.Object({ api: MaybeFigure, database: MaybeFigure, generator: MaybeFigure }),
-  /** API CPU per request of another service that had the same load at the same moment; repeats pair up with
-   *  those of `cpuPerRequestUs.api`. */
+  /** Of the control, another service that got the same load in the windows next to these: API CPU per request,
+   *  requests answered a second, and p99. Value i belongs to the same pair of windows as value i of the sample.
+   *  Older results use these names too, so they stay. */
   besideUs: Type.Optional(MaybeFigure),
-  /** Its p99, in pairs with that of `latencyMs`. */
+  besidePerS: Type.Optional(MaybeFigure),
   besideP99Ms: Type.Optional(MaybeFigure),
   /** From inside: what the service's ledger charged one request (final figures, all requests of the window),
    *  and what the usual reading (`process.cpuUsage()` at start and end of a request) would have said. */

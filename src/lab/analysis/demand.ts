@@ -26,14 +26,13 @@ export interface Machine {
  * An API worker runs JavaScript on one thread, so a worker is one core; its helper threads make the demand
  * read a little high and the ceiling a little low. PostgreSQL and k6 may use every core, the others one.
  * The host they share is full at `cores / sum of their demands`: the work of others on it is no demand of a
- * request, so its own CPU is asked only where one of the three could not be read. Where another service had the same
- * load at the same moment, what the host did was for both.
+ * request, so its own CPU is asked only where one of the three could not be read.
  */
 export function demandsOf(sample: Sample, machine: Machine): Demand[] {
   const { utilisation, throughputPerS, load } = sample
   const generatorCores = load.generator === 'k6' ? machine.cores : 1
   const together = total([utilisation.api, utilisation.database, utilisation.generator]) ?? utilisation.host
-  const host = sample.besideUs === undefined ? demand('host', together, throughputPerS, machine.cores) : null
+  const host = demand('host', together, throughputPerS, machine.cores)
   return [
     demand('api', utilisation.api, throughputPerS, Math.min(workersOf(sample), machine.cores)),
     demand('database', utilisation.database, throughputPerS, machine.cores),
@@ -103,10 +102,12 @@ function total(figures: readonly (Figure | null)[]): Figure | null {
   }
 }
 
-/**
- * The API's CPU for a request over that of the service beside it, repeat by repeat; null where nothing was measured
- * beside it, or not as often.
- */
-export function timesBeside({ cpuPerRequestUs: { api }, besideUs }: Sample): Figure | null {
+/** The API's CPU for a request over that of the control, pair by pair; null where there is no control, or no CPU. */
+export function cpuOverControl({ cpuPerRequestUs: { api }, besideUs }: Sample): Figure | null {
   return api && besideUs ? ratioByRepeat(api, besideUs) : null
+}
+
+/** Requests answered a second over those of the control, pair by pair; null where there is no control. */
+export function rateOverControl({ throughputPerS, besidePerS }: Sample): Figure | null {
+  return besidePerS ? ratioByRepeat(throughputPerS, besidePerS) : null
 }

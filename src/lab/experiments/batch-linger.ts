@@ -20,7 +20,7 @@ const arrivalsPerS = 5_000
 const arrivals = open(arrivalsPerS, 200)
 const waitingClients = closed(16)
 
-/** Whether rows should wait for company. */
+/** Whether a batch should wait for more rows. */
 export const batchLinger: Experiment = {
   name: 'batch-linger',
   question: 'What does it save that a batch waits some milliseconds for more rows, and who pays for it?',
@@ -29,8 +29,8 @@ export const batchLinger: Experiment = {
     'Where rows arrive whether or not others are answered, 2 ms of waiting make them cost the API a third less and ' +
     'PostgreSQL half. Clients that wait for their answer send less instead.',
   finding: 'A3',
-  varies: 'how long a batch waits for company (BATCH_LINGER_MS), arrivals or waiting clients',
-  holds: 'one row a request, one worker, one lane, durable commits',
+  varies: 'how long a batch waits for more rows (BATCH_LINGER_MS), arrivals or waiting clients',
+  holds: 'one row a request, one worker, durable commits',
   timing: { breakInS: 4, warmupS: 2, durationS: 5, repeats: 3 },
   steps: [arrivals, waitingClients].flatMap(load => lingersMs.map(lingerMs => step(lingerMs, load))),
   conclude,

@@ -58,35 +58,36 @@ export interface Step {
   readonly program?: PeerName
   /** Environment of the service process: its knobs, and `NODE_OPTIONS` for preloaded modules. */
   readonly service?: Readonly<Record<string, string>>
-  /**
-   * Environment of a second service that gets the same load at the same moment, for a small difference in CPU:
-   * what slows the machine slows both, and cancels (see `ratioByRepeat`). PostgreSQL works for both, so its share
-   * in a request is not known then.
-   */
-  readonly beside?: Readonly<Record<string, string>>
+  /** For a difference smaller than the changes of the machine's pace; see {@link Control}. */
+  readonly control?: Control
   /** Settings of the PostgreSQL server, as in postgresql.conf. */
   readonly postgres?: Readonly<Record<string, string>>
   /** Runs against the emptied tables before the warm-up: rows to read, locks to meet. */
   readonly seed?: readonly string[]
-  /** A sink for spans runs beside the service, which is told of it by `OTEL_EXPORTER_OTLP_ENDPOINT`. */
-  readonly spanSink?: boolean
+  /** The lab takes the service's spans and drops them; `OTEL_EXPORTER_OTLP_ENDPOINT` tells the service where. */
+  readonly takesSpans?: boolean
   /** The generator must take little of the machine: the step looks for a ceiling, or compares costs. */
   readonly ceiling?: boolean
   /** The step is about this generator; where it is not installed the step is left out. */
   readonly generator?: LoadGenerator['name']
   /** The service process is held to so many cores, as a container is; see `stack/cpu-limit.ts`. */
   readonly serviceCores?: number
-  /**
-   * The service has a core to itself, and takes turns there with the one beside it, each standing still while the other
-   * runs; see `stack/own-core.ts`. So its throughput is that of half the time, and its latencies hold the other's turns.
-   */
-  readonly ownCore?: boolean
   /** A path whose answers carry `cpu_duration`; asked gently beside the load. */
   readonly reportedCpu?: string
-  /** All workers are scraped this often while the load runs, as Prometheus would. */
-  readonly scrapeEveryS?: number
   /** After each measurement the same load is sent once more, shortly, and profiled. One worker only. */
   readonly profile?: boolean
+}
+
+/**
+ * Another service that does the same work. Both run at the same time, and the same load goes to one and to the other in
+ * turn, in short windows. The pace of a machine changes within seconds, so only two windows that follow each other are
+ * compared; see `run/run-step.ts`.
+ */
+export interface Control extends Pick<Step, 'program' | 'service'> {
+  /** What tables and plots call it. */
+  readonly name: string
+  /** Windows that each of the two services gets in one repeat. */
+  readonly windows: number
 }
 
 export interface Conclusion {
@@ -119,8 +120,15 @@ export const stepOverheadS = 1.5
 const profilingS = 4.5
 
 /** Steps with the same key are measured on one service process. */
-export function processKeyOf({ program, service, beside, postgres, spanSink, serviceCores }: Step): string {
-  return JSON.stringify([program, service, beside, postgres, spanSink, serviceCores])
+export function processKeyOf({
+  program,
+  service,
+  control,
+  postgres,
+  takesSpans,
+  serviceCores,
+}: Step): string {
+  return JSON.stringify([program, service, control, postgres, takesSpans, serviceCores])
 }
 
 /** The accused knob is turned in two steps, each on a process of its own. */
@@ -132,9 +140,10 @@ export const confirmingRepeats = 3
 export function estimateS(experiment: Pick<Experiment, 'steps' | 'timing' | 'search' | 'confirms'>): number {
   const { steps, timing, search, confirms = false } = experiment
   const stepS = timing.warmupS + timing.durationS + stepOverheadS
-  const processes = new Set(steps.map(processKeyOf)).size
+  const processes = new Set(steps.map(processKeyOf)).size + steps.filter(step => step.control).length
+  const windows = steps.map(({ control }) => (control === undefined ? 1 : 2 * control.windows))
   const extraS = steps.map(step => (step.profile ? profilingS : 0) + rampS(step.load))
-  const measuringS = processes * timing.breakInS + steps.length * stepS + sum(extraS)
+  const measuringS = processes * timing.breakInS + sum(windows) * stepS + sum(extraS)
   const searchingS = (search?.atMost ?? 0) * (timing.breakInS + stepS)
   const confirmingS = confirms ? confirmingSteps * (timing.breakInS + stepS) : 0
   return (

@@ -45,8 +45,8 @@ export function predictCeiling(samples: readonly Sample[], machine: Machine): Pr
 }
 
 function demandOn(resource: Resource, sample: Sample, machine: Machine): Demand | null {
-  const { utilisation, throughputPerS, besideUs } = sample
-  if (resource === 'host' && besideUs === undefined) {
+  const { utilisation, throughputPerS } = sample
+  if (resource === 'host') {
     return demand('host', utilisation.host, throughputPerS, machine.cores * hostFull)
   }
   return demandsOf(sample, machine).find(one => one.resource === resource) ?? null

@@ -1,6 +1,7 @@
 import { number, percent, spread } from '../analysis/wording.ts'
 import type { Check, Comparison } from './check.ts'
-import type { Plan, PlanFigure } from './plan.ts'
+import type { PlanFigure } from './figures/figure.ts'
+import type { Plan } from './plan.ts'
 
 /** The plan for a terminal: a line a figure, its formula below, and what it rests on where it was not measured. */
 export function renderPlan({ objective, assumptions, figures, checks, notes }: Plan): string {

@@ -1,6 +1,5 @@
 import type { CpuProfile } from '../analysis/call-tree.ts'
-import type { ExperimentResult, Manifest, Sample } from '../results.ts'
-import { accusedSample } from './accused.ts'
+import type { ExperimentResult, Figure, Manifest, Sample } from '../results.ts'
 import { formatSetting } from './format.ts'
 import { type Html, html } from './html.ts'
 import { plotsFor } from './plots/plots-for.ts'
@@ -91,4 +90,22 @@ function loadInWords(samples: readonly Sample[]): string {
     ({ load }) => `${load.generator}, ${modes[load.mode]}, ${formatSetting(load.durationS)} s a repeat`,
   )
   return [...new Set(loads)].join(' or ')
+}
+
+/**
+ * The sample that the verdict is about: the one that it names, or whose throughput it holds against the ceiling, or
+ * else the one with the highest throughput. null of no samples.
+ */
+function accusedSample({ samples, verdict }: ExperimentResult): Sample | null {
+  const measured = verdict.ceiling?.measuredPerS
+  return (
+    samples.find(({ label }) => label === verdict.accused) ??
+    samples.find(({ throughputPerS }) => measured !== undefined && isSame(throughputPerS, measured)) ??
+    samples.toSorted((a, b) => b.throughputPerS.median - a.throughputPerS.median)[0] ??
+    null
+  )
+}
+
+function isSame(a: Figure, b: Figure): boolean {
+  return a.median === b.median && a.low === b.low && a.high === b.high
 }

@@ -36,10 +36,10 @@ export function stepsForForeignTarget(steps: readonly Step[]): Step[] {
     const {
       program,
       service,
-      beside,
+      control,
       postgres,
       seed,
-      spanSink,
+      takesSpans,
       serviceCores,
       reportedCpu,
       profile,

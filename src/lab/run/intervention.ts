@@ -39,7 +39,7 @@ const turns: Partial<Record<Limit, (step: Step, means: Means) => Turn | null>> =
 }
 
 /** Throughput is all that is asked of it. */
-function bare({ profile, reportedCpu, ...step }: Step): Step {
+function bare({ profile, reportedCpu, control, ...step }: Step): Step {
   return step
 }
 

@@ -1,6 +1,5 @@
 import { LabError } from '../errors.ts'
 import type { LoadGenerator, LoadPlan, LoadResult } from '../load/generator.ts'
-import { batchesOf, rowsPerBatch } from '../probes/batch-rows.ts'
 import { readThrottledUs } from '../probes/cgroup.ts'
 import { type LedgerReading, ledgerBetween, ledgerOf } from '../probes/cpu-ledger.ts'
 import { busyCores, type HostReading, readHostCpu } from '../probes/host-cpu.ts'
@@ -23,7 +22,13 @@ import {
   metricsUrls,
   readPages,
 } from '../probes/service-metrics.ts'
-import { type ServiceWindow, serviceBetween, serviceTotalsOf } from '../probes/service-state.ts'
+import {
+  batchesOf,
+  rowsPerBatch,
+  type ServiceWindow,
+  serviceBetween,
+  serviceTotalsOf,
+} from '../probes/service-state.ts'
 import type { Target } from './test-bed.ts'
 
 /** Everything seen in one window: one repeat of one step. */

@@ -14,7 +14,6 @@ import type { ExperimentResult, Sample, Verdict } from '../results.ts'
 import { confirmationOf, turnOf } from './intervention.ts'
 import { generatorOf, runStep, type StepContext } from './run-step.ts'
 import { type Profiled, sampleOf } from './sample.ts'
-import { shuffledInGroups } from './shuffle.ts'
 
 /** One experiment as it will be run: its own timing, or what the command line made of it. */
 export interface Planned {
@@ -128,7 +127,8 @@ async function measure(
   for (let repeat = 1; repeat <= timing.repeats; repeat++) {
     await context.bed.retire()
     for (const step of shuffledInGroups(steps, processKeyOf)) {
-      observed(step, await runStep(step, { experiment: experiment.name, timing, repeat }, context))
+      const round = { experiment: experiment.name, timing, repeat }
+      await runStep(step, round, context, observation => observed(step, observation))
     }
   }
 }
@@ -203,4 +203,16 @@ function samplesOf(
     const { timing, observations } = seen
     return [sampleOf(step, generatorOf(step, context), timing.durationS, observations)]
   })
+}
+
+/** A new array in random order (Fisher-Yates), so that drift of the machine favours no step. */
+function shuffled<T>(items: readonly T[]): T[] {
+  const pool = [...items]
+  return items.flatMap(() => pool.splice(Math.floor(Math.random() * pool.length), 1))
+}
+
+/** Whole groups in random order, each of them shuffled: items of one key stay together. */
+function shuffledInGroups<T>(items: readonly T[], keyOf: (item: T) => string): T[] {
+  const groups = Object.values(Object.groupBy(items, keyOf)).filter(group => group !== undefined)
+  return shuffled(groups).flatMap(shuffled)
 }

@@ -1,4 +1,5 @@
 import { styleText } from 'node:util'
+import { cpuOverControl, rateOverControl } from '../analysis/demand.ts'
 import { scalingInWords } from '../analysis/scaling-wording.ts'
 import { number, range } from '../analysis/wording.ts'
 import type { ExperimentResult, Figure, Reproduction, Sample, Verdict } from '../results.ts'
@@ -36,12 +37,28 @@ function oneOf({ name, verdict, answer, samples, scaling = [] }: ExperimentResul
     ...(verdict.confirmed === null ? [] : [proofOf(verdict.confirmed)]),
     ...scalingInWords(scaling),
     tableOf(samples),
+    ...samples.flatMap(pairsOf),
     ...samples.flatMap(({ label, doubts = [] }) => doubts.map(doubt => `doubt: "${label}": ${doubt}`)),
   ].join('\n')
 }
 
 function proofOf({ holds, effect }: NonNullable<Verdict['confirmed']>): string {
   return `Put to the proof, the verdict ${holds ? 'holds' : 'does not hold'}: ${effect}.`
+}
+
+/** Of a sample with a control: the ratio of each pair of windows. */
+function pairsOf(sample: Sample): string[] {
+  const ratios = [
+    { name: 'CPU per request', figure: cpuOverControl(sample) },
+    { name: 'requests/s', figure: rateOverControl(sample) },
+  ]
+  return ratios.flatMap(({ name, figure: one }) =>
+    one === null
+      ? []
+      : [
+          `${sample.label}, ${name} over the control's: median ${figure(one)}, by pair of windows ${(one.values ?? []).map(number).join(', ')}`,
+        ],
+  )
 }
 
 const columns: { head: string; cell: (sample: Sample) => string }[] = [

@@ -1,5 +1,4 @@
 import { LabError } from '../errors.ts'
-import type { Profiler } from '../probes/profiler.ts'
 import type { Lack, PeerLaunch } from './peers/peer.ts'
 import { type PeerName, peers } from './peers/peers.ts'
 import { type ServiceOptions, type ServiceProcess, startService } from './service-process.ts'
@@ -20,6 +19,12 @@ export interface Program extends Omit<ServiceProcess, 'adminUrl'> {
   readonly adminUrl: string | null
   readonly profiler: Profiler | null
 }
+
+/** How a target's CPU can be profiled: through its admin port (V8, Go), or from outside (Python). */
+export type Profiler =
+  | { readonly kind: 'v8'; readonly adminUrl: string }
+  | { readonly kind: 'pprof'; readonly adminUrl: string }
+  | { readonly kind: 'py-spy'; readonly command: string; readonly pid: number }
 
 export function createPrograms(): Programs {
   const provided = new Map<PeerName, Promise<PeerLaunch | Lack>>()

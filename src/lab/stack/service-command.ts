@@ -43,7 +43,7 @@ export async function runServiceCommand(): Promise<number> {
   addAbortListener(interrupted, () => service.end())
 
   const url = `http://${reachable(host)}:${port}`
-  if ((await waitUntilReady(url, service, interrupted)) === 'ready') {
+  if ((await waitUntilReady(`${url}/readyz`, service, interrupted)) === 'ready') {
     console.log(
       [
         `service   ${url}`,

@@ -21,6 +21,8 @@ export interface ServiceOptions {
   env?: Readonly<Record<string, string>>
   /** The service of this repository by default. */
   launch?: Launch
+  /** A path that is answered with 2xx once the service is ready. */
+  readyPath?: string
 }
 
 /** How a program is started, beside the environment that every service gets. */
@@ -42,14 +44,15 @@ const graceMs = 15_000
 const inherited = ['PATH', 'HOME', 'USER', 'LANG', 'TZ', 'TMPDIR']
 
 /**
- * Starts the service in a process of its own on free ports of 127.0.0.1 and waits for `GET /readyz` to
- * answer 200. Throws LAB_SERVICE_START with the service's own last error line when it exits or is not
+ * Starts the service in a process of its own on free ports of 127.0.0.1 and waits until it answers `readyPath`
+ * with 2xx. Throws LAB_SERVICE_START with the service's own last error line when it exits or is not
  * ready within 30 s.
  */
 export async function startService({
   databaseUrl,
   env = {},
   launch,
+  readyPath = '/readyz',
 }: ServiceOptions): Promise<ServiceProcess> {
   const serviceEnv = {
     ...Object.fromEntries(inherited.map(name => [name, process.env[name]])),
@@ -64,13 +67,14 @@ export async function startService({
   const log = keepTail(service.child.stdout, service.child.stderr)
   const errors = keepTail(service.child.stderr)
   const url = `http://127.0.0.1:${serviceEnv.PORT}`
+  const readyUrl = `${url}${readyPath}`
 
-  const state = await waitUntilReady(url, service, AbortSignal.timeout(startLimitMs))
+  const state = await waitUntilReady(readyUrl, service, AbortSignal.timeout(startLimitMs))
   if (state !== 'ready') {
     const what =
       state === 'ended'
         ? 'did not start'
-        : `was not ready within ${startLimitMs / 1000} s (${url}/readyz ${(await whyNotReady(url)) ?? 'answers now'})`
+        : `was not ready within ${startLimitMs / 1000} s (${readyUrl} ${(await whyNotReady(readyUrl)) ?? 'answers now'})`
     await service.end()
     const complaint = lastErrorLine(errors()) ?? lastErrorLine(log()) ?? 'it said nothing'
     throw new LabError(
@@ -120,9 +124,9 @@ export function ownService(v8Options: readonly string[] = []): Launch {
   }
 }
 
-/** Asks `/readyz` until it answers 200, the process has ended, or `signal` says to stop asking. */
+/** Asks until the answer is 2xx, the process has ended, or `signal` says to stop asking. */
 export async function waitUntilReady(
-  url: string,
+  readyUrl: string,
   service: GuardedProcess,
   signal: AbortSignal,
 ): Promise<'ready' | 'ended' | 'aborted'> {
@@ -131,17 +135,17 @@ export async function waitUntilReady(
     ended = true
   })
   while (!ended && !signal.aborted) {
-    if ((await whyNotReady(url, signal)) === null) return 'ready'
+    if ((await whyNotReady(readyUrl, signal)) === null) return 'ready'
     await sleep(readyRetryMs)
   }
   return ended ? 'ended' : 'aborted'
 }
 
-/** What `/readyz` does instead of answering 200; null: it does answer so. */
-async function whyNotReady(url: string, ...signals: AbortSignal[]): Promise<string | null> {
+/** What it does instead of answering with 2xx; null: it does answer so. */
+async function whyNotReady(readyUrl: string, ...signals: AbortSignal[]): Promise<string | null> {
   try {
     const signal = AbortSignal.any([AbortSignal.timeout(answerLimitMs), ...signals])
-    const response = await fetch(`${url}/readyz`, { signal })
+    const response = await fetch(readyUrl, { signal })
     await response.arrayBuffer()
     return response.ok ? null : `answers ${response.status}`
   } catch (error) {

@@ -32,7 +32,7 @@ describe('plotsFor', () => {
       'latency-percentiles',
     ])
     expect(namesOf(observabilityPrice)).toEqual([
-      'cost-beside',
+      'against-control',
       'cpu-by-process',
       'cpu-by-layer',
       'cpu-by-layer',
@@ -242,7 +242,7 @@ describe('renderPlot', () => {
         /\((?:µs|ms|req\/s|%)\)|connections|rows|clients/,
       )
     }
-    expect(plot.note).toMatch(/repeats/)
+    expect(plot.note).toMatch(/repeats|pairs of windows/)
   })
 
   it('puts a mark where its value is: bars are as long as their figures', () => {

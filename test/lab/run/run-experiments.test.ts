@@ -117,6 +117,42 @@ test('keeps what the service printed where requests failed', async () => {
   })
 })
 
+test('sends the load to a service and to its control in turn, and keeps the pairs in their order', async () => {
+  await using bed = standInBed({ BURN_US: '200' })
+  const { run, saved, lines } = context(bed)
+  const steps = experiment.steps.slice(1).map(step => ({ ...step, control: { name: 'other', windows: 2 } }))
+  await runExperiments([{ ...plan, steps, timing: { ...plan.timing, durationS: 0.5 } }], run)
+
+  // Both anew in each of the two repeats.
+  expect(bed.started()).toBe(4)
+  // After each pair, and at the end.
+  expect(saved).toHaveLength(5)
+  const windows = lines.flatMap(line => /pair (\d of \d(?:: other)?): /.exec(line)?.[1] ?? [])
+  const oneRepeat = ['1 of 2: other', '1 of 2', '2 of 2', '2 of 2: other']
+  expect(windows).toEqual([...oneRepeat, ...oneRepeat])
+  const [sample] = saved.at(-1)?.[0]?.samples ?? []
+  expect(sample?.cpuPerRequestUs.api?.values).toHaveLength(4)
+  for (const ofControl of [sample?.besideUs, sample?.besidePerS, sample?.besideP99Ms]) {
+    expect(ofControl?.values).toHaveLength(4)
+    expect(ofControl?.low).toBeGreaterThan(0)
+  }
+})
+
+test('a control whose requests fail gives no figure to compare with', async () => {
+  await using bed = standInBed()
+  const { run, saved } = context(bed)
+  const steps = experiment.steps.slice(0, 1).map(step => ({
+    ...step,
+    control: { name: 'other', windows: 1 },
+    requests: [{ path: '/no-such-route' }],
+  }))
+  const timing = { ...plan.timing, durationS: 0.5, repeats: 1 }
+  await runExperiments([{ ...plan, steps, timing }], run)
+  expect(saved.at(-1)?.[0]?.samples).toMatchObject([
+    { besideUs: null, besidePerS: null, besideP99Ms: null, errors: { ratio: { median: 1 } } },
+  ])
+})
+
 test('leaves out the steps whose program cannot run here, and says why', async () => {
   await using bed = standInBed({}, { gin: 'Go is not installed' })
   const { run, saved, lines } = context(bed)

@@ -20,10 +20,26 @@ export function standInBed(
 ): StandInBed {
   const prepared: Step[] = []
   let started = 0
-  let running: { process: GuardedProcess; url: string } | null = null
+  const running = new Map<string, { process: GuardedProcess; url: string }>()
   const retire = async () => {
-    await running?.process.end()
-    running = null
+    await Promise.all([...running.values()].map(({ process }) => process.end()))
+    running.clear()
+  }
+  const targetOf = async (name: string) => {
+    const known = running.get(name)
+    if (known === undefined) started++
+    const { url, process } = known ?? (await startStandIn(env))
+    running.set(name, { url, process })
+    return {
+      url,
+      adminUrl: url,
+      profiler: { kind: 'v8', adminUrl: url } as const,
+      apiPid: process.pid,
+      isNew: false,
+      databasePid: null,
+      databaseUrl: null,
+      log: () => 'what the stand-in printed',
+    }
   }
   return {
     prepared,
@@ -31,24 +47,11 @@ export function standInBed(
     lackOf: async ({ variant }) => lacks[variant] ?? null,
     retire,
     postgresVersion: () => null,
-    async prepare(step) {
+    prepare(step) {
       prepared.push(step)
-      if (running === null) {
-        started++
-        running = await startStandIn(env)
-      }
-      const { url, process } = running
-      return {
-        url,
-        adminUrl: url,
-        profiler: { kind: 'v8', adminUrl: url },
-        apiPid: process.pid,
-        isNew: false,
-        databasePid: null,
-        databaseUrl: null,
-        log: () => 'what the stand-in printed',
-      }
+      return targetOf('service')
     },
+    prepareControl: (_, { name }) => targetOf(name),
     [Symbol.asyncDispose]: retire,
   }
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Client } from 'pg'
 import { afterEach, expect, inject, test, vi } from 'vitest'
-import { closed, type Step } from '../../../src/lab/experiments/experiment.ts'
+import { type Control, closed, type Step } from '../../../src/lab/experiments/experiment.ts'
 import { ownTestBed } from '../../../src/lab/run/test-bed.ts'
 
 const step: Step = {
@@ -64,12 +64,13 @@ test('keeps the service while its environment stays the same, and empties the ta
   expect(await labDatabases()).toEqual([])
 })
 
-test('a service beside another leaves that one running; the next that stands alone ends both', async () => {
+test('a control leaves the service running and the tables filled; the next service ends both', async () => {
   vi.stubEnv('DATABASE_URL', inject('postgres').url)
   await using bed = ownTestBed()
-  const single: Step = { ...step, service: { INSERT_STRATEGY: 'single' } }
+  const single: Control = { name: 'single', service: { INSERT_STRATEGY: 'single' }, windows: 1 }
   const first = await bed.prepare(step)
-  const other = await bed.prepare(single, 'beside the others')
+  const other = await bed.prepareControl?.(step, single)
+  if (other === undefined) throw new Error('the own bed has no room for a control')
   expect(other.apiPid).not.toBe(first.apiPid)
   expect(await insertedId(first.url)).toBe(1)
   expect(await insertedId(other.url)).toBe(2)
@@ -94,7 +95,7 @@ test('starts a peer in place of the service, on the tables that the service make
 })
 
 test.runIf(process.platform === 'linux')(
-  'tells the service of a span sink where a step asks for one',
+  'takes the spans of the service where a step asks for it',
   async () => {
     vi.stubEnv('DATABASE_URL', inject('postgres').url)
     await using bed = ownTestBed()
@@ -103,7 +104,7 @@ test.runIf(process.platform === 'linux')(
 
     const without = await bed.prepare(step)
     expect(endpointOf(without.apiPid)).toBeUndefined()
-    const { apiPid } = await bed.prepare({ ...step, spanSink: true })
+    const { apiPid } = await bed.prepare({ ...step, takesSpans: true })
     const answer = await fetch(`${endpointOf(apiPid)}/v1/traces`, { method: 'POST', body: 'spans' })
     expect(answer.status).toBe(200)
   },

@@ -1,9 +1,9 @@
 import * as Plot from '@observablehq/plot'
-import { timesBeside } from '../../analysis/demand.ts'
+import { cpuOverControl } from '../../analysis/demand.ts'
 import { apart } from '../../analysis/figures.ts'
 import { change, signedPercent } from '../../analysis/wording.ts'
 import type { Figure, Sample } from '../../results.ts'
-import { formatRepeats, shorten } from '../format.ts'
+import { shorten } from '../format.ts'
 import { axisMarksX } from './axes.ts'
 import { colours } from './palette.ts'
 import type { ReportPlot } from './report-plot.ts'
@@ -12,46 +12,49 @@ import { layOutRows, roomForPx, rowPlot, rowValues, whiskers } from './rows.ts'
 interface Row {
   row: number
   label: string
-  /** CPU of a request over that of one to the service beside it, repeat by repeat. */
+  /** CPU of a request over that of a request to the control, pair by pair. */
   times: Figure
 }
 
-/**
- * What a request costs the API, against another service under the same load at the same moment. Null where no sample
- * was measured beside one.
- */
-export function costBeside(samples: readonly Sample[]): ReportPlot | null {
+/** What a request costs the API, against the control. Null where no sample has a control. */
+export function againstControl(samples: readonly Sample[]): ReportPlot | null {
   const rows = samples
     .flatMap(sample => {
-      const times = timesBeside(sample)
+      const times = cpuOverControl(sample)
       return times === null || times.low <= 0 ? [] : [{ label: sample.label, times }]
     })
     .map((row, i) => ({ ...row, row: i }))
   if (rows.length === 0) return null
   return {
-    name: 'cost-beside',
+    name: 'against-control',
     title: titleOf(rows),
     key: [
       { colour: colours.api, text: 'median' },
-      { colour: colours.api, text: 'each repeat', hollow: true },
+      { colour: colours.api, text: 'each pair of windows', hollow: true },
     ],
     note: [
-      `API CPU over answered requests, divided by that of another service that had the same load at the same moment; ${formatRepeats(rows.map(row => row.times))}.`,
-      'The upright line is where both cost the same.',
+      `API CPU over answered requests, divided by that of the control. The load goes to the service and to its control in turn; ${pairsOf(rows)}.`,
+      'At the vertical line both cost the same.',
     ].join(' '),
     description: rows.map(({ label, times }) => `${label}: ${change(times)}`).join('; '),
     draw: widthPx => draw(rows, widthPx),
   }
 }
 
+function pairsOf(rows: readonly Row[]): string {
+  const counts = rows.map(({ times }) => times.repeats)
+  const [fewest, most] = [Math.min(...counts), Math.max(...counts)]
+  return fewest === most ? `${most} pairs of windows` : `${fewest} to ${most} pairs of windows`
+}
+
 function titleOf(rows: readonly Row[]): string {
   const sorted = rows.toSorted((a, b) => a.times.median - b.times.median)
   const [least, most] = [sorted[0], sorted.at(-1)]
   if (least === undefined || most === undefined || rows.length === 1)
-    return `A request costs ${least ? change(least.times) : '?'} of CPU against the service beside it`
+    return `A request costs ${least ? change(least.times) : '?'} CPU, compared with the control`
   if (!apart(least.times, most.times))
-    return 'What a request costs against the service beside it does not differ beyond its spread'
-  return `CPU of a request against the service beside it: from ${change(least.times)} with “${shorten(least.label, 60)}” to ${change(most.times)} with “${shorten(most.label, 60)}”`
+    return 'The samples do not differ beyond their spread in what a request costs, compared with the control'
+  return `CPU of a request, compared with the control: from ${change(least.times)} with “${shorten(least.label, 60)}” to ${change(most.times)} with “${shorten(most.label, 60)}”`
 }
 
 /** Changes that an axis may name, as ratios. */

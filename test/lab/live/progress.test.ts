@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
-import { createProgress } from '../../../src/lab/run/progress.ts'
+import { createProgress } from '../../../src/lab/live/progress.ts'
 
 test('where there is no terminal each step leaves a line, and more steps than guessed are not more than all', async () => {
   const output = new PassThrough()
