@@ -75,7 +75,7 @@ describe.concurrent('exit codes', () => {
   })
 })
 
-test('run: results that fit their schema, a report, a link to the latest, a verdict on the screen', async () => {
+test('run: results that fit their schema, a report, a link to the latest, a diagnosis on the screen', async () => {
   const out = join(folder, 'whole')
   const { status, stdout } = await lab(
     ...['run', 'ping', '--url', service.url, '--generator', 'autocannon'],

@@ -94,7 +94,7 @@ function pairBed(target: Target, control: Target, postgresVersion: string | null
     return Promise.resolve({ ...one, isNew })
   }
   return {
-    lackOf: () => Promise.resolve(null),
+    unavailableBecause: () => Promise.resolve(null),
     prepare: () => given(target),
     prepareControl: () => given(control),
     retire: () => Promise.resolve(),

@@ -25,18 +25,22 @@ export interface Change {
   readonly outcome: Outcome
 }
 
-export interface SampleComparison {
+export interface SampleChanges {
   readonly experiment: string
   readonly label: string
   readonly changes: readonly Change[]
 }
 
-export interface Comparison {
+export interface ResultsComparison {
   /** CPU that the same fixed piece of work took, after over before; null where it is not known to differ. */
   readonly machine: Shift | null
-  readonly samples: readonly SampleComparison[]
-  /** Experiments in both results that blame something else now. */
-  readonly verdicts: readonly { readonly experiment: string; readonly before: Limit; readonly after: Limit }[]
+  readonly samples: readonly SampleChanges[]
+  /** Experiments in both results whose suspected limit changed. */
+  readonly diagnoses: readonly {
+    readonly experiment: string
+    readonly before: Limit
+    readonly after: Limit
+  }[]
   /** In one of the two results only: `experiment, sample`. */
   readonly unmatched: { readonly before: readonly string[]; readonly after: readonly string[] }
 }
@@ -47,7 +51,7 @@ export interface Comparison {
  * test on its repeats can see it. So the lab measures a fixed piece of work between the loads, and a figure
  * that moved no further than that did is told apart.
  */
-export function compareResults(before: Results, after: Results): Comparison {
+export function compareResults(before: Results, after: Results): ResultsComparison {
   const earlier = samplesByName(before.experiments)
   const later = samplesByName(after.experiments)
   const machine = machineShift(before, after)
@@ -60,10 +64,10 @@ export function compareResults(before: Results, after: Results): Comparison {
   return {
     machine,
     samples: both,
-    verdicts: before.experiments.flatMap(({ name, verdict }) => {
+    diagnoses: before.experiments.flatMap(({ name, verdict: diagnosis }) => {
       const now = after.experiments.find(experiment => experiment.name === name)?.verdict.limit
-      if (now === undefined || now === verdict.limit) return []
-      return [{ experiment: name, before: verdict.limit, after: now }]
+      if (now === undefined || now === diagnosis.limit) return []
+      return [{ experiment: name, before: diagnosis.limit, after: now }]
     }),
     unmatched: {
       before: [...earlier.keys()].filter(missingIn(later)),

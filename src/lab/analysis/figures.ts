@@ -21,7 +21,7 @@ export function figureOf(repeats: readonly number[]): Figure | null {
   }
 }
 
-/** The figure of repeats that may lack a reading. A figure of fewer repeats than were run would pretend. */
+/** The figure of all repeats; null where one of them has no reading. */
 export function figureOrNull(repeats: readonly (number | null)[]): Figure | null {
   return repeats.every(value => value !== null) ? figureOf(repeats) : null
 }

@@ -8,7 +8,7 @@ import {
   type Step,
   type Timing,
 } from '../experiments/experiment.ts'
-import { holds, type Objective, rateOf } from '../experiments/objective.ts'
+import { holds, type RateGoal, rateOf } from '../experiments/rate-goal.ts'
 import type { RequestTemplate } from '../load/templates.ts'
 import type { Sample } from '../results.ts'
 import { fromOutside } from './from-outside.ts'
@@ -61,16 +61,16 @@ function stepOf({ target, requests }: AttachPlan) {
   return { variant: target, knobs: {}, requests }
 }
 
-function objectiveOf({ p99Ms }: AttachPlan): Objective {
+function goalOf({ p99Ms }: AttachPlan): RateGoal {
   return { p99Ms, answeredShare }
 }
 
 function nextRate(plan: AttachPlan, samples: readonly Sample[]): Step | null {
-  const objective = objectiveOf(plan)
+  const goal = goalOf(plan)
   const ceilingPerS = byThroughput(closedOf(samples))[0]?.throughputPerS.median ?? 0
   const rates = samples.filter(isOpen)
-  const holding = rates.filter(sample => holds(sample, objective)).map(rateOf)
-  const failing = rates.filter(sample => !holds(sample, objective)).map(rateOf)
+  const holding = rates.filter(sample => holds(sample, goal)).map(rateOf)
+  const failing = rates.filter(sample => !holds(sample, goal)).map(rateOf)
   const highest = Math.max(0, ...holding)
   // What a closed loop could not get is beyond reach; nobody has to try it.
   const lowest = Math.min(closeEnough * ceilingPerS, plan.maxRatePerS * closeEnough, ...failing)
@@ -83,15 +83,15 @@ function nextRate(plan: AttachPlan, samples: readonly Sample[]): Step | null {
 }
 
 function conclude(plan: AttachPlan, samples: readonly Sample[]): Conclusion {
-  const objective = objectiveOf(plan)
+  const goal = goalOf(plan)
   const sweep = closedOf(samples)
   const [best] = byThroughput(sweep)
   const lone = sweep.find(({ load }) => load.connections === 1)
-  if (best === undefined) return { answer: 'Nothing was measured.', accused: null }
+  if (best === undefined) return { answer: 'Nothing was measured.', diagnosed: null }
   const highest = samples
-    .filter(sample => isOpen(sample) && holds(sample, objective))
+    .filter(sample => isOpen(sample) && holds(sample, goal))
     .toSorted((a, b) => rateOf(b) - rateOf(a))[0]
-  const accused = withCores(best, sweep)
+  const diagnosed = withCores(best, sweep)
   return {
     answer: [
       `At most ${spread(best.throughputPerS, 'requests/s')}, at ${best.load.connections} connections.`,
@@ -102,9 +102,9 @@ function conclude(plan: AttachPlan, samples: readonly Sample[]): Conclusion {
     ]
       .filter(Boolean)
       .join(' '),
-    accused,
+    diagnosed,
     ...(lone !== undefined && lone !== best && { predictFrom: withCores(lone, sweep) }),
-    judgedAgain: verdict => fromOutside(verdict, sweep),
+    refine: diagnosis => fromOutside(diagnosis, sweep),
   }
 }
 

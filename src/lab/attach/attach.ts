@@ -31,7 +31,7 @@ export interface AttachOptions extends ProcessName, Pick<RunOptions, 'outFolder'
 }
 
 /**
- * Loads a service that the lab did not start, and judges it as one of ours. Resolves to the exit code. Throws
+ * Loads a service that the lab did not start, and diagnoses it as one of ours. Resolves to the exit code. Throws
  * LAB_TARGET where the target may not or need not be loaded, and where it fails under load; what was measured
  * until then is kept and reported.
  */

@@ -8,7 +8,7 @@ import { requireSuccess } from './first-request.ts'
  */
 export function attachedBed(target: Target, request: RequestTemplate, signal: AbortSignal): TestBed {
   return {
-    lackOf: () => Promise.resolve(null),
+    unavailableBecause: () => Promise.resolve(null),
     async prepare() {
       await requireSuccess(target.url, request, signal)
       return target

@@ -1,5 +1,5 @@
 import { number, percent, spread } from '../analysis/wording.ts'
-import type { Limit, Sample, Verdict } from '../results.ts'
+import type { Diagnosis, Limit, Sample } from '../results.ts'
 
 /** More clients brought no more answers: the rates of two steps are this close. */
 const sameRate = 1.15
@@ -21,26 +21,26 @@ const sameCount = 1.5
  * sessions busy at any moment, while PostgreSQL has time. Everything else of the kind (a semaphore, a pool of
  * threads, another service) looks the same from outside, and is called so.
  */
-export function fromOutside(verdict: Verdict, sweep: readonly Sample[]): Verdict {
+export function fromOutside(diagnosis: Diagnosis, sweep: readonly Sample[]): Diagnosis {
   const finding = waitIn(sweep)
-  if (finding === null) return verdict
+  if (finding === null) return diagnosis
   const { limit, evidence, sentence, next } = finding
   const cause = { limit, evidence }
-  const [first, ...others] = verdict.causes.filter(one => one.limit !== 'inconclusive')
-  const isDoubtful = verdict.limit === 'inconclusive' || verdict.confidence === 'low'
+  const [first, ...others] = diagnosis.causes.filter(one => one.limit !== 'inconclusive')
+  const isDoubtful = diagnosis.limit === 'inconclusive' || diagnosis.confidence === 'low'
   if (isDoubtful) {
     const causes = [cause, ...(first === undefined ? [] : [first]), ...others]
-    return { ...verdict, limit, confidence: 'medium', sentence, causes, next, ceiling: null }
+    return { ...diagnosis, limit, confidence: 'medium', sentence, causes, next, ceiling: null }
   }
   // A machine that others keep busy comes first, whatever the service waits for.
-  return spoilt.has(verdict.limit) && first !== undefined
-    ? { ...verdict, causes: [first, cause, ...others] }
-    : verdict
+  return spoilt.has(diagnosis.limit) && first !== undefined
+    ? { ...diagnosis, causes: [first, cause, ...others] }
+    : diagnosis
 }
 
 const spoilt: ReadonlySet<Limit> = new Set(['environment', 'host-cpu', 'load-generator'])
 
-type Finding = Pick<Verdict, 'limit' | 'sentence' | 'next'> & { readonly evidence: string[] }
+type Finding = Pick<Diagnosis, 'limit' | 'sentence' | 'next'> & { readonly evidence: string[] }
 
 function waitIn(sweep: readonly Sample[]): Finding | null {
   const plateau = plateauOf(sweep)

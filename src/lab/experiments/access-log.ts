@@ -48,15 +48,15 @@ function of(samples: readonly Sample[], mode: (typeof modes)[number]): Sample | 
 
 function conclude(samples: readonly Sample[]): Conclusion {
   const off = of(samples, 'off')
-  const accused = of(samples, 'sync') ?? byThroughput(samples)[0] ?? null
-  if (off === undefined) return { answer: 'The service without a log was not measured.', accused }
+  const diagnosed = of(samples, 'sync') ?? byThroughput(samples)[0] ?? null
+  if (off === undefined) return { answer: 'The service without a log was not measured.', diagnosed }
   const prices = (['on', 'sync'] as const).flatMap(mode => {
     const logged = of(samples, mode)
     return logged === undefined ? [] : [priceOf(mode, off, logged)]
   })
   return {
     answer: `Without a log: ${spread(off.throughputPerS, 'requests/s')}. ${prices.join(' ')}`.trimEnd(),
-    accused,
+    diagnosed,
   }
 }
 

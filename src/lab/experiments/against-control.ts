@@ -1,11 +1,11 @@
 import { cpuOverControl, rateOverControl } from '../analysis/demand.ts'
 import { figureOf } from '../analysis/figures.ts'
 import { change, spread } from '../analysis/wording.ts'
-import type { Sample, Verdict } from '../results.ts'
+import type { Diagnosis, Sample } from '../results.ts'
 import { byThroughput, type Conclusion } from './experiment.ts'
 
-/** Samples that have one control in common, and what they are called beside it. */
-export interface Comparison {
+/** Samples that have one control in common. */
+export interface AgainstControl {
   /** What the control is called in a sentence: `A prepared insert with telemetry off`. */
   readonly control: string
   /** Each sample that was measured, and its name in a sentence. */
@@ -14,22 +14,22 @@ export interface Comparison {
 
 /** What each sample costs more than its control, pair of windows by pair of windows. */
 export function concludeAgainstControl(
-  comparisons: readonly Comparison[],
+  comparisons: readonly AgainstControl[],
   measured: readonly Sample[],
 ): Conclusion {
   const sentences = comparisons.flatMap(sentenceOf)
   const answer = sentences.length === 0 ? 'No pair of services was measured.' : sentences.join(' ')
   return {
     answer,
-    accused: byThroughput(measured)[0] ?? null,
+    diagnosed: byThroughput(measured)[0] ?? null,
     // The reader asked for the difference; what limits the services is of less interest.
     ...(sentences.length > 0 && {
-      judgedAgain: (verdict: Verdict) => ({ ...verdict, sentence: `${answer} ${verdict.sentence}` }),
+      refine: (diagnosis: Diagnosis) => ({ ...diagnosis, sentence: `${answer} ${diagnosis.sentence}` }),
     }),
   }
 }
 
-function sentenceOf({ control, samples }: Comparison): string[] {
+function sentenceOf({ control, samples }: AgainstControl): string[] {
   const differences = samples.flatMap(({ name, sample }) => {
     const [cpu, rate] = [cpuOverControl(sample), rateOverControl(sample)]
     const parts = [

@@ -53,8 +53,8 @@ function variantOf(lingerMs: number): string {
 function conclude(samples: readonly Sample[]): Conclusion {
   const answers = [arrivalsAnswer(samples), waitingAnswer(samples)].filter(answer => answer !== null)
   return {
-    answer: answers.length === 0 ? 'Waiting was not measured beside not waiting.' : answers.join(' '),
-    accused: byThroughput(samples)[0] ?? null,
+    answer: answers.length === 0 ? 'Waiting and not waiting were not both measured.' : answers.join(' '),
+    diagnosed: byThroughput(samples)[0] ?? null,
   }
 }
 

@@ -34,7 +34,7 @@ export const blockingCalls: Experiment = {
       ceiling: true,
     }),
   ),
-  // The number of processes is the knob, and it is turned.
+  // The experiment itself varies the number of processes.
   confirms: false,
   conclude,
   reproduce,
@@ -57,7 +57,7 @@ function conclude(samples: readonly Sample[]): Conclusion {
   })
   return {
     answer: waits.join(' ') || 'Nothing was measured.',
-    accused: withWorkers(samples, 1) ?? byThroughput(samples)[0] ?? null,
+    diagnosed: withWorkers(samples, 1) ?? byThroughput(samples)[0] ?? null,
   }
 }
 

@@ -45,13 +45,13 @@ function variantOf(workers: number, rows: number): string {
 
 function conclude(samples: readonly Sample[]): Conclusion {
   const [one, two] = [1, 2].map(workers => find(samples, variantOf(workers, 1), busiest))
-  const accused = one ?? byThroughput(samples)[0] ?? null
+  const diagnosed = one ?? byThroughput(samples)[0] ?? null
   if (one === undefined || two === undefined)
-    return { answer: 'Two workers were not measured beside one.', accused }
+    return { answer: 'One worker and two workers were not both measured.', diagnosed }
   return {
     answer:
       `One worker answers ${spread(one.throughputPerS, 'requests/s')} to ${busiest} clients, two on the same cores ` +
-      `${spread(ratio(two.throughputPerS, one.throughputPerS), 'times')} as many. \`npm run lab -- plan --rate …\` carries it on.`,
-    accused,
+      `${spread(ratio(two.throughputPerS, one.throughputPerS), 'times')} as many. \`npm run lab -- plan --rate …\` plans from these figures.`,
+    diagnosed,
   }
 }

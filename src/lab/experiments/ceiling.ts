@@ -39,7 +39,7 @@ function conclude(samples: readonly Sample[], machine: Machine): Conclusion {
     return prediction === null ? [] : [{ strategy, prediction }]
   })
   const [best] = byThroughput(samples)
-  const accused = find(samples, 'batched', busiest) ?? best ?? null
+  const diagnosed = find(samples, 'batched', busiest) ?? best ?? null
   const ofBatched = predictions.find(({ strategy }) => strategy === 'batched')?.prediction
   return {
     answer:
@@ -48,7 +48,7 @@ function conclude(samples: readonly Sample[], machine: Machine): Conclusion {
         : best === undefined
           ? 'Nothing was measured.'
           : `Too little could be read to predict from; the most was ${spread(best.throughputPerS, 'requests/s')}.`,
-    accused,
+    diagnosed,
     ...(ofBatched && { predictedPerS: ofBatched.predictedPerS }),
   }
 }

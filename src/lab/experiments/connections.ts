@@ -91,7 +91,7 @@ function conclude(samples: readonly Sample[]): Conclusion {
   ].filter(Boolean)
   return {
     answer: answer.length === 0 ? 'Too little was measured to compare.' : answer.join(' '),
-    accused: find(samples, variantOf('insert', 1), pooledClients) ?? byThroughput(samples)[0] ?? null,
+    diagnosed: find(samples, variantOf('insert', 1), pooledClients) ?? byThroughput(samples)[0] ?? null,
   }
 }
 
@@ -166,7 +166,8 @@ function reproduce(samples: readonly Sample[]): Reproduction[] {
       reported: [200, 900],
       reportedText: '200 → 900 requests/s',
       ours: [opened?.throughputPerS, pool?.throughputPerS],
-      explanation: 'the page costs this service less, so that opening a connection weighs more beside it',
+      explanation:
+        'a page costs this service less than the report’s, so opening a connection is a larger part of the request',
     }),
     statement({
       finding: 'B2',

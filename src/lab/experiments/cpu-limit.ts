@@ -69,7 +69,7 @@ function conclude(samples: readonly Sample[]): Conclusion {
       measured.length === 0
         ? 'Nothing was measured.'
         : `${number(users)} users: ${measured.map(({ cores, sample }) => described(cores, sample)).join('; ')}.`,
-    accused: tightest?.sample ?? null,
+    diagnosed: tightest?.sample ?? null,
   }
 }
 

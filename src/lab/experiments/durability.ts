@@ -54,7 +54,7 @@ function conclude(samples: readonly Sample[]): Conclusion {
   })
   return {
     answer: gains.length === 0 ? 'No two settings were measured to compare.' : gains.join(' '),
-    accused: safe?.('prepared', busy) ?? byThroughput(samples)[0] ?? null,
+    diagnosed: safe?.('prepared', busy) ?? byThroughput(samples)[0] ?? null,
   }
 }
 

@@ -4,7 +4,7 @@ import type { Reproduction, Sample } from '../results.ts'
 import { byThroughput, type Conclusion, closed, type Experiment, find } from './experiment.ts'
 import { statement } from './reproduction.ts'
 
-/** A strategy of the service's INSERT_STRATEGY; add one here and it is measured beside the others. */
+/** A strategy of the service's INSERT_STRATEGY; add one here and it is measured with the others. */
 const strategies = ['single', 'prepared', 'batched']
 /** One client alone shows what the usual reading is right about; the strategies differ with many. */
 const loads = [
@@ -47,10 +47,10 @@ export const insertCost: Experiment = {
 
 function conclude(samples: readonly Sample[]): Conclusion {
   const best = find(samples, 'batched', busiest) ?? byThroughput(samples)[0]
-  if (best === undefined) return { answer: 'Nothing was measured.', accused: null }
+  if (best === undefined) return { answer: 'Nothing was measured.', diagnosed: null }
   return {
     answer: [costs(samples), naiveReading(best)].filter(Boolean).join(' '),
-    accused: best,
+    diagnosed: best,
   }
 }
 
@@ -94,10 +94,10 @@ function reproduce(samples: readonly Sample[]): Reproduction[] {
       reproduced: holds,
       because:
         times === null
-          ? 'the service did not tell its usual reading, or its CPU could not be read'
+          ? 'the service did not report the usual reading, or its CPU could not be read'
           : holds
-            ? 'the usual reading charges an insert for all that ran beside it, so it says milliseconds of one that costs microseconds'
-            : `the usual reading is only ${spread(times, 'times')} what was used, or stays below a millisecond`,
+            ? 'the usual reading charges an insert for everything that ran in the meantime, so it says milliseconds where an insert costs microseconds'
+            : `the usual reading is only ${spread(times, 'times')} what was used, or is below a millisecond`,
     }),
   ]
 }

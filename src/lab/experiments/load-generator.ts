@@ -42,7 +42,7 @@ function conclude(samples: readonly Sample[]): Conclusion {
       measured.length === 0
         ? 'Nothing was measured.'
         : `The same service answers ${measured.map(described).join(', ')}.`,
-    accused: dearest ?? byThroughput(samples)[0] ?? null,
+    diagnosed: dearest ?? byThroughput(samples)[0] ?? null,
   }
 }
 

@@ -35,7 +35,7 @@ export const networkPath: Experiment = {
       ceiling: true,
     }),
   ),
-  // The path is the knob, and every turn of it is measured.
+  // The experiment itself varies the path.
   confirms: false,
   conclude,
   reproduce,
@@ -58,7 +58,7 @@ function conclude(samples: readonly Sample[]): Conclusion {
       `${path}: ${rate}, ${spread(ratio(sample.throughputPerS, native.throughputPerS), 'times')} native.`,
     ]
   })
-  return { answer: answers.join(' ') || 'Nothing was measured.', accused: byThroughput(samples)[0] ?? null }
+  return { answer: answers.join(' ') || 'Nothing was measured.', diagnosed: byThroughput(samples)[0] ?? null }
 }
 
 function reproduce(samples: readonly Sample[]): Reproduction[] {

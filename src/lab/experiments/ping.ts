@@ -32,7 +32,7 @@ export const ping: Experiment = {
 function conclude(samples: readonly Sample[], machine: Machine): Conclusion {
   // The same step in every run, whichever of two equals happens to be a little ahead.
   const busy = find(samples, 'ping', busiest) ?? byThroughput(samples)[0]
-  if (busy === undefined) return { answer: 'Nothing was measured.', accused: null }
+  if (busy === undefined) return { answer: 'Nothing was measured.', diagnosed: null }
   const cost = busy.cpuPerRequestUs.api
   const price = cost === null ? 'Its CPU could not be read' : `It costs the API ${spread(cost, 'us')} of CPU`
   const prediction = predictCeiling(samples, machine)
@@ -41,7 +41,7 @@ function conclude(samples: readonly Sample[], machine: Machine): Conclusion {
       `${price}; ${number(busy.load.connections ?? 1)} connections get ${spread(busy.throughputPerS, 'answers/s')}, ` +
       `with a median latency of ${spread(busy.latencyMs.p50, 'ms')}.` +
       (prediction === null ? '' : ` The ceiling: ${predictionText(prediction)}.`),
-    accused: busy,
+    diagnosed: busy,
     ...(prediction && { predictedPerS: prediction.predictedPerS }),
   }
 }

@@ -1,6 +1,6 @@
 import { demandAt, fitBatchDemand } from '../analysis/batch-demand.ts'
 import { type Demand, demand, demandsOf, type Machine, type Resource } from '../analysis/demand.ts'
-import { hostFull } from '../analysis/verdict/case.ts'
+import { hostFull } from '../analysis/diagnosis/case.ts'
 import { number, percent, spread } from '../analysis/wording.ts'
 import type { Figure, Sample } from '../results.ts'
 import { byThroughput } from './experiment.ts'
@@ -22,8 +22,8 @@ export interface Prediction {
 
 /**
  * Predicts, from the light steps of a closed sweep, the most that more clients could reach: each resource's
- * demand a request is fitted as D(n) = a + b/n over the number of clients (what a turn of an event loop, a
- * wake-up or a batch costs is shared by those served in it, `batched` being only the strongest case), carried
+ * demand a request is fitted as D(n) = a + b/n over the number of clients (an iteration of the event loop, a wake-up
+ * or a batch has a cost that the requests in it share; `batched` is only the strongest case), carried
  * on to the number that got most, and the lowest of the ceilings cores / D is the prediction. Its range is that of
  * the demands' own repeats.
  *
@@ -82,7 +82,7 @@ const names: Record<Resource, string> = {
   host: 'the host they share',
 }
 
-/** The prediction beside what came of it. */
+/** The prediction, and what was measured. */
 export function predictionText({ resource, predictedPerS, measured }: Prediction): string {
   const off = measured.throughputPerS.median / predictedPerS.median - 1
   return (

@@ -52,7 +52,7 @@ function conclude(samples: readonly Sample[]): Conclusion {
       growths.length === 0
         ? 'The CPU of the API could not be read.'
         : `Ten rows a request cost the API's CPU of one row ${growths.join(', ')}.`,
-    accused: byThroughput(samples)[0] ?? null,
+    diagnosed: byThroughput(samples)[0] ?? null,
   }
 }
 
@@ -72,7 +72,7 @@ function reproduce(samples: readonly Sample[]): Reproduction[] {
       reportedText: '500-1,000 (from 1-2 ms each) → about 300 requests/s a worker',
       ours: [one?.throughputPerS, ten?.throughputPerS],
       explanation:
-        'what a request costs beside its inserts is small in this service, so ten of them cost nearly ten times as much',
+        'in this service a request costs little apart from its inserts, so ten inserts cost nearly ten times as much',
     }),
     statement({
       finding: 'A2',

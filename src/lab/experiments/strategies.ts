@@ -42,7 +42,7 @@ function step(variant: string, connections: number, service: Record<string, stri
 function conclude(samples: readonly Sample[]): Conclusion {
   const batched = find(samples, 'batched', busy)
   if (batched === undefined)
-    return { answer: 'The batch was not measured.', accused: byThroughput(samples)[0] ?? null }
+    return { answer: 'The batch was not measured.', diagnosed: byThroughput(samples)[0] ?? null }
   return {
     answer: [
       `Batched: ${spread(batched.throughputPerS, 'requests/s')} at ${busy} connections.`,
@@ -51,7 +51,7 @@ function conclude(samples: readonly Sample[]): Conclusion {
       ...comparison('a ping', batched, find(samples, 'ping', busy)),
       ...loneClient(samples),
     ].join(' '),
-    accused: batched,
+    diagnosed: batched,
   }
 }
 

@@ -100,7 +100,7 @@ function conclude(samples: readonly Sample[]): Conclusion {
       answer.length === 0
         ? 'No two settings were measured to compare.'
         : `Against one worker: ${answer.join('; ')}.`,
-    accused: of(samples, 'blocking', 1, many) ?? byThroughput(samples)[0] ?? null,
+    diagnosed: of(samples, 'blocking', 1, many) ?? byThroughput(samples)[0] ?? null,
   }
 }
 

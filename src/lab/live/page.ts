@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
+import { diagnosisList } from '../report/diagnosis.ts'
 import { htmlDocument, masthead, stylesheet } from '../report/document.ts'
 import { caveatList, environmentSection } from '../report/environment.ts'
 import { experimentSection } from '../report/experiment.ts'
 import { formatInstant, formatNumber } from '../report/format.ts'
 import { type Html, html } from '../report/html.ts'
-import { verdictList } from '../report/verdict.ts'
 import type { ExperimentResult, Results } from '../results.ts'
 import { type RateReading, rateLine } from './rate-line.ts'
 
@@ -83,7 +83,7 @@ export function measuredParts({ plan, results }: LiveState): Record<string, Html
   const latest = experiments.findLast(({ samples }) => samples.length > 0)
   return {
     moment: html`<h2>Bottleneck of the moment</h2>
-      ${latest === undefined ? html`<p>Nothing has been measured yet.</p>` : verdictList([latest])}
+      ${latest === undefined ? html`<p>Nothing has been measured yet.</p>` : diagnosisList([latest])}
       ${caveatList(manifest)}`,
     contents: contentsOf(plan, results),
     ...Object.fromEntries(

@@ -35,7 +35,7 @@ export function filled(template: string, running: number): string {
 export function weightedOrder(requests: readonly RequestTemplate[]): number[] {
   return requests
     .flatMap(({ weight = 1 }, index) =>
-      Array.from({ length: weight }, (_, turn) => ({ index, at: (turn + 0.5) / weight })),
+      Array.from({ length: weight }, (_, nth) => ({ index, at: (nth + 0.5) / weight })),
     )
     .sort((a, b) => a.at - b.at)
     .map(({ index }) => index)

@@ -22,7 +22,7 @@ export interface Costs {
   /** Part of what a request costs the API: collected in stops of this length, during which it answers nobody. */
   readonly garbageUs: number
   readonly garbageStopUs: number
-  /** What a batch takes beside CPU: the flush of the WAL, wake-ups, the network, us. */
+  /** Time of a batch that is not CPU: the flush of the WAL, wake-ups, the network, us. */
   readonly pauseUs: number
 }
 

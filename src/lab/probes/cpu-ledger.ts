@@ -16,7 +16,7 @@ export interface LedgerReading {
 }
 
 /**
- * Reads the histogram of CPU per request, all its routes, and the buckets beside it. null where no page has
+ * Reads the histogram of CPU per request, all its routes, and the unattributed buckets. null where no page has
  * both: a service without a ledger.
  */
 export function ledgerOf({ pages }: MetricsReading): LedgerTotals | null {

@@ -13,7 +13,7 @@ export interface ReportedCpu {
 const pauseBetweenMs = 10
 
 /**
- * Asks `url` one request at a time while a load runs beside it, and keeps what each answer says of its own
+ * Asks `url` one request at a time while a load runs, and keeps what each answer says of its own
  * CPU by the usual reading. The ledger's word is not taken from the answers, where it is provisional, but
  * from the metrics.
  *

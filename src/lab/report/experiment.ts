@@ -1,5 +1,6 @@
 import type { CpuProfile } from '../analysis/call-tree.ts'
 import type { ExperimentResult, Figure, Manifest, Sample } from '../results.ts'
+import { diagnosisDetails } from './diagnosis.ts'
 import { formatSetting } from './format.ts'
 import { type Html, html } from './html.ts'
 import { plotsFor } from './plots/plots-for.ts'
@@ -8,7 +9,6 @@ import { prose } from './prose.ts'
 import { resourceTable } from './resources.ts'
 import { sampleTables } from './tables.ts'
 import { describeSetting, describeValue, distinct, splitDimensions } from './variation.ts'
-import { verdictDetails } from './verdict.ts'
 
 /**
  * One experiment, from its question to the command that repeats it.
@@ -19,8 +19,8 @@ export function experimentSection(
   manifest: Manifest,
   profiles: ReadonlyMap<string, CpuProfile>,
 ): Html {
-  const { name, question, hypothesis, finding, answer, samples, verdict, repeat } = experiment
-  const accused = accusedSample(experiment)
+  const { name, question, hypothesis, finding, answer, samples, verdict: diagnosis, repeat } = experiment
+  const diagnosed = diagnosedSample(experiment)
   const isLowerBound = mayDoMore(experiment, manifest)
   return html`<section class="experiment" id="${name}" aria-labelledby="${name}-title">
     <header>
@@ -32,9 +32,9 @@ export function experimentSection(
     </header>
     ${samples.length === 0 ? html`<p class="note">No sample was completed: there is nothing to plot.</p>` : null}
     ${plotsFor(experiment, profiles).map(renderPlot)}
-    <h3>Why: the verdict and its evidence</h3>
-    ${verdictDetails(verdict)}
-    ${accused === null ? null : resourceTable(accused, manifest)}
+    <h3>Why: the diagnosis and its evidence</h3>
+    ${diagnosisDetails(diagnosis)}
+    ${diagnosed === null ? null : resourceTable(diagnosed, manifest)}
     ${samples.length === 0 ? null : figuresOf(samples, isLowerBound)}
     <h3>How to repeat it</h3>
     <pre><code>${repeat}</code></pre>
@@ -43,8 +43,8 @@ export function experimentSection(
 }
 
 /** The service may do more than was seen: the host was shared, or something outside the service gave way first. */
-function mayDoMore({ verdict }: ExperimentResult, { sharedCores }: Manifest): boolean {
-  return sharedCores || verdict.limit === 'load-generator' || verdict.limit === 'environment'
+function mayDoMore({ verdict: diagnosis }: ExperimentResult, { sharedCores }: Manifest): boolean {
+  return sharedCores || diagnosis.limit === 'load-generator' || diagnosis.limit === 'environment'
 }
 
 function figuresOf(samples: readonly Sample[], isLowerBound: boolean): Html {
@@ -93,13 +93,13 @@ function loadInWords(samples: readonly Sample[]): string {
 }
 
 /**
- * The sample that the verdict is about: the one that it names, or whose throughput it holds against the ceiling, or
+ * The sample that the diagnosis is about: the one that it names, or whose throughput it holds against the ceiling, or
  * else the one with the highest throughput. null of no samples.
  */
-function accusedSample({ samples, verdict }: ExperimentResult): Sample | null {
-  const measured = verdict.ceiling?.measuredPerS
+function diagnosedSample({ samples, verdict: diagnosis }: ExperimentResult): Sample | null {
+  const measured = diagnosis.ceiling?.measuredPerS
   return (
-    samples.find(({ label }) => label === verdict.accused) ??
+    samples.find(({ label }) => label === diagnosis.accused) ??
     samples.find(({ throughputPerS }) => measured !== undefined && isSame(throughputPerS, measured)) ??
     samples.toSorted((a, b) => b.throughputPerS.median - a.throughputPerS.median)[0] ??
     null

@@ -3,7 +3,7 @@ import { formatFigure, formatNumber } from './format.ts'
 import { type Html, html } from './html.ts'
 import { prose } from './prose.ts'
 
-/** What the source reports found, beside what was found here; null where no experiment compares with them. */
+/** What the source reports found, and what was found here; null where no experiment compares with them. */
 export function findingsTable(experiments: readonly ExperimentResult[]): Html | null {
   const rows = experiments
     .flatMap(({ name, reproduction = [] }) => reproduction.map(one => ({ name, ...one })))

@@ -21,7 +21,7 @@ export async function foreignTestBed(url: string): Promise<TestBed> {
     log: () => '',
   }
   return {
-    lackOf: () => Promise.resolve(null),
+    unavailableBecause: () => Promise.resolve(null),
     prepare: () => Promise.resolve(target),
     retire: () => Promise.resolve(),
     postgresVersion: () => null,

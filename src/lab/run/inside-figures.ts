@@ -161,7 +161,7 @@ function allOrNull<T>(values: readonly (T | null)[]): T[] | null {
   return known.length === values.length ? known : null
 }
 
-/** A figure a name, in the order given; a repeat without a name had none of it. null where a repeat lacks all. */
+/** A figure a name, in the order given; a repeat without a name had none of it. null where a repeat unavailable all. */
 export function figuresByName(
   repeats: readonly (ReadonlyMap<string, number> | null)[],
   order: readonly string[] = [],

@@ -12,11 +12,11 @@ export interface ResultsFolder {
   readonly reportFile: string
   /** Replaces `results.json` in one step: a reader, or a run killed meanwhile, never sees half of it. */
   save(results: Results): void
-  /** Adds what the service printed, under a heading, to `service.log` beside it. */
+  /** Adds what the service printed, under a heading, to `service.log` in the folder. */
   keepLog(heading: string, log: string): void
   /** Writes a file that the results name: a raw profile. */
   keep(file: string, content: string | Uint8Array): void
-  /** Renders `report.html` beside it. */
+  /** Renders `report.html` in the folder. */
   report(results: Results): void
 }
 

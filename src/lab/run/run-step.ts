@@ -27,7 +27,7 @@ export interface StepContext {
   readonly speed: SpeedWatch
   /** Called with the newest output of the service after a window in which requests failed. */
   readonly onTrouble: (what: string, log: string) => void
-  /** Keeps a file beside the results. */
+  /** Keeps a file in the folder of the results. */
   readonly keep: (name: string, content: string | Uint8Array) => void
 }
 

@@ -28,7 +28,7 @@ export interface Target {
 /** Brings up what a step asks for, and takes it down again. */
 export interface TestBed extends AsyncDisposable {
   /** Why the step cannot be taken here, in one line, or null; `say` is told of what takes long to get. */
-  lackOf(step: Step, say: (line: string) => void): Promise<string | null>
+  unavailableBecause(step: Step, say: (line: string) => void): Promise<string | null>
   /**
    * Gives the step's target, set up as it asks, tables empty but for its seed. Services of other steps are ended.
    */
@@ -89,7 +89,7 @@ export function ownTestBed(): TestBed {
     }
   }
   return {
-    async lackOf({ program, control, serviceCores, postgres = {} }, say) {
+    async unavailableBecause({ program, control, serviceCores, postgres = {} }, say) {
       if (serviceCores !== undefined && cpuLimitKind() === null) {
         return 'nothing here can hold a process to a part of a core (no writable cgroup, no /proc)'
       }
@@ -97,7 +97,10 @@ export function ownTestBed(): TestBed {
       if (setting !== undefined && process.env['DATABASE_URL'] !== undefined) {
         return `the server that DATABASE_URL names is not the lab's to set up (${setting}); without it the lab starts its own`
       }
-      return (await programs.lackOf(program, say)) ?? programs.lackOf(control?.program, say)
+      return (
+        (await programs.unavailableBecause(program, say)) ??
+        programs.unavailableBecause(control?.program, say)
+      )
     },
     async prepare(step) {
       if (!databases.holds(step.postgres)) {

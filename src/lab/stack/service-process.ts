@@ -25,7 +25,7 @@ export interface ServiceOptions {
   readyPath?: string
 }
 
-/** How a program is started, beside the environment that every service gets. */
+/** How a program is started. Every service gets an environment in addition. */
 export interface Launch {
   readonly command: string
   readonly args: readonly string[]

@@ -33,12 +33,12 @@ function read(out: string): Results {
   return readResults(join(out, 'latest')).results
 }
 
-/** A machine that is busy with other work is a limit of its own, which the verdict must name before the service's. */
+/** A machine that is busy with other work is a limit of its own, which the diagnosis must name before the service's. */
 function expectLimit({ result, output }: Attached, limit: string | RegExp): void {
   const { causes = [], limit: named } = result?.verdict ?? {}
   const isBusyMachine = named === 'environment' || named === 'host-cpu'
-  const accused = causes.slice(0, isBusyMachine ? causes.length : 1).map(cause => cause.limit)
-  expect(accused.join(', '), output).toMatch(limit)
+  const diagnosed = causes.slice(0, isBusyMachine ? causes.length : 1).map(cause => cause.limit)
+  expect(diagnosed.join(', '), output).toMatch(limit)
 }
 
 describe('names what limits a stranger', () => {

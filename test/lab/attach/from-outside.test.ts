@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { judge } from '../../../src/lab/analysis/verdict.ts'
+import { diagnose } from '../../../src/lab/analysis/diagnose.ts'
 import { fromOutside } from '../../../src/lab/attach/from-outside.ts'
-import type { Sample, Verdict } from '../../../src/lab/results.ts'
+import type { Diagnosis, Sample } from '../../../src/lab/results.ts'
 import { dedicated, figure, sample } from '../analysis/samples.ts'
 
 /** A target of which nothing is busy, and that lets eight requests of 50 ms through at a time. */
@@ -33,8 +33,8 @@ function step(connections: number, change: Partial<Sample> = {}): Sample {
 const sweepOf = (change: Partial<Sample> = {}) => [1, 2, 4, 8, 16, 32].map(n => step(n, change))
 
 function verdictOn(sweep: Sample[]) {
-  const accused = sweep.at(-1) ?? null
-  return fromOutside(judge({ accused }, dedicated), sweep)
+  const diagnosed = sweep.at(-1) ?? null
+  return fromOutside(diagnose({ diagnosed }, dedicated), sweep)
 }
 
 function sessions(counts: Record<string, number>): Partial<Sample> {
@@ -48,21 +48,21 @@ function sessions(counts: Record<string, number>): Partial<Sample> {
 }
 
 test('more clients that only wait longer, and no CPU in use: a wait, and how many are let through', () => {
-  const verdict = verdictOn(sweepOf())
-  expect(verdict).toMatchObject({ limit: 'external-wait', confidence: 'medium' })
-  expect(verdict.sentence).toContain('about 8 requests at a time')
-  expect(verdict.next).toContain('--database')
+  const diagnosis = verdictOn(sweepOf())
+  expect(diagnosis).toMatchObject({ limit: 'external-wait', confidence: 'medium' })
+  expect(diagnosis.sentence).toContain('about 8 requests at a time')
+  expect(diagnosis.next).toContain('--database')
 })
 
 test('all of as many sessions busy, and PostgreSQL idle: the pool', () => {
-  const verdict = verdictOn(
+  const diagnosis = verdictOn(
     sweepOf({
       ...sessions({ 'Timeout:PgSleep': 7.9, idle: 0.1 }),
       utilisation: { ...step(1).utilisation, database: figure(0.02) },
     }),
   )
-  expect(verdict.limit).toBe('connection-pool')
-  expect(verdict.causes[0]?.evidence[0]).toBe(
+  expect(diagnosis.limit).toBe('connection-pool')
+  expect(diagnosis.causes[0]?.evidence[0]).toBe(
     'PostgreSQL has 8 sessions of this database, 7.9 of them busy at any moment',
   )
 })
@@ -83,8 +83,8 @@ test('nothing is proven while the rate still grows, or where the CPU is not know
 
 test('on a machine that others keep busy it is the second cause', () => {
   const sweep = sweepOf()
-  const busy: Verdict = {
-    ...judge({ accused: sweep.at(-1) ?? null }, dedicated),
+  const busy: Diagnosis = {
+    ...diagnose({ diagnosed: sweep.at(-1) ?? null }, dedicated),
     ...{ limit: 'environment', confidence: 'high', sentence: 'The machine was busy.' },
     causes: [{ limit: 'environment', evidence: ['others use 90 %'] }],
   }
@@ -93,7 +93,7 @@ test('on a machine that others keep busy it is the second cause', () => {
   expect(causes.map(cause => cause.limit)).toEqual(['environment', 'external-wait'])
 })
 
-test('a verdict that stands is left alone', () => {
+test('a diagnosis that stands is left alone', () => {
   const busy = sweepOf({
     utilisation: { ...step(1).utilisation, api: figure(0.98), apiThread: figure(0.99) },
   })

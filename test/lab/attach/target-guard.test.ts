@@ -29,7 +29,7 @@ const resolvesTo =
   async () =>
     addresses
 
-test('a name is judged by every address that it has', async () => {
+test('a name is checked by every address that it has', async () => {
   const inside = resolvesTo('127.0.0.1', '::1')
   await expect(requireOwnTarget('http://inside.test:8000', inside)).resolves.toBeUndefined()
   const mixed = resolvesTo('10.0.0.1', '93.184.216.34')

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { judge } from '../../../src/lab/analysis/verdict.ts'
+import { diagnose } from '../../../src/lab/analysis/diagnose.ts'
 import { experiments, full, tour, tourMinutes } from '../../../src/lab/experiments/all.ts'
 import { estimateS, labelOf } from '../../../src/lab/experiments/experiment.ts'
 import { observabilityPrice } from '../../../src/lab/experiments/observability-price.ts'
@@ -36,8 +36,8 @@ describe.each(experiments)('$name', experiment => {
         }),
       }),
     )
-    const { answer, accused } = experiment.conclude(samples, laptop)
-    expect(experiment.steps.map(labelOf)).toContain(accused?.label)
+    const { answer, diagnosed } = experiment.conclude(samples, laptop)
+    expect(experiment.steps.map(labelOf)).toContain(diagnosed?.label)
     // Every figure stands with its spread.
     expect(answer).toMatch(/\d \S+ \(\d[\d.,]*–\d/)
     expect(answer).not.toMatch(/NaN|undefined|null/)
@@ -73,10 +73,10 @@ test('what a sample costs against its control stands before what limits it', () 
     'A prepared insert with telemetry off costs the API 50 us (50–50). In pairs of windows against it: ' +
       'ledger: +4 % (+0 % to +8 %) CPU per request, +0 % (−2 % to +2 %) requests/s.',
   )
-  const verdict = judge({ accused: answered.accused }, laptop)
-  expect(answered.judgedAgain?.(verdict)).toMatchObject({
-    limit: verdict.limit,
-    sentence: `${answered.answer} ${verdict.sentence}`,
+  const diagnosis = diagnose({ diagnosed: answered.diagnosed }, laptop)
+  expect(answered.refine?.(diagnosis)).toMatchObject({
+    limit: diagnosis.limit,
+    sentence: `${answered.answer} ${diagnosis.sentence}`,
   })
 })
 

@@ -23,7 +23,7 @@ const experiment: Experiment = {
     requests: [{ path: '/test-insert' }],
     reportedCpu: '/test-insert?naive=1',
   })),
-  conclude: samples => ({ answer: `${samples.length} samples`, accused: samples.at(-1) ?? null }),
+  conclude: samples => ({ answer: `${samples.length} samples`, diagnosed: samples.at(-1) ?? null }),
 }
 
 const plan: Planned = {
@@ -173,18 +173,18 @@ test('an experiment of which nothing can run here is in the results all the same
   ])
 })
 
-test('turns the accused knob and says what that did, in turn with the accused setting', async () => {
+test('changes the setting of the suspected limit and says what that did', async () => {
   await using bed = standInBed({ BURN_US: '300' })
   const { run, saved } = context(bed)
   const steps = experiment.steps.slice(1)
   await runExperiments([{ ...plan, steps, timing: { ...plan.timing, repeats: 1 }, confirms: true }], {
     ...run,
-    // So small a machine that any load fills it: what is accused does not depend on how fast this one is.
+    // So small a machine that any load fills it: the suspected limit does not depend on how fast this one is.
     circumstances: () => ({ ...dedicated, cores: 1e-4 }),
   })
-  const { verdict } = saved.at(-1)?.[0] ?? {}
-  expect(verdict?.limit).toBe('api-cpu')
-  expect(verdict?.confirmed).toMatchObject({
+  const { verdict: diagnosis } = saved.at(-1)?.[0] ?? {}
+  expect(diagnosis?.limit).toBe('api-cpu')
+  expect(diagnosis?.confirmed).toMatchObject({
     turned: 'WORKERS 1 → 2',
     beforePerS: { repeats: 3 },
     afterPerS: { repeats: 3 },

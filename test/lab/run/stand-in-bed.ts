@@ -13,10 +13,10 @@ export interface StandInBed extends TestBed {
   started(): number
 }
 
-/** @param lacks what each variant lacks that cannot run */
+/** @param unavailable why each variant that cannot run is unavailable */
 export function standInBed(
   env: Readonly<Record<string, string>> = {},
-  lacks: Readonly<Record<string, string>> = {},
+  unavailable: Readonly<Record<string, string>> = {},
 ): StandInBed {
   const prepared: Step[] = []
   let started = 0
@@ -44,7 +44,7 @@ export function standInBed(
   return {
     prepared,
     started: () => started,
-    lackOf: async ({ variant }) => lacks[variant] ?? null,
+    unavailableBecause: async ({ variant }) => unavailable[variant] ?? null,
     retire,
     postgresVersion: () => null,
     prepare(step) {

@@ -85,7 +85,7 @@ test('starts a peer in place of the service, on the tables that the service make
   vi.stubEnv('DATABASE_URL', inject('postgres').url)
   await using bed = ownTestBed()
   const peer: Step = { ...step, program: 'bare-fastify', service: {} }
-  expect(await bed.lackOf(peer, () => {})).toBeNull()
+  expect(await bed.unavailableBecause(peer, () => {})).toBeNull()
   const { url, adminUrl } = await bed.prepare(peer)
   expect(adminUrl).toBeNull()
   expect(await insertedId(url)).toBe(1)
@@ -113,9 +113,11 @@ test.runIf(process.platform === 'linux')(
 test('settings of a server that is not the lab’s are not pretended', async () => {
   vi.stubEnv('DATABASE_URL', inject('postgres').url)
   await using bed = ownTestBed()
-  expect(await bed.lackOf({ ...step, postgres: { commit_delay: '100' } }, () => {})).toContain('commit_delay')
+  expect(await bed.unavailableBecause({ ...step, postgres: { commit_delay: '100' } }, () => {})).toContain(
+    'commit_delay',
+  )
   vi.stubEnv('DATABASE_URL', undefined)
-  expect(await bed.lackOf({ ...step, postgres: { commit_delay: '100' } }, () => {})).toBeNull()
+  expect(await bed.unavailableBecause({ ...step, postgres: { commit_delay: '100' } }, () => {})).toBeNull()
 })
 
 test('a database server that cannot be reached is an unfit environment', async () => {

@@ -23,7 +23,7 @@ interface Row {
 const agreement = 1.25
 
 /**
- * What a request costs by the usual reading (`process.cpuUsage()` at its start and end) beside the ledger's
+ * What a request costs by the usual reading (`process.cpuUsage()` at its start and end) and the ledger's
  * figure and the process's own. Null where no sample has the usual reading and one to hold it against.
  */
 export function naiveAndLedger(samples: readonly Sample[]): ReportPlot | null {

@@ -32,13 +32,13 @@ const furthest = 2
  * the predicted ceiling: one plot a variant that was swept far enough. Beyond the largest concurrency measured
  * the law is drawn only as far as its peak, dashed, and called extrapolated.
  */
-export function scalingCurves({ samples, scaling = [], verdict }: ExperimentResult): ReportPlot[] {
+export function scalingCurves({ samples, scaling = [], verdict: diagnosis }: ExperimentResult): ReportPlot[] {
   return scaling.flatMap(one => {
     const fit = one.fits.find(candidate => candidate.model === 'usl')
     const swept = samples.filter(sample => isOf(sample, one))
     return swept.length < 2 || (fit === undefined && one.knee === null)
       ? []
-      : [scalingCurve(one, fit ?? null, swept, verdict.ceiling)]
+      : [scalingCurve(one, fit ?? null, swept, diagnosis.ceiling)]
   })
 }
 

@@ -15,8 +15,8 @@ const checkout = fileURLToPath(new URL('../../../..', import.meta.url))
 export function containerised(network: 'published' | 'host'): Peer {
   return {
     async provide(say) {
-      const lack = await engineLack(say)
-      if (lack !== null) return { lack }
+      const unavailable = await engineUnavailable(say)
+      if (unavailable !== null) return { unavailable }
       return {
         command: 'sh',
         // The shell is there for $PORT alone, and docker takes its place and its signals.
@@ -43,7 +43,7 @@ const options = {
 } as const
 const program = ['node', '/checkout/deploy/peers/bare-fastify/server.ts']
 
-async function engineLack(say: (line: string) => void): Promise<string | null> {
+async function engineUnavailable(say: (line: string) => void): Promise<string | null> {
   try {
     await runCommand('docker', ['version', '--format', '{{.Server.Version}}'])
   } catch {

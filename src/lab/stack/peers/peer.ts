@@ -10,7 +10,7 @@ export interface Peer {
    *
    * @param say is told of what takes long
    */
-  provide(say: (line: string) => void): Promise<PeerLaunch | Lack>
+  provide(say: (line: string) => void): Promise<PeerLaunch | Unavailable>
 }
 
 export interface PeerLaunch extends Launch {
@@ -24,6 +24,6 @@ export interface PeerLaunch extends Launch {
 export type PeerProfiler = { readonly kind: 'pprof' } | { readonly kind: 'py-spy'; readonly command: string }
 
 /** Why a program cannot run here: one line that a person can act on. */
-export interface Lack {
-  readonly lack: string
+export interface Unavailable {
+  readonly unavailable: string
 }

@@ -1,22 +1,21 @@
 import type { Sample } from '../../results.ts'
 import { number, percent, spread } from '../wording.ts'
 import { atLeast, type Case, fillsTheHost, full, middle, rate } from './case.ts'
-import { confidenceOf, type Judgement } from './judgement.ts'
 import { sessionWork } from './sessions.ts'
+import { confidenceOf, type SuspectedLimit } from './suspected-limit.ts'
 
-/** Somebody is in line at any moment. */
+/** At least one request waits at any moment. */
 const waitingAtLeast = 1
 
-/** More in use than the pool may hold: connections are opened past it, one a request, and its size bounds nothing. */
+/** More in use than the pool may hold: the service opens a connection for each request, and the pool is no limit. */
 const beyondPool = 1.1
 
 /**
- * Every connection is lent and requests wait for one, while the API's threads and the host have room: else
- * connections are only kept so long because whoever has them waits for a core, or for a thread that is never free, be
- * it at work or stuck. Whether PostgreSQL is idle is for its own judges; where one of them finds it slow, the pool is
- * full of that, and comes second.
+ * Every connection is in use and requests wait for one, while the API's threads and the host have time to spare.
+ * Without that condition a connection may be kept long only because its user waits for a core or for a busy thread.
+ * Whether PostgreSQL is slow is asked elsewhere: if it is, that is the limit and the full pool follows from it.
  */
-export function connectionPool(one: Case, lower: Sample | undefined): Judgement | null {
+export function connectionPool(one: Case, lower: Sample | undefined): SuspectedLimit | null {
   const { sample } = one
   const { pool, whereabouts } = sample
   const [max, used, waiting] = [middle(pool?.max), middle(pool?.used), middle(whereabouts?.poolQueue)]
@@ -32,7 +31,7 @@ export function connectionPool(one: Case, lower: Sample | undefined): Judgement 
     confidence: confidenceOf(true, wait !== null && use !== null && wait.median > use.median / 2),
     sentence: `The connection pool is the limit: all ${number(max)} connections are in use, and ${number(waiting)} requests wait for one at any moment; the service answered ${atLeast(one)}${rate(one)}.`,
     evidence: [
-      `${number(used)} of ${number(max)} connections in use`,
+      `${number(used)} of ${number(max)} connections are in use`,
       ...(wait === null || use === null
         ? []
         : [
@@ -47,6 +46,6 @@ export function connectionPool(one: Case, lower: Sample | undefined): Judgement 
         ? []
         : [`PostgreSQL uses ${percent(sample.utilisation.database.median)} of one core`]),
     ],
-    next: 'Raise POOL_SIZE one step and look whether the rate follows; or keep each connection for less time.',
+    next: 'Raise POOL_SIZE one step and see whether the rate rises; or keep each connection for less time.',
   }
 }

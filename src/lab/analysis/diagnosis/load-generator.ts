@@ -1,6 +1,6 @@
 import { number, percent, shareSpread } from '../wording.ts'
 import { type Case, demandOf, full, hostIsFull, middle, rate, threadWanted, uses } from './case.ts'
-import { confidenceOf, type Judgement } from './judgement.ts'
+import { confidenceOf, type SuspectedLimit } from './suspected-limit.ts'
 
 const dropsTolerated = 0.001
 /** Fewer requests than this share of the clients in the service: most clients have sent none. */
@@ -11,18 +11,18 @@ const arrivedAtLeast = 0.25
  */
 const threadAtEase = 0.7
 const stallsTolerated = 0.3
-/** With fewer clients the way there and back is much of a round, without anyone being at fault. */
+/** With fewer clients the time on the network is a large part of each request. */
 const fewestClients = 8
 
 /** The generator that spends less CPU on a request than another; null: none of ours does. */
 export const cheaperThan = { k6: 'autocannon', autocannon: 'wrk', wrk: null } as const
 
-/** The generator could not send what it should: then the service was never tried. */
-export function loadGenerator(one: Case): Judgement | null {
+/** The generator could not send the load that it should, so the service was not tested. */
+export function loadGenerator(one: Case): SuspectedLimit | null {
   const { load, utilisation, generatorStalled } = one.sample
   const generator = demandOf(one, 'generator')
   const busy = generator !== null && generator.utilisation.median >= full
-  // Where the host is full and the generator is what fills it most, the service never had its chance.
+  // The host is full, and the generator uses more of it than the API and PostgreSQL together.
   const crowding =
     hostIsFull(one) &&
     utilisation.generator !== null &&
@@ -37,28 +37,28 @@ export function loadGenerator(one: Case): Judgement | null {
   return {
     limit: 'load-generator',
     confidence: confidence({ drops, busy, signs: [absent !== null, stalled, crowding] }),
-    sentence: `The load generator is the limit, not the service: it could send no more, so the service can do at least ${rate(one)}.`,
+    sentence: `The load generator is the limit, not the service: it could not send more. The service can do at least ${rate(one)}.`,
     evidence: [
       ...(generator === null ? [] : [uses(generator, load.generator)]),
       ...(drops ?? []),
       ...(absent ?? []),
       ...(stalled
-        ? [`${load.generator} was due and did not run ${shareSpread(generatorStalled)} of the time`]
+        ? [`${load.generator} should have run but did not, ${shareSpread(generatorStalled)} of the time`]
         : []),
     ],
     next: `Run the generator on another machine${cheaper === null ? '' : `, or a cheaper one (--generator ${cheaper})`}, and repeat.`,
   }
 }
 
-/** A generator that has used all the CPU it can use needs no second sign; arrivals may be dropped for other reasons. */
+/** A generator without CPU to spare needs no second sign. Arrivals may be dropped for other reasons. */
 function confidence(of: { drops: string[] | null; busy: boolean; signs: readonly boolean[] }) {
   if (of.drops !== null) return 'medium'
   return of.busy ? 'high' : confidenceOf(...of.signs)
 }
 
 /**
- * Arrivals that were due and not sent. Where every client the generator may have is waiting inside the
- * service, that is the service's doing, not the generator's.
+ * Arrivals that were due and not sent. Where every client of the generator waits inside the service, the service is
+ * the cause, not the generator.
  */
 function droppedArrivals({ sample: { load, errors, whereabouts } }: Case): string[] | null {
   const drops = errors.dropped.median
@@ -80,6 +80,6 @@ function absentClients({ sample }: Case): string[] | null {
   if (thread === null || Math.max(thread, threadWanted(sample) ?? 0) >= threadAtEase) return null
   if (inside >= connections * arrivedAtLeast) return null
   return [
-    `of ${connections} requests on their way at any moment ${number(inside)} were in the service, whose thread was busy ${percent(thread)}: the others were still with the generator`,
+    `of ${connections} requests at any moment only ${number(inside)} had reached the service, whose thread was busy ${percent(thread)} of the time: the generator had not sent the others`,
   ]
 }

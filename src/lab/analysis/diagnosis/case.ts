@@ -2,13 +2,13 @@ import type { Figure, Limit, Manifest, Sample } from '../../results.ts'
 import { type Demand, demandsOf, othersCores, type Resource, workersOf } from '../demand.ts'
 import { number, percent, spread } from '../wording.ts'
 
-/** What the judgement needs to know of the machine. */
+/** What a diagnosis needs to know about the machine. */
 export interface Circumstances extends Pick<Manifest, 'cores' | 'sharedCores' | 'stealRatio'> {
   /** CPU of the same work, at slow times of the run over fast ones (`probes/cpu-speed.ts`); null: unknown. */
   readonly speedSpread: number | null
 }
 
-/** The sample under accusation, and what every judge of it asks. */
+/** The sample being diagnosed, and what every check of a resource needs. */
 export interface Case {
   readonly sample: Sample
   readonly circumstances: Circumstances
@@ -16,26 +16,26 @@ export interface Case {
   readonly demands: readonly Demand[]
 }
 
-export function openCase(sample: Sample, circumstances: Circumstances): Case {
+export function caseOf(sample: Sample, circumstances: Circumstances): Case {
   return { sample, circumstances, demands: demandsOf(sample, circumstances) }
 }
 
-/** Beyond what turbo and neighbours make of a quiet machine, CPU figures are less certain. */
+/** A quiet machine stays below it (turbo, neighbours). Above it, CPU figures are less certain. */
 const speedSpreadTolerated = 1.25
 
-/** How many times the CPU the same work took at slow times of the run, where that is more than tolerated; else null. */
+/** CPU of the same work at slow times of the run, over that at fast times; null where that is tolerable or unknown. */
 export function speedLoss({ speedSpread }: Pick<Circumstances, 'speedSpread'>): number | null {
   return speedSpread !== null && speedSpread > speedSpreadTolerated ? speedSpread : null
 }
 
-/** Above it a resource queues so long that it is taken for full (M/M/1: ten times its service time at 0.9). */
+/** From this utilisation a resource counts as full: its queue is long (M/M/1: ten times the service time at 0.9). */
 export const full = 0.9
 /**
- * Of the cores of a host that does all it can: it is sampled in 10 ms ticks and never reads quite full, and there are
- * moments in which every process waits for another.
+ * From this utilisation a host counts as full. It never reads 1: the kernel counts in ticks of 10 ms, and at some
+ * moments every process waits for another.
  */
 export const hostFull = 0.93
-/** From here on a thread that is ready to run may find no free core. */
+/** From this utilisation a thread that is ready to run may find no free core. */
 const hostCrowded = 0.8
 /** Share of all cores that programs outside the experiment may take; the lab itself takes a few percent. */
 const othersTolerated = 0.15
@@ -77,12 +77,12 @@ export function fillsTheHost(one: Case): boolean {
   return shortOfCores(one) && !othersCrowd(one)
 }
 
-/** Someone else's programs take the cores that are missed. */
+/** The cores that are missing are used by other programs. */
 export function othersCrowd(one: Case): boolean {
   return shortOfCores(one) && othersAreBusy(one)
 }
 
-/** Someone else's programs take a part of the host that is worth saying. */
+/** Other programs use so much of the host that the reader should know. */
 export function othersAreBusy(one: Case): boolean {
   return (othersShare(one) ?? 0) >= othersTolerated
 }

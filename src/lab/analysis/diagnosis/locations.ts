@@ -4,7 +4,7 @@ import { middle } from './case.ts'
 import { sessionWork } from './sessions.ts'
 
 /** Where the requests were that had arrived at the service, as means over the window. */
-export interface Placement {
+export interface Locations {
   readonly service: number
   readonly poolQueue: number
   readonly database: number
@@ -13,11 +13,11 @@ export interface Placement {
   readonly elsewhere: number
 }
 
-/** More sessions at work than the service has statements on their way: it sends some that it does not count. */
+/** More active sessions than statements that the service counts: it sends some that it does not count. */
 const uncountedFrom = 1
 
-/** null where the service's metrics leave a gap: then nothing can be said of the rest. */
-export function placementOf(sample: Sample): Placement | null {
+/** null where the service's metrics do not cover all places. */
+export function locationsOf(sample: Sample): Locations | null {
   const { whereabouts } = sample
   const service = middle(whereabouts?.service)
   const poolQueue = middle(whereabouts?.poolQueue)
@@ -29,26 +29,26 @@ export function placementOf(sample: Sample): Placement | null {
   return { service, poolQueue, database, batchQueue, elsewhere }
 }
 
-/** Whether most requests were with PostgreSQL or in line for it; null where that is not known. */
+/** Whether most requests were in PostgreSQL or waited for it; null where that is not known. */
 export function isWithDatabase(sample: Sample): boolean | null {
-  const placement = placementOf(sample)
-  if (placement === null) return null
-  const { service, poolQueue, database, batchQueue } = placement
+  const locations = locationsOf(sample)
+  if (locations === null) return null
+  const { service, poolQueue, database, batchQueue } = locations
   return poolQueue + database + batchQueue >= service / 2
 }
 
-export function describePlacement({
+export function describeLocations({
   service,
   poolQueue,
   database,
   batchQueue,
   elsewhere,
-}: Placement): string {
+}: Locations): string {
   const places = [
-    `${number(poolQueue)} in line for a connection`,
-    `${number(database)} with PostgreSQL`,
-    ...(batchQueue > 0 ? [`${number(batchQueue)} in line for a batch`] : []),
-    `${number(elsewhere)} elsewhere`,
+    `${number(poolQueue)} wait for a connection`,
+    `${number(database)} are in PostgreSQL`,
+    ...(batchQueue > 0 ? [`${number(batchQueue)} wait for a batch`] : []),
+    `${number(elsewhere)} are elsewhere`,
   ]
   return `of ${number(service)} requests in the service at any moment, ${places.join(', ')}`
 }

@@ -1,9 +1,9 @@
 import { number, percent, shareSpread } from '../wording.ts'
 import { type Case, demandOf, fillsTheHost, inUse, names, queuedForCore, rate, uses } from './case.ts'
-import type { Judgement } from './judgement.ts'
+import type { SuspectedLimit } from './suspected-limit.ts'
 
-/** The cores that API, PostgreSQL and generator share are full, and none of them alone need be. */
-export function hostCpu(one: Case): Judgement | null {
+/** The cores that the API, PostgreSQL and the generator share are full. None of the three has to be full alone. */
+export function hostCpu(one: Case): SuspectedLimit | null {
   const host = demandOf(one, 'host')
   if (host === null || !fillsTheHost(one)) return null
   const { cores } = one.circumstances
@@ -17,15 +17,13 @@ export function hostCpu(one: Case): Judgement | null {
   return {
     limit: 'host-cpu',
     confidence: shares.length === 3 ? 'high' : 'medium',
-    sentence: `The machine is short of cores: API, PostgreSQL and load generator share its ${number(cores)}, which are busy ${percent(Math.min(1, host.utilisation.median))} of the time${most}; on cores of its own the service could do more than the ${rate(one)} it answered.`,
+    sentence: `The machine is short of cores: the API, PostgreSQL and the load generator share ${number(cores)} cores, which are busy ${percent(Math.min(1, host.utilisation.median))} of the time${most}. The service answered ${rate(one)}, and could answer more on cores of its own.`,
     evidence: [
       uses(host, names.host),
       ...queuedForCore(one),
       ...shares.filter(inUse).map(share => uses(share, names[share.resource])),
-      ...(pressure?.cpu
-        ? [`some process stands in line for a core ${shareSpread(pressure.cpu)} of the time`]
-        : []),
+      ...(pressure?.cpu ? [`some process waits for a core ${shareSpread(pressure.cpu)} of the time`] : []),
     ],
-    next: 'Run the generator, and then PostgreSQL, on another machine; or lower what each of them spends on a request.',
+    next: 'Run the generator, and then PostgreSQL, on another machine; or reduce the CPU that each of them needs for a request.',
   }
 }

@@ -1,12 +1,12 @@
 import type { Sample } from '../../results.ts'
 import { number, percent } from '../wording.ts'
 import { atLeast, type Case, demandOf, full, hostIsFull, middle, rate, threadWanted, uses } from './case.ts'
-import { confidenceOf, type Judgement } from './judgement.ts'
+import { isWithDatabase } from './locations.ts'
 import { sessionWork } from './sessions.ts'
-import { isWithDatabase } from './whereabouts.ts'
+import { confidenceOf, type SuspectedLimit } from './suspected-limit.ts'
 
 /** PostgreSQL's CPU: all cores in use, or sessions that want it and are not given it. */
-export function databaseCpu(one: Case): Judgement | null {
+export function databaseCpu(one: Case): SuspectedLimit | null {
   const database = demandOf(one, 'database')
   if (database === null) return null
   const held = heldBack(one)
@@ -17,15 +17,15 @@ export function databaseCpu(one: Case): Judgement | null {
     limit: 'database-cpu',
     confidence: confidenceOf(fills, held !== null, isWithDatabase(one.sample) === true),
     sentence: fills
-      ? `PostgreSQL's CPU is the limit: it uses ${percent(database.utilisation.median)} of the cores, ${number(database.demandUs.median)} us a request; the service answered ${atLeast(one)}${rate(one)}.`
-      : `PostgreSQL gets too little CPU: its sessions are kept from running most of the time that they want to; the service answered ${rate(one)}.`,
+      ? `PostgreSQL's CPU is the limit: it uses ${percent(database.utilisation.median)} of the cores, ${number(database.demandUs.median)} us per request. The service answered ${atLeast(one)}${rate(one)}.`
+      : `PostgreSQL gets too little CPU: most of the time that its sessions could run, they do not get a core. The service answered ${rate(one)}.`,
     evidence: [
       uses(database, 'PostgreSQL'),
       ...(held ?? []),
       ...(dearest === undefined
         ? []
         : [
-            `its dearest statement takes ${number(dearest.executionUsPerRequest.median)} us a request: ${oneLine(dearest.text)}`,
+            `its most expensive statement takes ${number(dearest.executionUsPerRequest.median)} us per request: ${oneLine(dearest.text)}`,
           ]),
     ],
     next: fills
@@ -34,14 +34,13 @@ export function databaseCpu(one: Case): Judgement | null {
   }
 }
 
-/** Sessions that nothing but the scheduler keeps from running, and the scheduler does not know of them. */
+/** Sessions that could run and are in no queue of the scheduler. */
 const heldAtLeast = 1
 
 /**
- * A session that is active and waits for nothing has a core or wants one, and so has one that was sent a
- * statement and has not begun it. Those that have a core show as CPU, those in line as time in the
- * scheduler's queue; what is left is held back by a quota, or stopped. On a full host they wait for a core like
- * anyone else, and those that live shortly are never seen in line.
+ * A session that is active and waits for nothing has a core or wants one. So does a session that was sent a statement
+ * and has not begun it. Those with a core show as CPU, those in the scheduler's queue as waiting time. The others are
+ * stopped by a quota or a signal. On a full host this says nothing: all processes wait, and short ones are not seen.
  */
 function heldBack(one: Case): string[] | null {
   const { sample } = one
@@ -55,7 +54,7 @@ function heldBack(one: Case): string[] | null {
   const held = wanting - used - inLine
   if (held < heldAtLeast || held < wanting / 2 || wanting < work.active / 2) return null
   return [
-    `${number(wanting)} sessions want a core at any moment; together they have ${number(used)}, and ${number(inLine)} stand in line for one: the others are held back`,
+    `${number(wanting)} sessions want a core at any moment; together they use ${number(used)} cores, and ${number(inLine)} wait in the scheduler's queue: the others are stopped by something else`,
   ]
 }
 

@@ -12,18 +12,18 @@ import {
   rate,
   uses,
 } from './case.ts'
-import type { Judgement } from './judgement.ts'
-import { describePlacement, placementOf } from './whereabouts.ts'
+import { describeLocations, locationsOf } from './locations.ts'
+import type { SuspectedLimit } from './suspected-limit.ts'
 
 /**
- * Nothing is full. A lone client that waits for its answers explains that; many do not, unless something is
- * so nearly full that the clients are only too few to fill it.
+ * Nothing is full. With one client that waits for each answer that is expected. With many clients it is not, unless
+ * something is nearly full.
  */
-export function unexplained(one: Case): Judgement {
+export function unexplained(one: Case): SuspectedLimit {
   return unread(one) ?? unlimited(one) ?? nearest(one) ?? inconclusive(one)
 }
 
-function unread(one: Case): Judgement | null {
+function unread(one: Case): SuspectedLimit | null {
   if (demandOf(one, 'api') !== null || one.sample.utilisation.apiThread !== null) return null
   return {
     limit: 'inconclusive',
@@ -34,7 +34,7 @@ function unread(one: Case): Judgement | null {
   }
 }
 
-function unlimited(one: Case): Judgement | null {
+function unlimited(one: Case): SuspectedLimit | null {
   const { load, latencyMs } = one.sample
   const underOffer = load.mode !== 'closed'
   if (underOffer ? !keptUp(one) : load.connections !== 1) return null
@@ -49,17 +49,17 @@ function unlimited(one: Case): Judgement | null {
   }
 }
 
-/** Busy enough that its queue is most of the latency, and few clients enough that it is sometimes empty. */
+/** From this utilisation most of the latency is waiting, although the resource is idle at times. */
 const nearlyFull = 0.7
 
-/** Two utilisations this close changed places between two runs of the same tour. */
+/** Utilisations that differ by less changed their order between two runs of the same tour. */
 const asFull = 0.04
 
 /**
- * The host counts only where it is known that what fills it is what is measured. Where it is as full as the fullest,
- * it is named: the others run on it, and chance would name now one, now the other.
+ * The host counts only where it is known that no other program fills it. Where it is as full as the fullest resource,
+ * the host is named, because chance would decide between the two.
  */
-function nearest(one: Case): Judgement | null {
+function nearest(one: Case): SuspectedLimit | null {
   const hostIsOurs = othersShare(one) !== null && !othersAreBusy(one)
   const [fullest] = one.demands
     .filter(({ resource }) => resource !== 'host' || hostIsOurs)
@@ -71,13 +71,13 @@ function nearest(one: Case): Judgement | null {
   return {
     limit: limitOf[demand.resource],
     confidence: 'low',
-    sentence: `Nothing is quite full; nearest to it is ${names[demand.resource]}, whose CPU is ${percent(demand.utilisation.median)} in use, and it answered ${atLeast(one)}${rate(one)}.`,
+    sentence: `No resource is full. The fullest is ${names[demand.resource]}, with ${percent(demand.utilisation.median)} of its CPU in use. The service answered ${atLeast(one)}${rate(one)}.`,
     evidence: whatIsKnown(one),
-    next: 'Raise the connections until something is full: between few clients, each waits for the others’ turn.',
+    next: 'Raise the number of connections until a resource is full.',
   }
 }
 
-function inconclusive(one: Case): Judgement {
+function inconclusive(one: Case): SuspectedLimit {
   const { load } = one.sample
   const missing = missingReadings(one)
   const clients =
@@ -87,20 +87,20 @@ function inconclusive(one: Case): Judgement {
   return {
     limit: 'inconclusive',
     confidence: 'low',
-    sentence: `No CPU is full, yet ${clients}: something other than CPU sets the rate of ${rate(one)}.`,
+    sentence: `No CPU is full, but ${clients}: something other than CPU limits the rate to ${rate(one)}.`,
     evidence: [...whatIsKnown(one), ...missing.map(what => `not known: ${what}`)],
     next:
       missing.length === 0
-        ? 'Look at the waits: connections of the pool in use, and what PostgreSQL sessions wait for; none of them alone explains it.'
-        : `Make known what is missing (connections of the pool in use, what PostgreSQL sessions wait for): TELEMETRY=full for the service's metrics, DATABASE_URL for PostgreSQL's.`,
+        ? 'Look at the waits: connections of the pool in use, and what PostgreSQL sessions wait for. None of them alone explains the rate.'
+        : `Provide the missing readings (connections of the pool in use, what PostgreSQL sessions wait for): TELEMETRY=full for the service's metrics, DATABASE_URL for PostgreSQL's.`,
   }
 }
 
 function whatIsKnown(one: Case): string[] {
-  const placement = placementOf(one.sample)
+  const locations = locationsOf(one.sample)
   return [
     ...one.demands.filter(inUse).map(demand => uses(demand, names[demand.resource])),
-    ...(placement === null ? [] : [describePlacement(placement)]),
+    ...(locations === null ? [] : [describeLocations(locations)]),
   ]
 }
 
@@ -111,7 +111,7 @@ function missingReadings({ sample }: Case): string[] {
     utilisation.database === null && 'PostgreSQL’s CPU',
     utilisation.generator === null && 'the load generator’s CPU',
     utilisation.host === null && 'how busy the host is',
-    placementOf(sample) === null && 'where in the service requests wait (its metrics do not say)',
+    locationsOf(sample) === null && 'where in the service requests wait (its metrics do not say)',
     sample.pool === undefined && 'the pool of connections',
     sample.postgres === undefined && 'what PostgreSQL’s sessions wait for',
   ].filter(what => what !== false)

@@ -1,14 +1,14 @@
 import type { Sample } from '../results.ts'
 
-/** What a rate of arrivals must keep to in order to be held. */
-export interface Objective {
+/** When a rate of arrivals counts as held. */
+export interface RateGoal {
   readonly p99Ms: number
   /** Of the arrivals, so many are answered within the window, 0..1; the others were late or not sent. */
   readonly answeredShare: number
 }
 
-/** Whether the sample kept to the objective in every repeat, and no request failed. */
-export function holds(sample: Sample, { p99Ms, answeredShare }: Objective): boolean {
+/** Whether the sample reached the goal in every repeat, and no request failed. */
+export function holds(sample: Sample, { p99Ms, answeredShare }: RateGoal): boolean {
   const { throughputPerS, latencyMs, errors } = sample
   return (
     throughputPerS.low >= answeredShare * rateOf(sample) &&

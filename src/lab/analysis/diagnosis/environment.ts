@@ -1,18 +1,18 @@
 import { percent, shareSpread } from '../wording.ts'
 import { type Case, othersCrowd, othersShare, queuedForCore, rate } from './case.ts'
-import type { Judgement } from './judgement.ts'
+import type { SuspectedLimit } from './suspected-limit.ts'
 
 const stealTolerated = 0.05
 const throttlingTolerated = 0.05
 
-/** The hypervisor gave the CPU to others. */
-export function stolen(one: Case): Judgement | null {
+/** The hypervisor gave the CPU to other virtual machines. */
+export function stolen(one: Case): SuspectedLimit | null {
   const { stealRatio } = one.circumstances
   if (stealRatio === null || stealRatio <= stealTolerated) return null
   return {
     limit: 'environment',
     confidence: 'medium',
-    sentence: `The machine itself is the limit: other tenants took ${percent(stealRatio)} of its CPU, so nothing here can be trusted beyond "at least ${rate(one)}".`,
+    sentence: `The machine itself is the limit: other virtual machines took ${percent(stealRatio)} of its CPU. All that is certain is a rate of at least ${rate(one)}.`,
     evidence: [`steal ${percent(stealRatio)} of CPU time, above ${percent(stealTolerated)}`],
     next: 'Repeat the run on a machine, or at a time, without steal.',
   }
@@ -20,8 +20,8 @@ export function stolen(one: Case): Judgement | null {
 
 const whose = { api: 'the API', database: 'PostgreSQL', generator: 'the load generator' } as const
 
-/** A quota on CPU was used up: cores are free, and this container may not have them. */
-export function throttled(one: Case): Judgement | null {
+/** A CPU quota was used up: cores are free, but the container may not use them. */
+export function throttled(one: Case): SuspectedLimit | null {
   const { throttled: shares } = one.sample
   const held = (['api', 'database', 'generator'] as const).flatMap(process => {
     const share = shares?.[process] ?? null
@@ -32,14 +32,14 @@ export function throttled(one: Case): Judgement | null {
   return {
     limit: 'environment',
     confidence: 'high',
-    sentence: `A CPU quota is the limit: the container of ${held.map(({ name }) => name).join(' and ')} was kept from running ${percent(first.share.median)} of the time, so this says what the quota allows: ${rate(one)}.`,
+    sentence: `A CPU quota is the limit: the container of ${held.map(({ name }) => name).join(' and ')} was stopped ${percent(first.share.median)} of the time. The rate of ${rate(one)} is what the quota allows.`,
     evidence: held.map(({ name, share }) => `${name} was throttled ${shareSpread(share)} of the time`),
-    next: 'Raise the CPU limit of the container (cpus, resources.limits.cpu), or take the figures for what that limit allows.',
+    next: 'Raise the CPU limit of the container (cpus, resources.limits.cpu), or read the figures as what that limit allows.',
   }
 }
 
-/** Someone else's programs: host CPU that neither API, PostgreSQL nor generator used, where it is missed. */
-export function crowded(one: Case): Judgement | null {
+/** Other programs use CPU that the API, PostgreSQL and the generator need. */
+export function crowded(one: Case): SuspectedLimit | null {
   const others = othersShare(one)
   if (others === null || !othersCrowd(one)) return null
   const { sample, circumstances } = one
@@ -47,7 +47,7 @@ export function crowded(one: Case): Judgement | null {
   return {
     limit: 'environment',
     confidence: 'high',
-    sentence: `The machine was busy with other programs, which took ${percent(others)} of it, so nothing here can be trusted beyond "at least ${rate(one)}".`,
+    sentence: `Other programs used ${percent(others)} of the machine. All that is certain is a rate of at least ${rate(one)}.`,
     evidence: [
       `other programs use ${percent(others)} of ${circumstances.cores} cores, which are ${percent(busy)} busy`,
       ...queuedForCore(one),

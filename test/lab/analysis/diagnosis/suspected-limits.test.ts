@@ -1,20 +1,20 @@
 import { describe, expect, test } from 'vitest'
-import type { Circumstances } from '../../../../src/lab/analysis/verdict/case.ts'
-import { judge } from '../../../../src/lab/analysis/verdict.ts'
+import { diagnose } from '../../../../src/lab/analysis/diagnose.ts'
+import type { Circumstances } from '../../../../src/lab/analysis/diagnosis/case.ts'
 import type { Limit, Postgres, Sample } from '../../../../src/lab/results.ts'
 import { dedicated, figure, laptop, sample } from '../samples.ts'
 
 type Change = Parameters<typeof sample>[0]
 
 /** On a service whose thread has little to do, unless told otherwise. */
-function verdict(change: Change, circumstances: Circumstances = dedicated) {
+function diagnosis(change: Change, circumstances: Circumstances = dedicated) {
   const utilisation = { api: figure(0.3), apiThread: figure(0.3), ...change?.utilisation }
-  return judge({ accused: sample({ ...change, utilisation }) }, circumstances)
+  return diagnose({ diagnosed: sample({ ...change, utilisation }) }, circumstances)
 }
 
-/** Every code the verdict names, the accused first. */
+/** Every code that the diagnosis names, the suspected limit first. */
 function named(change: Change, circumstances: Circumstances = dedicated): Limit[] {
-  return verdict(change, circumstances).causes.map(({ limit }) => limit)
+  return diagnosis(change, circumstances).causes.map(({ limit }) => limit)
 }
 
 /** A service of 64 clients, each of whose requests is somewhere inside it. */
@@ -46,7 +46,7 @@ describe('connection-pool', () => {
   const idle = postgres({ 'Timeout:PgSleep': 1, idle: 0 })
 
   test('all lent, requests in line, PostgreSQL idle', () => {
-    const { limit, confidence, ceiling, causes } = verdict({
+    const { limit, confidence, ceiling, causes } = diagnosis({
       ...{ pool: pool(20, 20, 2.2, 1), whereabouts: whereabouts(44, 20), postgres: idle },
     })
     expect({ limit, confidence }).toEqual({ limit: 'connection-pool', confidence: 'high' })
@@ -59,8 +59,8 @@ describe('connection-pool', () => {
 
   test('its ceiling is foretold from the lower load, whose wait is told beside', () => {
     const predictFrom = sample({ throughputPerS: figure(4000), pool: pool(20, 8, 0.1) })
-    const accused = sample({ pool: pool(20, 20), whereabouts: whereabouts(44, 20), postgres: idle })
-    const { ceiling, causes } = judge({ accused, predictFrom }, dedicated)
+    const diagnosed = sample({ pool: pool(20, 20), whereabouts: whereabouts(44, 20), postgres: idle })
+    const { ceiling, causes } = diagnose({ diagnosed, predictFrom }, dedicated)
     expect(ceiling?.predictedPerS.median).toBeCloseTo(10_000)
     expect(causes[0]?.evidence.join()).toContain('under the lower load it waited 0.1 ms')
   })
@@ -98,14 +98,14 @@ describe('connection-pool', () => {
 describe('database-locks', () => {
   test('named with who waits for whom, as certain as its signs are many', () => {
     const blockers = { 'idle in transaction: UPDATE counters': figure(15) }
-    const { limit, confidence, causes } = verdict({
+    const { limit, confidence, causes } = diagnosis({
       postgres: postgres({ 'Lock:tuple': 14, 'Lock:transactionid': 1, cpu: 0.4 }, { blockers }),
     })
     expect({ limit, confidence }).toEqual({ limit: 'database-locks', confidence: 'high' })
     expect(causes[0]?.evidence).toContain(
       '15 sessions wait behind one that is idle in transaction: UPDATE counters',
     )
-    expect(verdict({ postgres: postgres({ 'Lock:tuple': 14 }) }).confidence).toBe('medium')
+    expect(diagnosis({ postgres: postgres({ 'Lock:tuple': 14 }) }).confidence).toBe('medium')
   })
 
   test.each([
@@ -127,7 +127,7 @@ describe('database-io', () => {
   const flushing = { walFlush: { perS: figure(90), ms: figure(10), share: figure(0.9) } }
 
   test('somebody always flushes, and the log is busy', () => {
-    const { limit, confidence, causes } = verdict({
+    const { limit, confidence, causes } = diagnosis({
       postgres: postgres({ 'IO:WalSync': 0.9, 'LWLock:WALWrite': 6, cpu: 0.2 }, flushing),
     })
     expect({ limit, confidence }).toEqual({ limit: 'database-io', confidence: 'high' })
@@ -160,7 +160,7 @@ describe('database-io', () => {
 
   test('reads of tables count as well, with nothing known of the log', () => {
     const unknown = { walFlush: { perS: null, ms: null, share: null } }
-    expect(verdict({ postgres: postgres({ 'IO:DataFileRead': 3 }, unknown) })).toMatchObject({
+    expect(diagnosis({ postgres: postgres({ 'IO:DataFileRead': 3 }, unknown) })).toMatchObject({
       ...{ limit: 'database-io', confidence: 'medium' },
     })
   })
@@ -170,7 +170,10 @@ describe('database-cpu', () => {
   const wanting = { postgres: postgres({ cpu: 9 }), whereabouts: whereabouts(20, 10) }
 
   test('sessions that want a core, are given none, and stand in no line for it', () => {
-    const held = verdict({ ...wanting, utilisation: { database: figure(0.3), databaseQueued: figure(0.5) } })
+    const held = diagnosis({
+      ...wanting,
+      utilisation: { database: figure(0.3), databaseQueued: figure(0.5) },
+    })
     expect(held).toMatchObject({ limit: 'database-cpu', confidence: 'high' })
     expect(held.sentence).toContain('too little CPU')
   })
@@ -208,7 +211,7 @@ describe('database-connections', () => {
   const atMost = postgres({ starting: 20 }, { peakSessions: figure(96), maxConnections: figure(100) })
 
   test('as many sessions as the server takes, and failures', () => {
-    const { limit, confidence, causes } = verdict({ ...refused, postgres: atMost })
+    const { limit, confidence, causes } = diagnosis({ ...refused, postgres: atMost })
     expect({ limit, confidence }).toEqual({ limit: 'database-connections', confidence: 'high' })
     expect(causes).toHaveLength(1)
   })
@@ -221,7 +224,7 @@ describe('database-connections', () => {
 
   test('failures with room for more sessions are failures', () => {
     const roomy = postgres({}, { peakSessions: figure(95) })
-    const { limit, causes } = verdict({ ...refused, postgres: roomy })
+    const { limit, causes } = diagnosis({ ...refused, postgres: roomy })
     expect(limit).toBe('inconclusive')
     expect(causes[0]?.evidence[0]).toContain('503 40 %')
   })
@@ -234,7 +237,7 @@ describe('database-connections', () => {
 describe('refusals', () => {
   test('a service that refuses what is too much is still measured, and the refusals are told', () => {
     const busy = { api: figure(0.99), apiThread: figure(0.99), host: figure(1.8) }
-    const { limit, causes } = verdict({
+    const { limit, causes } = diagnosis({
       errors: { ratio: figure(0.3), dropped: figure(0) },
       ...{ utilisation: busy, refusals: { connection_queue: figure(0.3) } },
     })
@@ -245,12 +248,12 @@ describe('refusals', () => {
 
 describe('external-wait', () => {
   test('requests that are neither at work, nor in line, nor with PostgreSQL', () => {
-    const { limit, confidence, causes } = verdict({
+    const { limit, confidence, causes } = diagnosis({
       ...{ utilisation: { api: figure(0.05), apiThread: figure(0.06) } },
       ...{ whereabouts: whereabouts(0, 0.2, 63), pool: pool(20, 0.2) },
     })
     expect({ limit, confidence }).toEqual({ limit: 'external-wait', confidence: 'high' })
-    expect(causes[0]?.evidence[0]).toContain('63 elsewhere')
+    expect(causes[0]?.evidence[0]).toContain('63 are elsewhere')
   })
 
   test.each<[string, Change]>([
@@ -287,7 +290,9 @@ describe('external-wait', () => {
 
   test('a loop that is never free, on a thread that hardly runs, is blocked', () => {
     const blocked = { api: figure(0.1), apiThread: figure(1), apiThreadRan: figure(0.1) }
-    const { limit, confidence, next } = verdict({ utilisation: { ...blocked, apiThreadQueued: figure(0.1) } })
+    const { limit, confidence, next } = diagnosis({
+      utilisation: { ...blocked, apiThreadQueued: figure(0.1) },
+    })
     expect({ limit, confidence }).toEqual({ limit: 'external-wait', confidence: 'high' })
     expect(next).toContain('synchronous')
   })
@@ -308,7 +313,7 @@ describe('external-wait', () => {
 
   test('a thread that a quota keeps from running is held, not stuck', () => {
     const blocked = { api: figure(0.25), apiThread: figure(1), apiThreadRan: figure(0.25) }
-    const held = verdict({
+    const held = diagnosis({
       utilisation: { ...blocked, apiThreadQueued: figure(0) },
       throttled: { api: figure(0.74), database: null, generator: null },
     })
@@ -329,12 +334,12 @@ describe('load-generator', () => {
 
   test('clients whose requests have not arrived, at a service with nothing to do', () => {
     const absent = { utilisation: ease, whereabouts: whereabouts(0, 1, 1) }
-    expect(verdict(absent)).toMatchObject({
+    expect(diagnosis(absent)).toMatchObject({
       limit: 'load-generator',
       confidence: 'medium',
       ceiling: { measuredPerS: {} },
     })
-    expect(verdict({ ...absent, generatorStalled: figure(0.6) }).confidence).toBe('high')
+    expect(diagnosis({ ...absent, generatorStalled: figure(0.6) }).confidence).toBe('high')
   })
 
   test.each([
@@ -344,7 +349,7 @@ describe('load-generator', () => {
   ] as const)('the way out of %s is none that costs as much', (generator, orAnother) => {
     const load = { generator, mode: 'closed', connections: 64, durationS: 3 } as const
     const absent = { load, utilisation: ease, whereabouts: whereabouts(0, 1, 1) }
-    expect(verdict(absent).next).toBe(`Run the generator on another machine${orAnother}, and repeat.`)
+    expect(diagnosis(absent).next).toBe(`Run the generator on another machine${orAnother}, and repeat.`)
   })
 
   test.each<[string, Change]>([
@@ -370,10 +375,10 @@ describe('load-generator', () => {
 
 test('where nothing is full, the one that is nearly so is the best of weak signs', () => {
   const nearly = { api: figure(0.8), apiThread: figure(0.85), host: figure(1.5) }
-  expect(verdict({ utilisation: nearly }, laptop)).toMatchObject({ limit: 'api-cpu', confidence: 'low' })
+  expect(diagnosis({ utilisation: nearly }, laptop)).toMatchObject({ limit: 'api-cpu', confidence: 'low' })
   // The host as full as the API to within what changes from run to run: one name for both of two such runs.
   for (const host of [1.54, 1.66]) {
-    expect(verdict({ utilisation: { ...nearly, host: figure(host) } }, laptop).limit).toBe('host-cpu')
+    expect(diagnosis({ utilisation: { ...nearly, host: figure(host) } }, laptop).limit).toBe('host-cpu')
   }
   // What fills the host is not known where PostgreSQL is not seen.
   const elsewhere = { ...nearly, api: figure(0.3), apiThread: figure(0.3), database: null, host: figure(1.7) }
@@ -416,9 +421,11 @@ describe('memory', () => {
 
 describe('environment', () => {
   test('a quota that was used up, and whose', () => {
-    const { limit, sentence } = verdict({ throttled: { api: figure(0.3), database: null, generator: null } })
+    const { limit, sentence } = diagnosis({
+      throttled: { api: figure(0.3), database: null, generator: null },
+    })
     expect(limit).toBe('environment')
-    expect(sentence).toContain('the container of the API was kept from running 30 % of the time')
+    expect(sentence).toContain('the container of the API was stopped 30 % of the time')
     expect(named({ throttled: { api: figure(0.05), database: null, generator: null } })[0]).toBe(
       'inconclusive',
     )
@@ -449,7 +456,7 @@ test('two limits at once are both named', () => {
 })
 
 test('what is missing is said where nothing can be named', () => {
-  const { causes, next } = verdict({ utilisation: { database: null } })
+  const { causes, next } = diagnosis({ utilisation: { database: null } })
   expect(causes[0]?.evidence).toEqual(
     expect.arrayContaining([
       'not known: PostgreSQL’s CPU',

@@ -1,14 +1,14 @@
 import { number } from '../wording.ts'
 import { atLeast, type Case, rate } from './case.ts'
-import { confidenceOf, type Judgement } from './judgement.ts'
+import { isWithDatabase } from './locations.ts'
 import { isLock, listActivities, sessionWork } from './sessions.ts'
-import { isWithDatabase } from './whereabouts.ts'
+import { confidenceOf, type SuspectedLimit } from './suspected-limit.ts'
 
 /** Somebody is in line at any moment, and more sessions are than work. */
 const waitingAtLeast = 1
 
 /** Sessions wait for each other. */
-export function databaseLocks(one: Case): Judgement | null {
+export function databaseLocks(one: Case): SuspectedLimit | null {
   const { sample } = one
   const work = sessionWork(sample)
   if (work === null || work.locks < waitingAtLeast || work.locks < work.active / 2) return null

@@ -12,15 +12,15 @@ import {
   threadIsFull,
   uses,
 } from './case.ts'
-import { confidenceOf, type Judgement } from './judgement.ts'
+import { confidenceOf, type SuspectedLimit } from './suspected-limit.ts'
 
-/** The API's threads do all the work they can. */
-export function apiCpu(one: Case): Judgement | null {
+/** The API's threads are busy all the time. */
+export function apiCpu(one: Case): SuspectedLimit | null {
   const { sample, circumstances } = one
   const api = demandOf(one, 'api')
   if (api === null) return null
   const busy = api.utilisation.median >= full
-  // Where others take the core that it wants, it is full all the same.
+  // It is full too where other programs use the core that it wants.
   const kept = othersCrowd(one) && threadIsFull(one)
   if (!busy && !kept) return null
   const thread = sample.utilisation.apiThread
@@ -30,16 +30,16 @@ export function apiCpu(one: Case): Judgement | null {
   return {
     limit: 'api-cpu',
     confidence: hostIsFull(one) ? 'medium' : confidenceOf(busy, thread !== null && thread.median >= full),
-    sentence: `The API's own CPU is the limit: ${who} busy ${percent(share)} of the time, at ${number(api.demandUs.median)} us a request; it answered ${atLeast(one)}${rate(one)}.`,
+    sentence: `The API's own CPU is the limit: ${who} busy ${percent(share)} of the time, with ${number(api.demandUs.median)} us of CPU per request. It answered ${atLeast(one)}${rate(one)}.`,
     evidence: [
       uses(api, 'the API'),
       ...(thread === null ? [] : [`event-loop utilisation ${spread(thread, 'of 1')}`]),
-      ...(hostIsFull(one) ? ['the host is full as well, so a core more would help too'] : []),
+      ...(hostIsFull(one) ? ['the host is full as well, so more cores would help too'] : []),
       ...queuedForCore(one),
     ],
     next:
       workers < circumstances.cores
-        ? 'Spend less CPU on each request (see the layers in its profile), or add a worker: WORKERS is below the number of cores.'
-        : 'Spend less CPU on each request (see the layers in its profile), or add cores and workers.',
+        ? 'Use less CPU per request (the profile shows where it goes), or add a worker: WORKERS is below the number of cores.'
+        : 'Use less CPU per request (the profile shows where it goes), or add cores and workers.',
   }
 }
