@@ -23,11 +23,11 @@ const waitingClients = closed(16)
 /** Whether a batch should wait for more rows. */
 export const batchLinger: Experiment = {
   name: 'batch-linger',
-  question: 'What does it save that a batch waits some milliseconds for more rows, and who pays for it?',
+  question: 'Should a batch wait some milliseconds for more rows: what does it save, and who waits?',
   hypothesis:
-    'A service that keeps up commits a few rows at a time, and a batch of three costs hardly less than one of twenty. ' +
-    'Where rows arrive whether or not others are answered, 2 ms of waiting make them cost the API a third less and ' +
-    'PostgreSQL half. Clients that wait for their answer send less instead.',
+    'A service that keeps up writes a few rows per batch, and a batch of three costs hardly less than one of twenty. If ' +
+    'rows arrive at a rate, a wait of 2 ms makes a row a third cheaper for the API and half as expensive for PostgreSQL. ' +
+    'Clients that wait for their answer send fewer rows instead.',
   finding: 'A3',
   varies: 'how long a batch waits for more rows (BATCH_LINGER_MS), arrivals or waiting clients',
   holds: 'one row a request, one worker, durable commits',

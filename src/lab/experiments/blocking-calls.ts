@@ -16,8 +16,8 @@ export const blockingCalls: Experiment = {
   question:
     'Requests to a Python service take seconds while its CPU has little to do, and 16 processes bring 1.6 s to 90 ms: why?',
   hypothesis:
-    'Its handlers call the database in a way that blocks the event loop, so that each process answers one request at a ' +
-    'time: the wait falls with the number of processes, and with one most of a core is idle.',
+    'Its handlers call the database with calls that block the event loop, so each process answers one request at a time. ' +
+    'The wait falls with the number of processes. With one process most of a core is idle.',
   finding: 'C2',
   varies: 'worker processes',
   holds: `FastAPI with blocking calls, ${users} users, the CRUD mix, a database ${databaseDelayMs} ms away`,

@@ -12,8 +12,8 @@ export const capacity: Experiment = {
   question:
     'What does an insert cost, so that any number of workers, rows and clients can be planned from it?',
   hypothesis:
-    'A request, a row and a batch each have their price. Who knows these prices, the length of a commit and the ' +
-    'number of cores predicts the throughput of a full machine, and of two workers, within 20 %: `plan` says how near it came.',
+    'A request, a row and a batch each have a cost. From these costs, the time of a commit and the number of cores the ' +
+    'throughput of a full machine, and of two workers, can be predicted within 20 %. `plan` shows how close it came.',
   finding: null,
   varies: 'connections, rows a request, workers',
   holds: 'group commit, durable commits, everything on the same cores',

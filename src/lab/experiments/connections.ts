@@ -23,11 +23,11 @@ type Work = keyof typeof work
 /** Findings B2 and B3: a connection for each request against a pool of them, on the tasks API; and on inserts. */
 export const connections: Experiment = {
   name: 'connections',
-  question: 'What does a database connection for each request cost, and how large must a pool be?',
+  question: 'What does a database connection per request cost, and how large must my pool be?',
   hypothesis:
-    'Opening a connection (a process of the server, a password, a catalogue to read) costs many times the ' +
-    'statement, and past max_connections requests fail. A pool of a few connections a core gives all the ' +
-    'throughput there is; more of them only wait inside PostgreSQL instead of before it.',
+    'Opening a connection (a server process, a password check, a catalogue to read) costs many times as much as the ' +
+    'statement, and beyond max_connections requests fail. A pool of a few connections per core gives the full ' +
+    'throughput. With a larger pool requests wait inside PostgreSQL instead of in the service.',
   finding: 'B2, B3',
   varies: 'connection mode, pool size, statement: a page of 25 tasks, or a prepared insert',
   holds: `one worker, max_connections ${maxConnections}, tables with ${number(120_000)} tasks`,

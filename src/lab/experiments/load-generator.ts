@@ -11,10 +11,10 @@ const generators: readonly Load['generator'][] = ['wrk', 'autocannon', 'k6']
 /** The end of finding B1: at 13,000 requests/s it was not the service that could do no more. */
 export const loadGenerator: Experiment = {
   name: 'load-generator',
-  question: 'How much of a throughput is the load generator, and not the service?',
+  question: 'Does my load generator limit the throughput that I measure?',
   hypothesis:
-    'Where they share cores, a generator that spends more on a request than the service does leaves the service ' +
-    'less than half: what it measures is itself, and a lower bound.',
+    'On shared cores, a generator that needs more CPU per request than the service leaves the service less than half of ' +
+    'the CPU. Then the figure is a lower bound of what the service can do.',
   finding: 'B1',
   varies: 'load generator: wrk (if installed), autocannon, k6 (if installed)',
   holds: `GET /ping/, ${connections} connections, one worker, one service process for all of them`,

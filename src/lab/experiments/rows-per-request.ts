@@ -11,9 +11,9 @@ const rowCounts = [1, 10, 100]
 /** Finding A2: several inserts a request bring a service down to 300 requests/s, because each is a statement. */
 export const rowsPerRequest: Experiment = {
   name: 'rows-per-request',
-  question: 'What do ten or a hundred rows a request cost, against one?',
+  question: 'What do ten or a hundred rows per request cost, compared with one?',
   hypothesis:
-    'One statement a row: ten rows cost nearly ten times the CPU of one. As one batch: at most four times.',
+    'With one statement per row, ten rows cost nearly ten times the CPU of one. As one batch they cost at most four times.',
   finding: 'A2',
   varies: 'rows a request, insert strategy',
   holds: `${connections} connections, one worker, all rows of a request stored or none`,

@@ -16,7 +16,7 @@ const maxConnectionsAt = (ratePerS: number) => Math.ceil((ratePerS * goal.p99Ms 
 /** Finding A3: the asker wanted more than 10,000 requests/s, whatever the answers take meanwhile. */
 export const tenThousand: Experiment = {
   name: 'ten-thousand',
-  question: 'Does one process take 10,000 inserts a second that arrive whether or not it keeps up?',
+  question: 'Can one process take 10,000 inserts per second that arrive whether or not it keeps up?',
   hypothesis:
     `${number(goal.ratePerS)} arrivals a second are answered with a p99 under ${goal.p99Ms} ms and no ` +
     'error, on two cores that also run PostgreSQL and the generator.',

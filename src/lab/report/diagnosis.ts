@@ -69,8 +69,7 @@ function ceilingText({ ceiling }: Diagnosis): string {
 }
 
 function confirmationText({ confirmed }: Diagnosis): string {
-  if (confirmed === null)
-    return 'no: nothing was changed to test it, so the diagnosis rests on what was observed'
+  if (confirmed === null) return 'no. No setting was changed, so the diagnosis rests on observation alone'
   const { holds, effect, turned, beforePerS, afterPerS } = confirmed
   const figures =
     beforePerS && afterPerS

@@ -52,7 +52,7 @@ export function environmentSection(manifest: Manifest): Html {
       'cgroup CPU quota',
       manifest.cgroupQuotaCores === null ? 'none' : `${formatSetting(manifest.cgroupQuotaCores)} cores`,
     ],
-    ['Speed, by a fixed piece of work between the loads', speedInWords(manifest)],
+    ['Time of a fixed piece of work between the loads', speedInWords(manifest)],
     [
       'CPU time stolen by the hypervisor',
       manifest.stealRatio === null

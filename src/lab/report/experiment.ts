@@ -32,7 +32,7 @@ export function experimentSection(
     </header>
     ${samples.length === 0 ? html`<p class="note">No sample was completed: there is nothing to plot.</p>` : null}
     ${plotsFor(experiment, profiles).map(renderPlot)}
-    <h3>Why: the diagnosis and its evidence</h3>
+    <h3>Why: the evidence</h3>
     ${diagnosisDetails(diagnosis)}
     ${diagnosed === null ? null : resourceTable(diagnosed, manifest)}
     ${samples.length === 0 ? null : figuresOf(samples, isLowerBound)}
@@ -42,7 +42,7 @@ export function experimentSection(
   `
 }
 
-/** The service may do more than was seen: the host was shared, or something outside the service gave way first. */
+/** The service may do more than was measured: it shared the host, or the limit was outside the service. */
 function mayDoMore({ verdict: diagnosis }: ExperimentResult, { sharedCores }: Manifest): boolean {
   return sharedCores || diagnosis.limit === 'load-generator' || diagnosis.limit === 'environment'
 }

@@ -76,6 +76,7 @@ const utilisationColumns: readonly Column[] = [
 export function sampleTables(samples: readonly Sample[], isLowerBound: boolean): Html {
   const isReported = samples.some(sample => sample.reportedCpuUs !== undefined)
   const hasControl = samples.some(sample => sample.besideUs !== undefined)
+  const profiled = samples.filter(({ layersUs }) => layersUs !== undefined)
   const layers = [...new Set(samples.flatMap(sample => Object.keys(sample.layersUs ?? {})))]
   const ledgerColumns = [...new Set(samples.flatMap(sample => Object.keys(sample.ledgerUs ?? {})))].map(
     (entry): Column => ({
@@ -98,7 +99,7 @@ export function sampleTables(samples: readonly Sample[], isLowerBound: boolean):
     ${hasControl ? figureTable('The control of each sample, and the sample compared with it', samples, controlColumns) : null}
     ${samples.map(pairsTable)}
     ${ledgerColumns.length > 0 ? figureTable('API CPU per request by the service’s ledger', samples, ledgerColumns) : null}
-    ${layers.length > 0 ? figureTable('API CPU per request by layer', samples, [...layerColumns, agreementColumn]) : null}
+    ${layers.length > 0 ? figureTable('API CPU per request by layer', profiled, [...layerColumns, agreementColumn]) : null}
     ${figureTable('Resources in use', samples, utilisationColumns)}`
 }
 

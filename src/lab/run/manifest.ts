@@ -64,7 +64,7 @@ function warnings({
       stealRatio > stealWorthSaying &&
       `The hypervisor took ${percent(stealRatio)} of the CPU time during the run.`,
     slowed !== null &&
-      `The machine did not keep its speed: the same work took ${number(slowed)} times the CPU at some times of the run, and CPU per request varied with it.`,
+      `The machine's speed changed: the same work took ${number(slowed)} times the CPU at slow times of the run, and CPU per request changed with it.`,
     cgroupQuotaCores !== null &&
       cgroupQuotaCores < cores &&
       `The container may use ${cgroupQuotaCores} of the ${cores} cores.`,

@@ -110,7 +110,7 @@ test('too few concurrencies, or an open loop, is no sweep', () => {
 test('in words: what the law says, with intervals, and what cannot be said', () => {
   const [prepared = ''] = scalingInWords(scalingOf(doubling.map(n => swept('prepared', n, usl(n)))))
   expect(prepared).toMatch(
-    /^prepared, 1 to 64 connections: a client that meets no other gets 2,000 requests\/s \([\d,–]+\), 5 % \(/,
+    /^prepared, 1 to 64 connections: one client alone gets 2,000 requests\/s \([\d,–]+\), 5 % \(/,
   )
   expect(prepared).toMatch(/throughput peaks with .+ at 21\.8 connections .+; the knee is between/)
   const straight = scalingInWords(scalingOf(doubling.map(n => swept('idle', n, 100 * n))))

@@ -35,7 +35,7 @@ describe('renderReport', () => {
       expect(text.indexOf(diagnosis.sentence)).toBeLessThan(firstQuestion)
       expect(text.indexOf(diagnosis.next)).toBeLessThan(firstQuestion)
     }
-    expect(textOf(page.querySelector('.verdicts'))).toContain('medium confidence')
+    expect(textOf(page.querySelector('.diagnoses'))).toContain('medium confidence')
   })
 
   it('shows every figure of every sample with its spread and its repeats', () => {
@@ -105,7 +105,7 @@ describe('renderReport', () => {
     const rows = [...(section?.querySelectorAll('[aria-label=Resources] tbody tr') ?? [])].map(textOf)
     const rowOf = (name: string) => rows.find(row => row.startsWith(name))?.replaceAll('\u202f', ' ')
     expect(rowOf('Connection pool')).toBe(
-      'Connection pool 19.8 of 20 connections lent (19.6–20.0) 15.0 ms a loan (14.0–16.0) 43.0 requests waiting (41.0–44.0) 31.2 ms a wait (29.0–34.1) 3.00 gave up waiting (0–9.00)',
+      'Connection pool 19.8 of 20 connections in use (19.6–20.0) 15.0 ms in use at a time (14.0–16.0) 43.0 requests waiting (41.0–44.0) 31.2 ms waited for a connection (29.0–34.1) 3.00 gave up waiting (0–9.00)',
     )
     expect(rowOf('PostgreSQL: locks')).toContain('17.2 sessions waiting for a lock (Lock:transactionid)')
     expect(rowOf('PostgreSQL: locks')).toContain('16.0 behind: idle in transaction (15.0–17.0)')
