@@ -38,8 +38,8 @@ export function abExperiment(plan: AbPlan): Experiment {
       },
     ],
     conclude(samples) {
-      const measured = samples.map(sample => ({ name: 'B', sample }))
-      return concludeAgainstControl([{ control: 'A request to A', samples: measured }], samples)
+      const measured = samples.map(sample => ({ name: 'to B', sample }))
+      return concludeAgainstControl([{ control: 'a request to A', samples: measured }], samples)
     },
   }
 }

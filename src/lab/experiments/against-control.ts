@@ -6,9 +6,9 @@ import { byThroughput, type Conclusion } from './experiment.ts'
 
 /** Samples that have one control in common. */
 export interface AgainstControl {
-  /** What the control is called in a sentence: `A prepared insert with telemetry off`. */
+  /** What the control is called in a sentence: `a prepared insert with telemetry off`. */
   readonly control: string
-  /** Each sample that was measured, and its name in a sentence. */
+  /** Each sample that was measured, and how it differs from the control: `with the ledger`. */
   readonly samples: readonly { readonly name: string; readonly sample: Sample }[]
 }
 
@@ -17,29 +17,52 @@ export function concludeAgainstControl(
   comparisons: readonly AgainstControl[],
   measured: readonly Sample[],
 ): Conclusion {
-  const sentences = comparisons.flatMap(sentenceOf)
-  const answer = sentences.length === 0 ? 'No pair of services was measured.' : sentences.join(' ')
+  const answer = comparisons.flatMap(answerOf).join(' ')
+  const headline = comparisons.flatMap(headlineOf).join(' ')
   return {
-    answer,
+    answer: answer || 'No pair of services was measured.',
     diagnosed: byThroughput(measured)[0] ?? null,
     // The reader asked for the difference; what limits the services is of less interest.
-    ...(sentences.length > 0 && {
-      refine: (diagnosis: Diagnosis) => ({ ...diagnosis, sentence: `${answer} ${diagnosis.sentence}` }),
+    ...(headline !== '' && {
+      refine: (diagnosis: Diagnosis) => ({ ...diagnosis, sentence: `${headline} ${diagnosis.sentence}` }),
     }),
   }
 }
 
-function sentenceOf({ control, samples }: AgainstControl): string[] {
+/** Every difference, and what the control costs. */
+function answerOf({ control, samples }: AgainstControl): string[] {
   const differences = samples.flatMap(({ name, sample }) => {
     const [cpu, rate] = [cpuOverControl(sample), rateOverControl(sample)]
     const parts = [
       ...(cpu === null ? [] : [`${change(cpu)} CPU per request`]),
       ...(rate === null ? [] : [`${change(rate)} requests/s`]),
     ]
-    return parts.length === 0 ? [] : [`${name}: ${parts.join(', ')}`]
+    return parts.length === 0 ? [] : [`${name} ${parts.join(', ')}`]
   })
   if (differences.length === 0) return []
   const controlUs = figureOf(samples.flatMap(({ sample }) => sample.besideUs?.values ?? []))
-  const base = controlUs === null ? '' : ` costs the API ${spread(controlUs, 'us')}`
-  return [`${control}${base}. In pairs of windows against it: ${differences.join('; ')}.`]
+  const base =
+    controlUs === null
+      ? `The control is ${control}.`
+      : `${capitalised(control)} costs the API ${spread(controlUs, 'us')}.`
+  return [`${base} Compared with it, pair by pair: ${differences.join('; ')}.`]
+}
+
+/** The smallest and the largest difference in CPU. */
+function headlineOf({ control, samples }: AgainstControl): string[] {
+  const costs = samples
+    .flatMap(({ name, sample }) => {
+      const times = cpuOverControl(sample)
+      return times === null ? [] : [{ name, times }]
+    })
+    .toSorted((a, b) => a.times.median - b.times.median)
+  const [least, most] = [costs[0], costs.at(-1)]
+  if (least === undefined || most === undefined) return []
+  const from = `${change(least.times)} CPU ${least.name}`
+  const range = least === most ? from : `from ${from} to ${change(most.times)} ${most.name}`
+  return [`Compared with ${control}, a request costs ${range}.`]
+}
+
+function capitalised(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}`
 }

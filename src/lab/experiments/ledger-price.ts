@@ -38,8 +38,8 @@ function conclude(samples: readonly Sample[]): Conclusion {
   const comparisons = Object.keys(requests).map(name => {
     const sample = find(samples, name, connections)
     return {
-      control: `One ${name} without the ledger`,
-      samples: sample === undefined ? [] : [{ name: 'with it', sample }],
+      control: `one ${name} without the ledger`,
+      samples: sample === undefined ? [] : [{ name: 'with the ledger', sample }],
     }
   })
   return concludeAgainstControl(comparisons, samples)

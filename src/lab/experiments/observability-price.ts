@@ -59,10 +59,10 @@ function variantOf(strategy: string, level: string): string {
 
 function conclude(samples: readonly Sample[]): Conclusion {
   const comparisons = strategies.map(strategy => ({
-    control: `A ${strategy} insert with telemetry off`,
+    control: `a ${strategy} insert with telemetry off`,
     samples: Object.keys(levels).flatMap(name => {
       const sample = find(samples, variantOf(strategy, name), connections)
-      return sample === undefined ? [] : [{ name, sample }]
+      return sample === undefined ? [] : [{ name: `with ${name}`, sample }]
     }),
   }))
   return concludeAgainstControl(comparisons, samples)

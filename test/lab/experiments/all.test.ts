@@ -70,13 +70,13 @@ test('what a sample costs against its control stands before what limits it', () 
     laptop,
   )
   expect(answered.answer).toBe(
-    'A prepared insert with telemetry off costs the API 50 us (50–50). In pairs of windows against it: ' +
-      'ledger: +4 % (+0 % to +8 %) CPU per request, +0 % (−2 % to +2 %) requests/s.',
+    'A prepared insert with telemetry off costs the API 50 us (50–50). Compared with it, pair by pair: ' +
+      'with ledger +4 % (+0 % to +8 %) CPU per request, +0 % (−2 % to +2 %) requests/s.',
   )
   const diagnosis = diagnose({ diagnosed: answered.diagnosed }, laptop)
   expect(answered.refine?.(diagnosis)).toMatchObject({
     limit: diagnosis.limit,
-    sentence: `${answered.answer} ${diagnosis.sentence}`,
+    sentence: `Compared with a prepared insert with telemetry off, a request costs +4 % (+0 % to +8 %) CPU with ledger. ${diagnosis.sentence}`,
   })
 })
 

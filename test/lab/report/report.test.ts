@@ -108,7 +108,9 @@ describe('renderReport', () => {
       'Connection pool 19.8 of 20 connections in use (19.6–20.0) 15.0 ms in use at a time (14.0–16.0) 43.0 requests waiting (41.0–44.0) 31.2 ms waited for a connection (29.0–34.1) 3.00 gave up waiting (0–9.00)',
     )
     expect(rowOf('PostgreSQL: locks')).toContain('17.2 sessions waiting for a lock (Lock:transactionid)')
-    expect(rowOf('PostgreSQL: locks')).toContain('16.0 behind: idle in transaction (15.0–17.0)')
+    expect(rowOf('PostgreSQL: locks')).toContain(
+      '16.0 waiting behind a session that is idle in transaction (15.0–17.0)',
+    )
     expect(rowOf('PostgreSQL: connections')).toContain('2.00 % of requests: 503')
     expect(rowOf('Batches')).toBeUndefined()
     expect(textOf(section)).toContain(
