@@ -8,7 +8,7 @@ import { type Html, html } from '../report/html.ts'
 import type { ExperimentResult, Results } from '../results.ts'
 import { type RateReading, rateLine } from './rate-line.ts'
 
-/** What the lab will do, known before it begins. */
+/** What the lab will do, known in advance. */
 export interface Plan {
   readonly experiments: readonly { readonly name: string; readonly question: string }[]
   /** About so many seconds in all. */
@@ -30,7 +30,7 @@ export interface LiveState {
 
 const liveStyles = readFileSync(new URL('live.css', import.meta.url), 'utf8')
 
-/** The page before anything is known, with a place for each part; `live.js` fills them. */
+/** The empty page with a place for each part; `live.js` fills them. */
 export function livePageOf({ experiments }: Plan, startedAt: Date): string {
   const body = html`${masthead(html`live <time>${formatInstant(startedAt.toISOString())}</time>`)}
 <main>
@@ -93,7 +93,7 @@ export function measuredParts({ plan, results }: LiveState): Record<string, Html
   }
 }
 
-/** An experiment that is over stays the same object: its plots are drawn once. */
+/** A finished experiment stays the same object, so its plots are drawn once. */
 const sections = new WeakMap<ExperimentResult, Html>()
 
 function sectionOf(experiment: ExperimentResult, { manifest }: Results): Html {

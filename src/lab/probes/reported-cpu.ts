@@ -9,7 +9,7 @@ export interface ReportedCpu {
   readonly answered: number
 }
 
-/** Far apart enough to add next to nothing to the load, close enough for some hundred answers a window. */
+/** Gives some hundred answers per window and adds very little load. */
 const pauseBetweenMs = 10
 
 /**

@@ -43,7 +43,7 @@ function limitBadge({ limit }: Diagnosis): Html {
   return html`<span class="badge">${prefix}${limitNames[limit]}</span>`
 }
 
-/** The dots repeat the word, for eyes that scan; readers of the page by voice get the word only. */
+/** The dots repeat the word for quick reading; a screen reader gets the word only. */
 function confidence({ confidence: level }: Diagnosis): Html {
   const dots = { high: '●●●', medium: '●●○', low: '●○○' }[level]
   return html`<span class="confidence"><span aria-hidden="true">${dots}</span> ${level} confidence</span>`

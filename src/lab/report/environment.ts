@@ -25,7 +25,7 @@ export function caveatList(manifest: Manifest): Html | null {
   </aside>`
 }
 
-/** What a fixed piece of work cost during the run: the same on every machine, so figures of two can be set off. */
+/** CPU of a fixed piece of work during the run. It is the same work on every machine, so it compares two machines. */
 function speedInWords({ fixedWorkUs }: Manifest): string {
   return fixedWorkUs ? figureInText(fixedWorkUs, 'µs of CPU') : notMeasured
 }

@@ -63,7 +63,7 @@ function figuresOf(samples: readonly Sample[], isLowerBound: boolean): Html {
     ${sampleTables(samples, isLowerBound)}`
 }
 
-/** What the samples themselves say against them; null where nothing does. */
+/** Doubts about the samples; null where there are none. */
 function doubtsAbout(samples: readonly Sample[]): Html | null {
   const doubted = samples
     .map(({ label, doubts = [], complaint }) => ({

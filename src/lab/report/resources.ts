@@ -161,7 +161,7 @@ function amount(figure: Reading, unit: string): string[] {
   return figure === null || figure === undefined ? [] : [figureInText(figure, unit)]
 }
 
-/** A hundredth of a core is the smallest worth telling. */
+/** In hundredths of a core. */
 function cores(figure: Reading, unit: string): string[] {
   if (figure === null || figure === undefined) return []
   const { median, range } = formatFigureFixed(figure, 2)
@@ -172,7 +172,7 @@ function share(figure: Reading, of: string): string[] {
   return figure === null || figure === undefined ? [] : amount(scaleFigure(figure, 100), `% ${of}`)
 }
 
-/** For what is worth a line only where it happened. */
+/** For figures that are shown only where they are not zero. */
 function unlessNone(figure: Reading, unit: string): string[] {
   return figure !== null && figure !== undefined && figure.high > 0 ? amount(figure, unit) : []
 }

@@ -16,7 +16,7 @@ interface Column {
 
 const percent = (figure: Figure | null) => (figure === null ? null : scaleFigure(figure, 100))
 
-/** Where nothing was answered, nothing took any time: not even none. */
+/** Where no request was answered there is no latency; 0 would be wrong. */
 function latencyOf({ latencyMs, throughputPerS }: Sample, percentile: 'p50' | 'p90' | 'p99' | 'max') {
   return throughputPerS.high > 0 ? latencyMs[percentile] : null
 }
@@ -76,6 +76,7 @@ const utilisationColumns: readonly Column[] = [
 export function sampleTables(samples: readonly Sample[], isLowerBound: boolean): Html {
   const isReported = samples.some(sample => sample.reportedCpuUs !== undefined)
   const hasControl = samples.some(sample => sample.besideUs !== undefined)
+  const accounted = samples.filter(({ ledgerUs }) => ledgerUs !== undefined)
   const profiled = samples.filter(({ layersUs }) => layersUs !== undefined)
   const layers = [...new Set(samples.flatMap(sample => Object.keys(sample.layersUs ?? {})))]
   const ledgerColumns = [...new Set(samples.flatMap(sample => Object.keys(sample.ledgerUs ?? {})))].map(
@@ -98,7 +99,7 @@ export function sampleTables(samples: readonly Sample[], isLowerBound: boolean):
     ${figureTable('CPU per answered request', samples, isReported ? [...cpuColumns, ...reportedColumns] : cpuColumns)}
     ${hasControl ? figureTable('The control of each sample, and the sample compared with it', samples, controlColumns) : null}
     ${samples.map(pairsTable)}
-    ${ledgerColumns.length > 0 ? figureTable('API CPU per request by the service’s ledger', samples, ledgerColumns) : null}
+    ${ledgerColumns.length > 0 ? figureTable('API CPU per request by the service’s ledger', accounted, ledgerColumns) : null}
     ${layers.length > 0 ? figureTable('API CPU per request by layer', profiled, [...layerColumns, agreementColumn]) : null}
     ${figureTable('Resources in use', samples, utilisationColumns)}`
 }

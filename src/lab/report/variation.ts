@@ -1,7 +1,7 @@
 import type { Knobs, Sample } from '../results.ts'
 import { formatSetting } from './format.ts'
 
-/** One property of a sample that an experiment can vary: a knob, or a side of the load. */
+/** One property of a sample that an experiment can vary: a setting, or a part of the load. */
 export interface Dimension {
   name: string
   /** null where a sample has no such property. */

@@ -17,7 +17,7 @@ export interface RunFacts extends Circumstances {
   readonly fixedWorkUs: Figure | null
 }
 
-/** Under what circumstances the figures were taken, and what that does to them. */
+/** The circumstances of the figures, and warnings that follow from them. */
 export function describeRun(facts: RunFacts): Manifest {
   const { cores, sharedCores, stealRatio } = facts
   const cpuModel = cpus()[0]?.model.trim() ?? 'unknown'

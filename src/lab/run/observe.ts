@@ -161,7 +161,7 @@ export function requestsSent({ load }: Observation): number {
   return load.succeeded + load.failed
 }
 
-/** Every request that the service paid for in the window: the load's, failed ones too, and the side probe's. */
+/** Every request that used CPU of the service in the window: those of the load, failed ones too, and of the side probe. */
 export function requestsServed(one: Observation): number {
   return requestsSent(one) + (one.reported?.answered ?? 0)
 }
@@ -171,7 +171,7 @@ function watchDatabase({ databaseUrl, databasePid }: Target) {
   return databaseUrl === null ? null : watchPostgres(databaseUrl, databasePid !== null)
 }
 
-/** Keeps the live rates whose whole period lies within the window: the first one in it began before it. */
+/** Keeps the live rates whose whole period is in the window. The first one began before the window, so it is dropped. */
 function liveRates() {
   let open = false
   const rates: number[] = []
@@ -198,7 +198,7 @@ interface Edge {
   readonly metrics: MetricsReading
 }
 
-/** A worker whose page was missed at one edge is not in the window: its whole history would look like growth. */
+/** Leaves out a worker whose page is missing at one edge: its totals since its start would count as growth. */
 function ofPagesThatAnsweredTwice(opening: Edge, closing: Edge): { opened: Edge; closed: Edge } {
   const [before, after] = [opening.metrics.pages, closing.metrics.pages]
   const kept = (pages: readonly string[]) => pages.map((page, i) => (before[i] && after[i] ? page : ''))
@@ -208,7 +208,7 @@ function ofPagesThatAnsweredTwice(opening: Edge, closing: Edge): { opened: Edge;
   }
 }
 
-/** What is read from files is read before this function first waits, so it belongs to the instant of the call. */
+/** Files are read before the first `await`, so their values belong to the instant of the call. */
 async function readEdge(target: Target, generatorPid: number, pages: readonly string[]): Promise<Edge> {
   const atMs = performance.now()
   const host = readHostCpu()

@@ -90,7 +90,7 @@ export function renderAgain(path: string): string {
   return reportFile
 }
 
-/** The profiles that the results name; one that is gone or spoilt is left out, the report does without. */
+/** The profiles that the results name. One that is missing or unreadable is left out. */
 function readProfiles(folder: string, { experiments }: Results): Map<string, CpuProfile> {
   const files = experiments.flatMap(({ samples }) => samples.flatMap(({ profile }) => profile?.files ?? []))
   return new Map(

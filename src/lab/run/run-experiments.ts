@@ -15,7 +15,7 @@ import { changeOf, confirmationOf } from './intervention.ts'
 import { generatorOf, runStep, type StepContext } from './run-step.ts'
 import { type Profiled, sampleOf } from './sample.ts'
 
-/** One experiment as it will be run: its own timing, or what the command line made of it. */
+/** One experiment as it will be run: with its own timing, or with that of the command line. */
 export interface Planned {
   readonly experiment: Experiment
   readonly steps: readonly Step[]

@@ -18,7 +18,7 @@ import { profileStep } from './profile-step.ts'
 import type { ControlFigures, Profiled } from './sample.ts'
 import type { Target, TestBed } from './test-bed.ts'
 
-/** What it takes to measure a step. */
+/** What measuring a step needs. */
 export interface StepContext {
   readonly bed: TestBed
   readonly generatorFor: (need: Need) => LoadGenerator
@@ -136,7 +136,7 @@ interface Targets {
   readonly control: Target | null
 }
 
-/** The step's services, none of them new: each that is has been broken in, one after the other. */
+/** The step's services, after each new one has been broken in, one after the other. */
 async function brokenIn(
   step: Step,
   { experiment, timing: { breakInS } }: Round,

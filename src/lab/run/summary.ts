@@ -5,7 +5,7 @@ import { number, range } from '../analysis/wording.ts'
 import type { Diagnosis, ExperimentResult, Figure, Reproduction, Sample } from '../results.ts'
 import { textTable } from './text-table.ts'
 
-/** What the terminal shows at the end: per experiment the verdict's sentence, the answer, a short table, doubts. */
+/** What the terminal shows at the end: for each experiment the diagnosis, the answer, a short table and doubts. */
 export function summaryOf(experiments: readonly ExperimentResult[]): string {
   const findings = experiments.flatMap(({ reproduction = [] }) => reproduction)
   return [...experiments.map(oneOf), ...(findings.length > 0 ? [findingsOf(findings)] : [])].join('\n\n')

@@ -7,7 +7,7 @@ import { type CpuLimit, cpuLimitKind, limitCpu } from '../stack/cpu-limit.ts'
 import { createPrograms, type Profiler, type Program } from '../stack/programs.ts'
 import { type Database, openDatabase } from './database.ts'
 
-/** What a step is measured on. null: not ours to see. */
+/** What a step is measured on. null: the lab cannot see it. */
 export interface Target {
   readonly url: string
   /** Of a service with our admin port. */
@@ -21,11 +21,11 @@ export interface Target {
   readonly databaseUrl: string | null
   /** Has served no load yet, so V8 has compiled nothing for it. */
   readonly isNew: boolean
-  /** The newest output of PostgreSQL and of the service; empty where it is not ours to see. */
+  /** The newest output of PostgreSQL and of the service; empty where the lab cannot see it. */
   log(): string
 }
 
-/** Brings up what a step asks for, and takes it down again. */
+/** Starts what a step needs, and stops it again. */
 export interface TestBed extends AsyncDisposable {
   /** Why the step cannot be taken here, in one line, or null; `say` is told of what takes long to get. */
   unavailableBecause(step: Step, say: (line: string) => void): Promise<string | null>
@@ -142,7 +142,7 @@ interface ServiceSettings {
 
 type Service = Program & Pick<CpuLimit, 'throttledUs'> & AsyncDisposable
 
-/** The program once all of its workers serve, and held to its cores, if to any. */
+/** The program, once all of its workers serve, with its CPU limit if it has one. */
 async function heldTo(cores: number | null, program: Program): Promise<Service> {
   await using undo = new AsyncDisposableStack()
   undo.defer(() => program.stop())
@@ -160,7 +160,7 @@ async function heldTo(cores: number | null, program: Program): Promise<Service> 
 const workersStartLimitMs = 60_000
 const workersRetryMs = 50
 
-/** The service is ready with its first worker; the others start while that one serves, and would be measured. */
+/** The service is ready with its first worker. The others are still starting then, which would be measured too. */
 async function allWorkersAnswer(adminUrl: string): Promise<void> {
   const deadline = performance.now() + workersStartLimitMs
   // The first page is the supervisor's own, which has no metrics, or that of the only worker.
@@ -176,7 +176,7 @@ interface SpanReceiver extends AsyncDisposable {
   readonly url: string
 }
 
-/** Answers as a collector does, so that exporting spans costs the service what it would cost in earnest. */
+/** Answers as a collector does, so that exporting spans costs the service what it costs in production. */
 async function startSpanReceiver(): Promise<SpanReceiver> {
   const server = createServer((request, response) => {
     request.resume().on('end', () => {
@@ -195,7 +195,7 @@ async function startSpanReceiver(): Promise<SpanReceiver> {
   }
 }
 
-/** Resources by the settings they were opened with, kept until they are released, all at once. */
+/** Resources by their settings. They are kept until all are released together. */
 function keptBySettings<Settings, Resource extends AsyncDisposable>(
   open: (settings: Settings) => Promise<Resource>,
 ) {

@@ -1,4 +1,4 @@
-/** A terminal and npm both pass Ctrl-C on: one press arrives twice within milliseconds. */
+/** The terminal and npm both send SIGINT at Ctrl-C, so one press arrives twice within milliseconds. */
 const samePressMs = 500
 
 /**

@@ -3,7 +3,7 @@ import type { PeerLaunch, Unavailable } from './peers/peer.ts'
 import { type PeerName, peers } from './peers/peers.ts'
 import { type ServiceOptions, type ServiceProcess, startService } from './service-process.ts'
 
-/** Starts the service of this repository, or a peer in its place, on the same terms. */
+/** Starts the service of this repository, or a peer instead, in the same way. */
 export interface Programs {
   /**
    * Gets what a peer runs on, which may take minutes the first time and is said.

@@ -36,11 +36,11 @@ export interface Launch {
 
 const startLimitMs = 30_000
 const readyRetryMs = 20
-/** An answer that takes longer is asked for again. */
+/** After this time the request is sent again. */
 const answerLimitMs = 5_000
 /** More than the service's own SHUTDOWN_GRACE_MS, after which it stops waiting for requests itself. */
 const graceMs = 15_000
-/** What any program needs; the lab's own PG*, OTEL_* and NODE_OPTIONS would change what is measured. */
+/** Variables that any program needs. PG*, OTEL_* and NODE_OPTIONS of the lab would change what is measured. */
 const inherited = ['PATH', 'HOME', 'USER', 'LANG', 'TZ', 'TMPDIR']
 
 /**
@@ -141,7 +141,7 @@ export async function waitUntilReady(
   return ended ? 'ended' : 'aborted'
 }
 
-/** What it does instead of answering with 2xx; null: it does answer so. */
+/** Why it is not ready, in a few words; null: it is ready. */
 async function whyNotReady(readyUrl: string, ...signals: AbortSignal[]): Promise<string | null> {
   try {
     const signal = AbortSignal.any([AbortSignal.timeout(answerLimitMs), ...signals])

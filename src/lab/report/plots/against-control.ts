@@ -33,7 +33,7 @@ export function againstControl(samples: readonly Sample[]): ReportPlot | null {
       { colour: colours.api, text: 'each pair of windows', hollow: true },
     ],
     note: [
-      `API CPU over answered requests, divided by that of the control. The load goes to the service and to its control in turn; ${pairsOf(rows)}.`,
+      `API CPU per answered request, divided by that of the control. The load goes to the service and to its control in turn; ${pairsOf(rows)}.`,
       'At the vertical line both cost the same.',
     ].join(' '),
     description: rows.map(({ label, times }) => `${label}: ${change(times)}`).join('; '),
@@ -94,7 +94,7 @@ function draw(data: readonly Row[], widthPx: number): Plot.PlotOptions {
   ])
 }
 
-/** No change first, then outwards from it those that there is room for. */
+/** The tick of no change, then those around it as far as there is room. */
 function spacedTicks([low, high]: readonly [number, number], lengthPx: number): number[] {
   const px = (ratio: number) => (Math.log(ratio / low) / Math.log(high / low)) * lengthPx
   const kept = [1]

@@ -72,7 +72,7 @@ interface Place {
   readonly usPerSample: number
 }
 
-/** Lays out what a call calls from left to right, the dearest first. */
+/** Lays out the callees of a call from left to right, the most expensive first. */
 function boxesBelow(call: LayeredCall, { depth, x, usPerSample }: Place): Box[] {
   let left = x
   return calleesOf(call)
@@ -90,7 +90,7 @@ function boxesBelow(call: LayeredCall, { depth, x, usPerSample }: Place): Box[] 
     })
 }
 
-/** Node's own functions that are called by Node's own are passed over: their callees hang one level higher. */
+/** Functions of Node that are called by functions of Node are skipped: their callees move one level up. */
 function calleesOf(call: LayeredCall): LayeredCall[] {
   return call.callees.flatMap(callee =>
     callee.isNode && call.isNode && callee.layer === call.layer ? calleesOf(callee) : [callee],

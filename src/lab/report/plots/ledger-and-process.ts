@@ -44,7 +44,7 @@ export function ledgerAndProcess(samples: readonly Sample[]): ReportPlot | null 
   }
 }
 
-/** Beyond it the two do not tell the same story. */
+/** Above this difference the two disagree. */
 const agreement = 0.1
 
 function titleOf(rows: readonly Row[]): string {

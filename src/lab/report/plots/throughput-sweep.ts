@@ -21,7 +21,7 @@ interface Sweep {
   series: readonly Series[]
 }
 
-/** A curve of fewer points is a straight line with a story. */
+/** Fewer points do not show a curve. */
 const fewestSteps = 3
 
 /**

@@ -4,13 +4,13 @@ import { mkdir, rename, rm } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 
-/** Where the lab keeps what peers run on: the one thing that a run leaves behind outside `results/`. */
+/** Packages and binaries of the peers: the only files that a run leaves outside `results/`. */
 export function cacheFolder(): string {
   const { INSERTLAB_CACHE, XDG_CACHE_HOME } = process.env
   return INSERTLAB_CACHE || join(XDG_CACHE_HOME || join(homedir(), '.cache'), 'insertlab')
 }
 
-/** A name that changes with the content of any of the files and with the other words. */
+/** A name that changes with the content of the files and with the words. */
 export function fingerprint(files: readonly string[], ...words: readonly string[]): string {
   const hash = createHash('sha256')
   for (const file of files) hash.update(readFileSync(file)).update('\0')

@@ -1,7 +1,7 @@
 import { spawnGuarded } from '../janitor.ts'
 import { keepTail, lastErrorLine } from '../output-tail.ts'
 
-/** Longer than the slowest install seen, on a machine where eight others worked, took: 2.5 minutes. */
+/** The slowest install that was seen took 2.5 minutes, on a busy machine. */
 const limitMs = 600_000
 
 /**

@@ -54,7 +54,7 @@ async function makeEnvironment(say: (line: string) => void): Promise<string | Un
   }
 }
 
-/** Version and place of an interpreter that will do; null where there is none. */
+/** Version and path of a suitable interpreter; null where there is none. */
 async function findPython(): Promise<string | null> {
   const script =
     'import sys, venv, ensurepip; print(sys.executable, sys.version); sys.exit(sys.version_info < (3, 11))'

@@ -20,10 +20,10 @@ export interface PeerLaunch extends Launch {
   readonly pidOf?: (env: Readonly<Record<string, string | undefined>>) => Promise<number>
 }
 
-/** Go's own, at the admin port, or py-spy, a program that looks into a Python process from outside. */
+/** Go's own profiler at the admin port, or py-spy, which reads a Python process from outside. */
 export type PeerProfiler = { readonly kind: 'pprof' } | { readonly kind: 'py-spy'; readonly command: string }
 
-/** Why a program cannot run here: one line that a person can act on. */
+/** Why a program cannot run here, in one line. */
 export interface Unavailable {
   readonly unavailable: string
 }

@@ -6,7 +6,7 @@ import type { Peer } from './peer.ts'
 
 const bareFolder = fileURLToPath(new URL('../../../../deploy/peers/bare-fastify', import.meta.url))
 
-/** Runs on this repository's own packages, so there is nothing to get. */
+/** Needs only the packages of this repository. */
 const bareFastify: Peer = {
   provide: () =>
     Promise.resolve({ command: process.execPath, args: ['server.ts'], cwd: bareFolder, profiler: null }),
