@@ -21,12 +21,12 @@ export interface Machine {
 }
 
 /**
- * The demands of a sample on everything whose CPU could be read, the one with the lowest ceiling first.
+ * The demands of a sample on every resource whose CPU could be read, the lowest ceiling first.
  *
- * An API worker runs JavaScript on one thread, so a worker is one core; its helper threads make the demand
- * read a little high and the ceiling a little low. PostgreSQL and k6 may use every core, the others one.
- * The host they share is full at `cores / sum of their demands`: the work of others on it is no demand of a
- * request, so its own CPU is asked only where one of the three could not be read.
+ * An API worker runs JavaScript on one thread, so a worker is one core. Its helper threads make the demand a
+ * little too high and the ceiling a little too low. PostgreSQL and k6 may use every core, the others one. The
+ * host is full at `cores / sum of their demands`. CPU of other programs is no demand of a request, so the CPU
+ * of the host itself is used only where one of the three could not be read.
  */
 export function demandsOf(sample: Sample, machine: Machine): Demand[] {
   const { utilisation, throughputPerS, load } = sample
@@ -76,8 +76,8 @@ export function demand(
 }
 
 /**
- * A quotient's figure from two figures of the same repeats. More work a second comes with more cores in
- * use, so low goes with low; crossing them would claim a spread that no repeat showed.
+ * The quotient of two figures of the same repeats. More throughput needs more cores, so low is divided by low
+ * and high by high: crossing them would show a spread that no repeat had.
  */
 function paired(a: Figure, b: Figure, of: (a: number, b: number) => number): Figure {
   const ends = [of(a.low, b.low), of(a.high, b.high), of(a.median, b.median)]

@@ -16,9 +16,9 @@ import { number } from './wording.ts'
 const resamples = 400
 
 /**
- * How every variant that was swept over at least six concurrencies in a closed loop scales: the law that fits
- * it, with intervals, and its knee. A variant whose rows share batches gets D(n) = a + b/n, because its demand
- * falls as the load grows, which the Universal Scalability Law cannot say.
+ * How each variant scales that was measured at six or more concurrencies in a closed loop: the fitted law
+ * with intervals, and the knee. A variant with batches gets D(n) = a + b/n, because its demand falls with the
+ * load, which the Universal Scalability Law cannot express.
  */
 export function scalingOf(samples: readonly Sample[]): Scaling[] {
   const sweeps = Object.entries(Object.groupBy(samples.filter(isClosed), variantOf))

@@ -57,8 +57,8 @@ export interface ServiceWindow {
 }
 
 /**
- * Reads the metrics that OpenTelemetry's conventions name, and what this service adds to them. null where
- * there is no histogram of request durations: without it nothing can be said of where requests are.
+ * Reads the metrics of the OpenTelemetry conventions, and those that this service adds. null without a
+ * histogram of request durations: then the locations of requests are unknown.
  */
 export function serviceTotalsOf({ atMs, pages }: MetricsReading): ServiceTotals | null {
   const values = (metric: string, label?: string) => pages.flatMap(page => valuesOf(page, metric, label))

@@ -13,8 +13,8 @@ export interface Document {
 }
 
 /**
- * A whole page, self-contained, in light and dark. Its policy forbids whatever `allows` does not name: what a
- * hostile service smuggled past the escaping would still be inert.
+ * A whole page, self-contained, in light and dark. Its policy forbids everything that `allows` does not name,
+ * so text of a hostile service stays harmless even if the escaping failed.
  */
 export function htmlDocument({ title, allows, styles, head, body }: Document): Html {
   const policy = [

@@ -4,8 +4,8 @@ import { type Html, html } from './html.ts'
 import { prose } from './prose.ts'
 
 /**
- * Whatever limits how far the figures of this run may be carried, in calm words; empty where nothing does.
- * The run's own warnings come first; shared cores are added where they do not speak of them.
+ * What the reader must know before using these figures elsewhere; empty where there is nothing. The warnings
+ * of the run come first. Shared cores are added if no warning mentions them.
  */
 export function caveats({ warnings, sharedCores, cores }: Manifest): string[] {
   if (!sharedCores || warnings.some(warning => warning.includes('lower bound'))) return warnings

@@ -93,8 +93,8 @@ function loadInWords(samples: readonly Sample[]): string {
 }
 
 /**
- * The sample that the diagnosis is about: the one that it names, or whose throughput it holds against the ceiling, or
- * else the one with the highest throughput. null of no samples.
+ * The sample being diagnosed: the one that the diagnosis names, or (in older results) the one with the
+ * throughput of its ceiling, or the one with the highest throughput. null where there are no samples.
  */
 function diagnosedSample({ samples, verdict: diagnosis }: ExperimentResult): Sample | null {
   const measured = diagnosis.ceiling?.measuredPerS

@@ -6,7 +6,7 @@ import { type ServiceOptions, type ServiceProcess, startService } from './servic
 /** Starts the service of this repository, or a peer instead, in the same way. */
 export interface Programs {
   /**
-   * Gets what a peer runs on, which may take minutes the first time and is said.
+   * Installs what a peer needs, which may take minutes the first time.
    *
    * @returns why it cannot run here, or null
    */

@@ -6,8 +6,8 @@ const dropsTolerated = 0.001
 /** Fewer requests than this share of the clients in the service: most clients have sent none. */
 const arrivedAtLeast = 0.25
 /**
- * Below it, a request that has arrived is not waiting unread in a socket for the thread. A thread that stands in
- * line for a core reads nothing either.
+ * Below this share the thread reads every request that has arrived at once. A thread that waits for a core
+ * reads nothing either.
  */
 const threadAtEase = 0.7
 const stallsTolerated = 0.3

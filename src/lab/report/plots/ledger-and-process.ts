@@ -18,9 +18,9 @@ interface Row {
 }
 
 /**
- * The ledger held against the process: what requests were charged and what belongs to none, stacked, beside
- * the process's CPU per request read from outside. Both of one repeat, because medians of parts do not add up to the
- * median of the whole. null where no sample has both.
+ * The ledger compared with the process: what requests were charged and what belongs to no request, stacked,
+ * and the CPU of the process per request read from outside. All are from one repeat, because medians of parts
+ * do not add up to the median of the whole. null where no sample has both.
  */
 export function ledgerAndProcess(samples: readonly Sample[]): ReportPlot | null {
   const rows = samples.flatMap(toRow).map((row, i) => ({ ...row, row: i }))

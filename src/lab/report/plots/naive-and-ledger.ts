@@ -23,8 +23,8 @@ interface Row {
 const agreement = 1.25
 
 /**
- * What a request costs by the usual reading (`process.cpuUsage()` at its start and end) and the ledger's
- * figure and the process's own. Null where no sample has the usual reading and one to hold it against.
+ * CPU of a request by the usual reading (`process.cpuUsage()` at its start and end), by the ledger, and by
+ * the process. Null where no sample has the usual reading and another one to compare.
  */
 export function naiveAndLedger(samples: readonly Sample[]): ReportPlot | null {
   const rows = samples

@@ -19,8 +19,8 @@ export function fingerprint(files: readonly string[], ...words: readonly string[
 }
 
 /**
- * A folder of the cache, made by `fill` where it is not there. It is filled under another name and renamed when it is whole, so that an
- * interrupted run leaves no half of it, and of two labs that make it at once one wins and both have it.
+ * A folder of the cache, made by `fill` if it is missing. It is filled under another name and renamed when it
+ * is complete. So an interrupted run leaves no partial folder, and two labs can make it at the same time.
  */
 export async function cachedFolder(name: string, fill: (path: string) => Promise<void>): Promise<string> {
   const path = join(cacheFolder(), name)

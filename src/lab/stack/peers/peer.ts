@@ -6,7 +6,7 @@ import type { Launch } from '../service-process.ts'
  */
 export interface Peer {
   /**
-   * Gets what it runs on into the lab's cache, where it is not there yet.
+   * Puts what it needs into the lab's cache, if it is not there yet.
    *
    * @param say is told of what takes long
    */
