@@ -49,7 +49,7 @@ function isLivingMember(pid: string, group: number): boolean {
 }
 
 /** false: there is no such group. (EPERM too: macOS answers so for a group of zombies.) */
-export function signalGroup(pid: number, signal: NodeJS.Signals | 0): boolean {
+function signalGroup(pid: number, signal: NodeJS.Signals | 0): boolean {
   try {
     return process.kill(-pid, signal)
   } catch {
