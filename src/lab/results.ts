@@ -23,7 +23,7 @@ import { type Static, Type } from 'typebox'
  */
 export const schemaVersion = 1
 
-/** A figure is never a lone number: the median of its repeats and the lowest and highest of them. */
+/** A figure is never a single number: it has the median of its repeats, the lowest and the highest. */
 export const Figure = Type.Object({
   median: Type.Number(),
   low: Type.Number(),

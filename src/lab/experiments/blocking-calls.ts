@@ -7,14 +7,14 @@ import { crudMix, seedTasks } from './tasks.ts'
 
 const users = 100
 const workers = [1, 4, 16]
-/** With it a lone request takes about the report's 14 ms. */
+/** With it a single request takes about 14 ms, as in the report. */
 const databaseDelayMs = 10
 
 /** Finding C2 on its own stack: processes help a service that only waits, and need no cores for it. */
 export const blockingCalls: Experiment = {
   name: 'blocking-calls',
   question:
-    'Requests to a Python service take seconds while its CPU has little to do, and 16 processes bring 1.6 s to 90 ms: why?',
+    'Requests to my Python service take seconds although its CPU is hardly used, and 16 processes reduce 1.6 s to 90 ms: why?',
   hypothesis:
     'Its handlers call the database with calls that block the event loop, so each process answers one request at a time. ' +
     'The wait falls with the number of processes. With one process most of a core is idle.',

@@ -26,7 +26,7 @@ export const cpuLimit: Experiment = {
   reproduce: samples => [
     reproduction({
       finding: 'C1',
-      compared: 'latency of a lone request → with 100 users, one CPU',
+      compared: 'latency of a single request → with 100 users, one CPU',
       unit: 'ms',
       reported: [14, 2_000],
       reportedText: '14 ms → 2 s',

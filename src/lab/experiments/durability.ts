@@ -59,7 +59,7 @@ function conclude(samples: readonly Sample[]): Conclusion {
 }
 
 function gain(strategy: string, connections: number, durable: Sample, hasty: Sample): string {
-  const who = connections === 1 ? 'a lone client' : `${connections} clients`
+  const who = connections === 1 ? 'one client' : `${connections} clients`
   return (
     `Not waiting for the disk, ${who} get ${spread(ratio(hasty.throughputPerS, durable.throughputPerS), 'times')} ` +
     `the ${strategy} inserts, each after ${spread(hasty.latencyMs.p50, 'ms')} instead of ${spread(durable.latencyMs.p50, 'ms')}.`

@@ -28,11 +28,11 @@ const goals = { fastapiCpu: 30, fastapiCpuOfTenRows: 40, ginCpu: 2, ginRate: 3 }
 export const peersCompared: Experiment = {
   name: 'peers',
   question:
-    'An insert costs an async Python service 1 ms of CPU: is that normal, and what can be gained, with and without leaving Python?',
+    'An insert costs my async Python service 1 ms of CPU: is that normal, and how much can I save, in Python or in another language?',
   hypothesis:
     `Batched inserts with full telemetry cost at least ${goals.fastapiCpu} times less CPU than the FastAPI service of the ` +
     `report (${goals.fastapiCpuOfTenRows} times with ten rows a request) and at most half of gin's, at ${goals.ginRate} times ` +
-    "gin's rate. Python without an ORM, and with batches, gains several times over the report, and stays dearer.",
+    "gin's rate. Python without an ORM and with batches needs several times less CPU than the report's service, but more than ours.",
   finding: 'A1',
   varies: 'stack, rows a request, worker processes',
   holds: `${connections} connections, pools of 20, durable commits, no access log; ours with full telemetry, the others with none; gin on all cores in one process`,

@@ -6,9 +6,9 @@ import type { Figure, Sample } from '../results.ts'
 import { byThroughput } from './experiment.ts'
 
 /**
- * What counts as a light load: well below what fills anything, but no lone client. For it everything sleeps between
- * any two requests, and what it costs to wake three processes is paid by nobody on a machine that is at work: with
- * the lone client in the fit three ceilings of ping were predicted 14 to 30 % too high, without it at most 12 %.
+ * A light load: well below full, but more than one client. With one client all processes sleep between two requests,
+ * and a busy machine does not have the cost of waking them. With one client in the fit three ceilings of ping were
+ * wrong by 14 to 30 %, without it by at most 12 %.
  */
 const lightest = 2
 const heaviestLight = 16

@@ -71,7 +71,7 @@ function loneClient(samples: readonly Sample[]): string[] {
   if (prepared === undefined || batched === undefined) return []
   const slower = ratio(batched.latencyMs.p50, prepared.latencyMs.p50)
   return [
-    `A lone client waits ${spread(batched.latencyMs.p50, 'ms')} for a batch and ` +
+    `One client alone waits ${spread(batched.latencyMs.p50, 'ms')} for a batch and ` +
       `${spread(prepared.latencyMs.p50, 'ms')} for a prepared statement (${number(slower.median)} times).`,
   ]
 }

@@ -121,7 +121,7 @@ function reproduce(samples: readonly Sample[]): Reproduction[] {
   return [
     reproduction({
       finding: 'C1',
-      compared: 'latency of a lone request → with 100 users, one process that blocks',
+      compared: 'latency of a single request → with 100 users, one process that blocks',
       unit: 'ms',
       reported: [14, 2_000],
       reportedText: '14 ms → 2 s',

@@ -49,7 +49,7 @@ export function planFor(results: Results, objective: Objective, assumptions: Ass
   if (limit === null) {
     const lone = simulateWorker(costs, objective.rowsPerRequest, lightestPerS)
     return {
-      impossible: `${number(objective.p99Ms)} ms are not to be had: even a lone request takes ${number(lone.latencyMs.p50)} ms`,
+      impossible: `${number(objective.p99Ms)} ms are not possible: even a single request takes ${number(lone.latencyMs.p50)} ms`,
     }
   }
   const wal = measured.walBytesPerRow
@@ -98,7 +98,7 @@ function simulateWorker(costs: Costs, rowsPerRequest: number, ratePerS: number) 
   })
 }
 
-/** The most that one worker may get for its 99th percentile to hold; null: not even a lone request does. */
+/** The highest rate of one worker that keeps its 99th percentile; null: a single request already exceeds it. */
 function rateWithinObjective(
   costs: Costs,
   { rowsPerRequest, p99Ms }: Objective,

@@ -54,7 +54,7 @@ export function formatSum(figures: readonly (Figure | null)[]): string {
     .join(' + ')
 }
 
-/** A figure in running text: `54.2 µs (52.9–55.8)`; a lone repeat says so instead of a range. */
+/** A figure in running text: `54.2 µs (52.9–55.8)`; a single repeat says so instead of a range. */
 export function figureInText(figure: Figure, unit: string): string {
   const { median, range } = formatFigure(figure)
   return `${median}${thinSpace}${unit} (${range ?? 'one run'})`

@@ -127,7 +127,7 @@ describe('a plan', () => {
     const workers = (p99Ms: number) => named(planned({ p99Ms }), 'workers').value
     expect(workers(3)).toBeGreaterThan(workers(50))
     expect(planFor(results(samples), { ...objective, p99Ms: 0.1 }, assumptions)).toEqual({
-      impossible: expect.stringContaining('even a lone request takes'),
+      impossible: expect.stringContaining('even a single request takes'),
     })
   })
 

@@ -50,7 +50,7 @@ export function databaseFigures(
       ...interval(sizing => sizing.shards),
       unit: shards === 1 ? 'server' : 'servers',
       formula:
-        'the fewest whose cores and WAL each server has; a batch is divided among them, which makes rows dearer',
+        'the fewest whose cores and WAL each server has; a batch is divided among them, so a row costs more',
       basis: 'assumed',
       because: `a server of ${databaseCores} cores`,
     },

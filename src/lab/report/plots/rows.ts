@@ -98,7 +98,7 @@ export function distinguishing(labels: readonly string[]): string[] {
   return all.map(parts => parts.slice(leading, parts.length - trailing).join(', '))
 }
 
-/** Whiskers from the lowest to the highest repeat; a lone repeat has none. */
+/** Whiskers from the lowest to the highest repeat; a single repeat has none. */
 export function whiskers(
   figures: readonly { row: number; figure: Figure }[],
   rows: Rows,
