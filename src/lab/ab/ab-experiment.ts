@@ -38,7 +38,7 @@ export function abExperiment(plan: AbPlan): Experiment {
       },
     ],
     conclude(samples) {
-      const measured = samples.map(sample => ({ name: 'to B', sample }))
+      const measured = samples.map(sample => ({ name: 'with B', sample }))
       return concludeAgainstControl([{ control: 'a request to A', samples: measured }], samples)
     },
   }

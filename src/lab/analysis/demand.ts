@@ -51,7 +51,7 @@ export function othersCores({ utilisation: { host, api, database, generator } }:
   return host.median - api.median - database.median - generator.median
 }
 
-/** Worker processes of the API: the knob `workers`, 1 where the step does not set it. */
+/** Worker processes of the API: the setting `workers`, 1 where the step does not set it. */
 export function workersOf({ knobs }: Sample): number {
   const workers = Number(knobs['workers'] ?? 1)
   return Number.isInteger(workers) && workers > 0 ? workers : 1

@@ -10,7 +10,7 @@ const busiest = Math.max(...clients)
 export const capacity: Experiment = {
   name: 'capacity',
   question:
-    'What does an insert cost, so that any number of workers, rows and clients can be planned from it?',
+    'What does an insert cost on this machine, so that I can plan workers and databases for any rate?',
   hypothesis:
     'A request, a row and a batch each have a cost. From these costs, the time of a commit and the number of cores the ' +
     'throughput of a full machine, and of two workers, can be predicted within 20 %. `plan` shows how close it came.',

@@ -50,13 +50,13 @@ export interface Timing {
 export interface Step {
   /** How this step differs from others with the same load: `prepared`, `4 workers`. With the load it labels the sample. */
   readonly variant: string
-  /** What the step sets, as tables and plots name it; the load's own figures are not repeated here. */
+  /** What the step sets, as tables and plots name it, without the load. */
   readonly knobs: Knobs
   readonly load: LoadShape
   readonly requests: readonly RequestTemplate[]
   /** What is started and measured; the service of this repository by default. */
   readonly program?: PeerName
-  /** Environment of the service process: its knobs, and `NODE_OPTIONS` for preloaded modules. */
+  /** Environment of the service process: its settings, and `NODE_OPTIONS` for preloaded modules. */
   readonly service?: Readonly<Record<string, string>>
   /** For a difference smaller than the changes of the machine's pace; see {@link Control}. */
   readonly control?: Control

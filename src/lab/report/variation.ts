@@ -27,7 +27,7 @@ export function describeSetting(dimension: Dimension, sample: Sample): string {
   return `${dimension.name} ${describeValue(dimension.read(sample))}`
 }
 
-/** A knob's value in words; booleans read on and off. */
+/** A setting's value in words; booleans read on and off. */
 export function describeValue(value: Knobs[string] | null): string {
   if (value === null) return 'unset'
   if (typeof value === 'boolean') return value ? 'on' : 'off'
