@@ -2,6 +2,7 @@ import { dirname } from 'node:path'
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { type Assertion, parseAssertion } from './analysis/assertion.ts'
 import { addAttachCommand } from './attach/attach-command.ts'
+import { addAuditCommand } from './audit/audit-command.ts'
 import { runCompareCommand } from './compare-command.ts'
 import { exitCodes, LabError } from './errors.ts'
 import { full as allFindings, experiments, tour } from './experiments/all.ts'
@@ -59,6 +60,7 @@ function commandLine(setExitCode: (code: number) => void): Command {
     })
 
   addAttachCommand(lab, setExitCode)
+  addAuditCommand(lab, setExitCode)
 
   lab
     .command('report')
