@@ -1,3 +1,4 @@
+import type { Sample } from '../../results.ts'
 import { number } from '../wording.ts'
 import { atLeast, type Case, rate } from './case.ts'
 import { confidenceOf, type Judgement } from './judgement.ts'
@@ -9,16 +10,27 @@ const waitingAtLeast = 1
 
 /** Sessions wait for each other. */
 export function databaseLocks(one: Case): Judgement | null {
-  const { sample } = one
+  const found = lockQueue(one.sample)
+  if (found === null) return null
+  return {
+    ...found,
+    limit: 'database-locks',
+    sentence: `${found.sentence}, ${atLeast(one)}${rate(one)}.`,
+  }
+}
+
+/** The sessions that wait for locks, where they are most of the sessions at work; else null. */
+export function lockQueue(
+  sample: Sample,
+): Pick<Judgement, 'confidence' | 'sentence' | 'evidence' | 'next'> | null {
   const work = sessionWork(sample)
   if (work === null || work.locks < waitingAtLeast || work.locks < work.active / 2) return null
   const heads = Object.entries(sample.postgres?.blockers ?? {}).toSorted(
     ([, a], [, b]) => b.median - a.median,
   )
   return {
-    limit: 'database-locks',
     confidence: confidenceOf(true, heads.length > 0, isWithDatabase(sample) === true),
-    sentence: `Requests wait for each other inside PostgreSQL: of ${number(work.active)} sessions at work ${number(work.locks)} stand in line for a lock, so one after the other is served, ${atLeast(one)}${rate(one)}.`,
+    sentence: `Requests wait for each other inside PostgreSQL: of ${number(work.active)} sessions at work ${number(work.locks)} stand in line for a lock, so one after the other is served`,
     evidence: [
       `sessions that wait for a lock at any moment: ${listActivities(sample, isLock)}`,
       ...heads
