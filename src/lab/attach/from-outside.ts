@@ -1,6 +1,6 @@
-import { lockQueue } from '../analysis/verdict/database-locks.ts'
 import { number, percent, spread } from '../analysis/wording.ts'
 import type { Limit, Sample, Verdict } from '../results.ts'
+import { locksUnderLoad } from './lock-queue.ts'
 
 /** More clients brought no more answers: the rates of two steps are this close. */
 const sameRate = 1.15
@@ -23,7 +23,7 @@ const sameCount = 1.5
  * threads, another service) looks the same from outside, and is called so.
  */
 export function fromOutside(verdict: Verdict, sweep: readonly Sample[]): Verdict {
-  const finding = locksIn(sweep) ?? waitIn(sweep)
+  const finding = locksUnderLoad(sweep) ?? waitIn(sweep)
   if (finding === null) return verdict
   const { limit, evidence, sentence, next } = finding
   const cause = { limit, evidence }
@@ -43,30 +43,13 @@ const spoilt: ReadonlySet<Limit> = new Set(['environment', 'host-cpu', 'load-gen
 
 type Finding = Pick<Verdict, 'limit' | 'sentence' | 'next'> & { readonly evidence: string[] }
 
-/**
- * Sessions that wait for locks under the most clients, who got no more answers than fewer clients did. The sample
- * with the highest rate may have only two clients, and then hardly any session waits.
- */
-function locksIn(sweep: readonly Sample[]): Finding | null {
-  const [most, ...fewer] = sweep.toSorted((a, b) => clientsOf(b) - clientsOf(a))
-  const queue = most === undefined ? null : lockQueue(most)
-  const before = fewer.toSorted((a, b) => b.throughputPerS.median - a.throughputPerS.median)[0]
-  if (most === undefined || queue === null || before === undefined) return null
-  if (most.throughputPerS.median > before.throughputPerS.median * sameRate) return null
-  return {
-    limit: 'database-locks',
-    sentence: `${queue.sentence}: ${number(most.throughputPerS.median)} requests/s, however many clients asked.`,
-    evidence: [moreWait(before, most), ...queue.evidence],
-    next: queue.next,
-  }
-}
-
 function waitIn(sweep: readonly Sample[]): Finding | null {
   const plateau = plateauOf(sweep)
   if (plateau === null || !isAtEase(plateau.last)) return null
   const { before, last, slots } = plateau
   const evidence = [
-    moreWait(before, last),
+    `${before.load.connections} connections: ${spread(before.throughputPerS, 'requests/s')}, ${spread(before.latencyMs.p50, 'ms')}; ` +
+      `${last.load.connections} connections: ${spread(last.throughputPerS, 'requests/s')}, ${spread(last.latencyMs.p50, 'ms')}: more clients only wait longer`,
     `at the latency of a lone client, that rate is ${number(slots)} requests at once`,
     ...cpuOf(last),
   ]
@@ -91,14 +74,6 @@ function waitIn(sweep: readonly Sample[]): Finding | null {
         ? `Look for what lets ${Math.round(slots)} requests through at a time: a pool, a semaphore, another service. --database tells whether it is the pool of database connections, or a lock.`
         : `Look for what lets ${Math.round(slots)} requests through at a time: a semaphore, a pool of threads, another service.`,
   }
-}
-
-function moreWait(before: Sample, last: Sample): string {
-  const [few, many] = [before, last].map(
-    ({ load, throughputPerS, latencyMs }) =>
-      `${load.connections} connections: ${spread(throughputPerS, 'requests/s')}, ${spread(latencyMs.p50, 'ms')}`,
-  )
-  return `${few}; ${many}: more clients only wait longer`
 }
 
 interface Plateau {
