@@ -78,7 +78,7 @@ function readStated(file: string, history: string | undefined): StatedResult {
 
 function readText(file: string): string {
   try {
-    return readFileSync(file, 'utf8')
+    return readFileSync(file, 'utf8').replaceAll('\r\n', '\n')
   } catch (cause) {
     throw new LabError('LAB_RESULTS_UNREADABLE', `${file} cannot be read`, 'Check the path.', { cause })
   }

@@ -164,23 +164,23 @@ const usersAsStated: Check = ({ users: inFile }, { users }) =>
     ? misleading(`The test is said to have ${number(users)} users. The file states ${number(inFile)}.`)
     : null
 
+/** Percentiles are rounded alike, so rounding keeps their order; minimum and maximum may not be rounded. */
 const percentileOrder: Check = stated => {
-  const { min, max } = stated.latencyMs
-  const points = [
-    ...(min === null ? [] : [{ name: 'minimum', ms: min }]),
-    ...stated.latencyMs.percentiles.map(({ share, ms }) => ({ name: nameOf(share), ms })),
-    ...(max === null ? [] : [{ name: 'maximum', ms: max }]),
+  const { min, max, percentiles } = stated.latencyMs
+  const point = (name: string, ms: number, slack = 0) => ({ name, ms, slack })
+  const inOrder = [
+    ...(min === null ? [] : [point('minimum', min, -2 * roundingOf(stated, min))]),
+    ...percentiles.map(({ share, ms }) => point(nameOf(share), ms)),
+    ...(max === null ? [] : [point('maximum', max, 2 * roundingOf(stated, max))]),
   ]
-  for (const [index, point] of points.entries()) {
-    const higher = points
-      .slice(0, index)
-      .find(({ ms }) => ms - roundingOf(stated, ms) > point.ms + roundingOf(stated, point.ms))
+  for (const [index, lower] of inOrder.entries()) {
+    const higher = inOrder.slice(0, index).find(({ ms, slack }) => ms + slack > lower.ms + lower.slack)
     if (higher === undefined) continue
     return impossible(
-      `The ${higher.name} of the latency (${timeOf(higher.ms)}) is above its ${point.name} (${timeOf(point.ms)}).`,
+      `The latency's ${higher.name} (${timeOf(higher.ms)}) is above its ${lower.name} (${timeOf(lower.ms)}).`,
     )
   }
-  return stated.latencyMs.percentiles.length < 2
+  return percentiles.length < 2
     ? note('The file states no percentiles, so the mean cannot be checked with them.')
     : { weight: 'agrees', sentence: 'The percentiles are in order.' }
 }
@@ -331,15 +331,20 @@ const priceUs = { k6: 49, wrk: 5, autocannon: 15, Locust: 98 } as const
 const machinesDiffer = 3
 
 /** Where the CPU of the generator is not known, its usual price says whether it can have sent that much. */
-const generatorPrice: Check = ({ generator, ratePerS, threads }, { generatorCores, cores: given }) => {
+const generatorPrice: Check = (
+  { generator, ratePerS, threads, requestsPerUser },
+  { generatorCores, cores: given },
+) => {
   const cores = given ?? threads
-  if (generatorCores !== null || cores === null) return null
+  if (generatorCores !== null) return null
   const needed = (ratePerS * priceUs[generator]) / 1e6
-  const price = `${generator} needs about ${priceUs[generator]} us of CPU a request, so ${number(needed)} cores for ${number(ratePerS)} requests/s`
-  if (needed > cores * machinesDiffer) return impossible(`${price}. It had ${number(cores)}.`)
-  return needed >= cores * generatorFull
-    ? note(`${price}. It had ${number(cores)}: check that it was not the limit, and state --generator-cpu.`)
-    : null
+  if (needed < (cores ?? 1) * generatorFull) return null
+  const price = `${generator} usually takes ${priceUs[generator]} us of CPU a request, so ${number(needed)} cores for ${number(ratePerS)} requests/s`
+  if (cores === null) return note(`${price}. State with --cores how many it could use.`)
+  // Requests that are sent together cost less.
+  return needed > cores * machinesDiffer && requestsPerUser === 1
+    ? impossible(`${price}. It had ${number(cores)}.`)
+    : note(`${price}. It had ${number(cores)}: it may have been the limit. State --generator-cpu.`)
 }
 
 /** The smaller of the two counts; that they differ is another check. */
@@ -353,7 +358,7 @@ function roundingOf({ latencyMs: { rounding } }: StatedResult, ms: number): numb
 }
 
 function nameOf(share: number): string {
-  return share === 0.5 ? 'median' : `${number(share * 100)}th percentile`
+  return share === 0.5 ? 'median' : `p${Number((share * 100).toFixed(4))}`
 }
 
 function timeOf(ms: number): string {

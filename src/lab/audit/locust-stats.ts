@@ -8,8 +8,9 @@ type Row = Readonly<Record<string, string>>
  * null where the text is something else.
  */
 export function readLocustStats(text: string, history: string | null): StatedResult | null {
-  if (!text.startsWith('Type,Name,Request Count,')) return null
-  const row = rowsOf(text).find(({ Name }) => Name === 'Aggregated')
+  if (!/^\W*Type\W+Name\W+Request Count\W/.test(text)) return null
+  const rows = rowsOf(text)
+  const row = rows.find(({ Name }) => Name === 'Aggregated') ?? (rows.length === 1 ? rows[0] : undefined)
   const value = (column: string) => numberIn(row, column)
   const [requests, ratePerS] = [value('Request Count'), value('Requests/s')]
   if (row === undefined || requests === null || ratePerS === null) return null
@@ -17,7 +18,8 @@ export function readLocustStats(text: string, history: string | null): StatedRes
     generator: 'Locust',
     requestsPerUser: 1,
     loop: 'unknown',
-    threads: 1,
+    // It may have had worker processes, also on other machines.
+    threads: null,
     ...(history === null ? { users: null, durationS: null } : courseOf(history)),
     requests,
     ratePerS,
@@ -58,7 +60,7 @@ function percentilesIn(row: Row) {
 }
 
 function rowsOf(csv: string): Row[] {
-  return parse(csv, { columns: true, skip_empty_lines: true, relax_column_count: true })
+  return parse(csv, { columns: true, bom: true, skip_empty_lines: true, relax_column_count: true })
 }
 
 /** Locust writes `N/A` where it has no value. */
