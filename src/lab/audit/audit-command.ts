@@ -121,8 +121,9 @@ function positive(text: string): number {
   throw new InvalidArgumentError('Give a number above 0.')
 }
 
+/** Without a unit they are seconds, as in the other commands. */
 function seconds(text: string): number {
-  return milliseconds(text) / 1000
+  return milliseconds(/^[\d.]+$/.test(text) ? `${text}s` : text) / 1000
 }
 
 const unitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000 }

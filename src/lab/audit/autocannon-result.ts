@@ -10,6 +10,7 @@ const Result = Type.Object({
   duration: Type.Number({ exclusiveMinimum: 0 }),
   errors: Type.Number(),
   non2xx: Type.Number(),
+  mismatches: Type.Optional(Type.Number()),
   requests: Type.Object({ average: Type.Number(), total: Type.Number() }),
   latency: Type.Intersect([
     Type.Object({
@@ -30,7 +31,17 @@ const entriesTolerated = 1.01
 export function readAutocannonResult(text: string): StatedResult | null {
   const result = resultIn(text)
   if (result === null) return null
-  const { connections, pipelining = 1, workers = 1, duration, errors, non2xx, requests, latency } = result
+  const {
+    connections,
+    pipelining = 1,
+    workers = 1,
+    duration,
+    errors,
+    non2xx,
+    mismatches = 0,
+    requests,
+    latency,
+  } = result
   return {
     generator: 'autocannon',
     users: connections,
@@ -40,8 +51,9 @@ export function readAutocannonResult(text: string): StatedResult | null {
     durationS: duration,
     requests: requests.total,
     ratePerS: requests.average,
-    failed: non2xx,
+    failed: non2xx + mismatches,
     unanswered: errors,
+    failedChecks: null,
     dropped: 0,
     iterations: null,
     latencyMs: {

@@ -42,6 +42,7 @@ export function auditResult(stated: StatedResult, facts: TestFacts): Finding[] {
     longestRequest,
     failedRequests,
     unansweredRequests,
+    failedChecks,
     droppedIterations,
     rateReached,
     generatorCpu,
@@ -273,6 +274,13 @@ const unansweredRequests: Check = ({ unanswered, requests }) => {
     ? misleading(`${failures}. They are in no latency figure, so users waited longer than the file says.`)
     : note(`${failures}. They are in no latency figure.`)
 }
+
+const failedChecks: Check = ({ failedChecks: share, ratePerS }) =>
+  share !== null && share > failuresTolerated
+    ? misleading(
+        `${percent(share)} of the checks of the script failed. The rate of ${number(ratePerS)} requests/s counts answers that were not what the script expects.`,
+      )
+    : null
 
 const droppedIterations: Check = ({ dropped, requests, iterations, durationS }) => {
   if (dropped <= 0) return null

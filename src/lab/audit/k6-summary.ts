@@ -59,6 +59,7 @@ function statedBy(metrics: ReadonlyMap<string, Values>, durationS: number | null
     // A request that failed passes the condition "failed".
     failed: numberIn(failed, 'passes') ?? numberIn(failed, 'matches') ?? 0,
     unanswered: 0,
+    failedChecks: failedShare(metric('checks')),
     dropped: numberIn(metric('dropped_iterations'), 'count') ?? 0,
     iterations:
       iterationRate === null || iterationMs === null
@@ -74,6 +75,13 @@ function statedBy(metrics: ReadonlyMap<string, Values>, durationS: number | null
       addsUnsent: 'no',
     },
   }
+}
+
+function failedShare(checks: Values): number | null {
+  const passed = numberIn(checks, 'passes') ?? numberIn(checks, 'matches')
+  const failed = numberIn(checks, 'fails')
+  const all = numberIn(checks, 'total') ?? (passed === null || failed === null ? null : passed + failed)
+  return passed === null || all === null || all === 0 ? null : 1 - passed / all
 }
 
 function percentilesOf(values: Values) {

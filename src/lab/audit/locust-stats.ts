@@ -25,6 +25,7 @@ export function readLocustStats(text: string, history: string | null): StatedRes
     ratePerS,
     failed: value('Failure Count') ?? 0,
     unanswered: 0,
+    failedChecks: null,
     dropped: 0,
     iterations: null,
     latencyMs: {

@@ -17,6 +17,8 @@ export interface StatedResult {
   readonly failed: number
   /** Requests without an answer that are not among `requests`. */
   readonly unanswered: number
+  /** Of the checks that a k6 script makes of the answers, the share that failed, 0 … 1; null: it makes none. */
+  readonly failedChecks: number | null
   /** Requests that were due and never sent. */
   readonly dropped: number
   /** Iterations of a k6 script: how many a second, and how long one took on average. */

@@ -30,6 +30,7 @@ export function readWrkOutput(text: string): StatedResult | null {
     ratePerS: Number(rate),
     failed: Number(/^\s*Non-2xx or 3xx responses: (\d+)$/m.exec(text)?.[1] ?? 0),
     unanswered: socketErrorsIn(text),
+    failedChecks: null,
     dropped: 0,
     iterations: null,
     latencyMs: {

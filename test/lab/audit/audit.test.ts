@@ -111,6 +111,12 @@ describe('figures of real results that are changed are impossible', () => {
   })
 })
 
+test('answers that the checks of a k6 script refuse are counted all the same', () => {
+  const passed = '"passes": 6065,\n      "fails": 0'
+  const found = doubts(read('k6-ramp-export.json', [passed, '"passes": 2000,\n      "fails": 4065']))
+  expect(found.map(({ sentence }) => sentence).join()).toContain('67 % of the checks of the script failed')
+})
+
 describe('real results that mislead', () => {
   test.each<[string, Partial<TestFacts>, string]>([
     ['k6-dropped-export.json', {}, 'iterations that were due were dropped (76 %)'],
@@ -188,7 +194,7 @@ describe('the command', () => {
   }
 
   test('0: it can be true, with the history beside a _stats.csv', () => {
-    const { status, stdout } = audit('locust-busy_stats.csv', '--think-time', '0s', '--duration', '9s')
+    const { status, stdout } = audit('locust-busy_stats.csv', '--think-time', '0s', '--duration', '9')
     expect(stdout).toContain('at most 20 users')
     expect(stdout).toContain('This result can be true.')
     expect(status).toBe(0)

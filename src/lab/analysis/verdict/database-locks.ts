@@ -42,6 +42,8 @@ export function lockQueue(
           ]
         : []),
     ],
-    next: 'Hold the lock for less time (touch the contended row last, commit at once), or spread it over more rows.',
+    next: heads[0]?.[0].startsWith('idle in transaction')
+      ? 'Commit before the service does something else: the session that holds the lock waits for the next statement of its client. Then touch the contended row last, or spread it over more rows.'
+      : 'Hold the lock for less time (touch the contended row last, commit at once), or spread it over more rows.',
   }
 }
