@@ -4,6 +4,7 @@ import { addAbCommand } from './ab/ab-command.ts'
 import { type Assertion, parseAssertion } from './analysis/assertion.ts'
 import { count, httpUrl, seconds } from './arguments.ts'
 import { addAttachCommand } from './attach/attach-command.ts'
+import { addAuditCommand } from './audit/audit-command.ts'
 import { runCompareCommand } from './compare-command.ts'
 import { exitCodes, LabError } from './errors.ts'
 import { full as allFindings, experiments, tour, tourMinutes } from './experiments/all.ts'
@@ -62,6 +63,7 @@ function commandLine(setExitCode: (code: number) => void): Command {
 
   addAttachCommand(lab, setExitCode)
   addAbCommand(lab, setExitCode)
+  addAuditCommand(lab, setExitCode)
 
   lab
     .command('report')

@@ -4,7 +4,7 @@ import type { RequestTemplate } from '../load/templates.ts'
 import { type RunOptions, runLab } from '../run/run.ts'
 import { attachExperiment, troubleIn } from './attach-experiment.ts'
 import { attachedBed } from './attached-bed.ts'
-import { databaseProcess } from './database-process.ts'
+import { seeDatabase } from './database-process.ts'
 import { requireSuccess } from './first-request.ts'
 import { readScenario } from './scenario.ts'
 import { requireOwnTarget } from './target-guard.ts'
@@ -41,13 +41,15 @@ export async function attach(options: AttachOptions): Promise<number> {
   const requests = options.scenario === undefined ? [options.request] : await readScenario(options.scenario)
   const [first = options.request] = requests
   const baseUrl = url.replace(/\/+$/, '')
+  const database = options.databaseUrl === undefined ? null : await seeDatabase(options.databaseUrl)
+  for (const lack of database?.lacks ?? []) console.log(lack)
   const target = {
     url: baseUrl,
     adminUrl: null,
     profiler: null,
     apiPid: targetProcess(options, url),
-    databasePid: options.databaseUrl === undefined ? null : await databaseProcess(options.databaseUrl),
-    databaseUrl: options.databaseUrl ?? null,
+    databasePid: database?.pid ?? null,
+    databaseUrl: database?.url ?? null,
     isNew: false,
     log: () => '',
   }
@@ -66,7 +68,7 @@ export async function attach(options: AttachOptions): Promise<number> {
     generator: options.generator,
     live: options.live,
     signal,
-    attached: { bed, url: baseUrl, repeat: options.repeat },
+    attached: { bed, url: baseUrl, repeat: options.repeat, warnings: database?.lacks ?? [] },
     check(measured) {
       const trouble = troubleIn(
         measured.flatMap(({ samples }) => samples),

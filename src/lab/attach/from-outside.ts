@@ -1,5 +1,6 @@
 import { number, percent, spread } from '../analysis/wording.ts'
 import type { Diagnosis, Limit, Sample } from '../results.ts'
+import { locksUnderLoad } from './lock-queue.ts'
 
 /** More clients brought no more answers: the rates of two steps are this close. */
 const sameRate = 1.15
@@ -22,11 +23,13 @@ const sameCount = 1.5
  * threads, another service) looks the same from outside, and is called so.
  */
 export function fromOutside(diagnosis: Diagnosis, sweep: readonly Sample[]): Diagnosis {
-  const finding = waitIn(sweep)
+  const finding = locksUnderLoad(sweep) ?? waitIn(sweep)
   if (finding === null) return diagnosis
   const { limit, evidence, sentence, next } = finding
   const cause = { limit, evidence }
-  const [first, ...others] = diagnosis.causes.filter(one => one.limit !== 'inconclusive')
+  const [first, ...others] = diagnosis.causes.filter(
+    one => one.limit !== 'inconclusive' && one.limit !== limit,
+  )
   const isDoubtful = diagnosis.limit === 'inconclusive' || diagnosis.confidence === 'low'
   if (isDoubtful) {
     const causes = [cause, ...(first === undefined ? [] : [first]), ...others]
@@ -70,7 +73,7 @@ function waitIn(sweep: readonly Sample[]): Finding | null {
     evidence,
     next:
       last.postgres === undefined
-        ? `Look for what lets ${Math.round(slots)} requests through at a time: a pool, a semaphore, another service. --database tells whether it is the pool of database connections.`
+        ? `Look for what lets ${Math.round(slots)} requests through at a time: a pool, a semaphore, another service. --database tells whether it is the pool of database connections, or a lock.`
         : `Look for what lets ${Math.round(slots)} requests through at a time: a semaphore, a pool of threads, another service.`,
   }
 }

@@ -15,6 +15,8 @@ export interface RunFacts extends Circumstances {
   readonly busyBefore: number | null
   /** CPU of the fixed piece of work between the loads, us. */
   readonly fixedWorkUs: Figure | null
+  /** Of the caller, after those of the machine. */
+  readonly warnings: readonly string[]
 }
 
 /** The circumstances of the figures, and warnings that follow from them. */
@@ -37,7 +39,7 @@ export function describeRun(facts: RunFacts): Manifest {
     cgroupQuotaCores,
     stealRatio,
     fixedWorkUs: facts.fixedWorkUs,
-    warnings: warnings({ ...facts, cpuModel, cgroupQuotaCores }),
+    warnings: [...warnings({ ...facts, cpuModel, cgroupQuotaCores }), ...facts.warnings],
   }
 }
 

@@ -34,6 +34,8 @@ export interface PostgresServer {
 export interface PostgresOptions {
   /** Server settings, as in postgresql.conf; they win over the lab's own. */
   settings?: Readonly<Record<string, string>>
+  /** The folder of another installation, with `bin` and `share`. */
+  installation?: string
 }
 
 const superuser = 'postgres'
@@ -73,7 +75,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
 async function startNewCluster(options: PostgresOptions): Promise<PostgresServer> {
   await using undo = new AsyncDisposableStack()
 
-  const installed = installedBinaries()
+  const installed = options.installation ?? installedBinaries()
   const account = await findUnprivilegedAccount()
   const directory = createGuardedFolder(await temporaryFolder(account))
   undo.defer(() => removeGuardedFolder(directory))

@@ -75,6 +75,29 @@ test('sessions to spare clear the pool', () => {
   expect(verdictOn(sweepOf(spare)).limit).toBe('external-wait')
 })
 
+/** A row that one session holds: one request after the other, so that two clients get the highest rate. */
+const locked = [1, 2, 4, 8, 16, 20].map(connections =>
+  step(connections, {
+    ...sessions({ 'Timeout:PgSleep': 1, 'Lock:transactionid': connections - 1 - 0.1 }),
+    throughputPerS: figure(connections === 2 ? 158 : connections === 1 ? 145 : 150),
+    utilisation: { ...step(1).utilisation, database: figure(0.2) },
+  }),
+)
+
+test('a row that a transaction keeps locked: the lock, though the best sample has only two clients', () => {
+  const diagnosed = locked[1] ?? null
+  const diagnosis = fromOutside(diagnose({ diagnosed }, dedicated), locked)
+  expect(diagnosis).toMatchObject({ limit: 'database-locks', confidence: 'medium' })
+  expect(diagnosis.sentence).toContain('of 19.9 sessions at work 18.9 stand in line for a lock')
+  expect(diagnosis.causes[0]?.evidence[0]).toContain('20 connections: 150 requests/s')
+})
+
+test('on a busy machine the lock comes second, once', () => {
+  const busy = locked.map(one => ({ ...one, utilisation: { ...one.utilisation, host: figure(7.9) } }))
+  const diagnosis = fromOutside(diagnose({ diagnosed: busy.at(-1) ?? null }, dedicated), busy)
+  expect(diagnosis.causes.map(({ limit }) => limit)).toEqual(['environment', 'database-locks'])
+})
+
 test('nothing is proven while the rate still grows, or where the CPU is not known', () => {
   expect(verdictOn([1, 2, 4, 8].map(n => step(n))).limit).toBe('inconclusive')
   const unknown = sweepOf({ utilisation: { ...step(1).utilisation, api: null, apiThread: null } })

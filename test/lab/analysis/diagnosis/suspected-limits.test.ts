@@ -98,10 +98,11 @@ describe('connection-pool', () => {
 describe('database-locks', () => {
   test('named with who waits for whom, as certain as its signs are many', () => {
     const blockers = { 'idle in transaction: UPDATE counters': figure(15) }
-    const { limit, confidence, causes } = diagnosis({
+    const { limit, confidence, causes, next } = diagnosis({
       postgres: postgres({ 'Lock:tuple': 14, 'Lock:transactionid': 1, cpu: 0.4 }, { blockers }),
     })
     expect({ limit, confidence }).toEqual({ limit: 'database-locks', confidence: 'high' })
+    expect(next).toContain('Commit before the service does something else')
     expect(causes[0]?.evidence).toContain(
       '15 sessions wait behind one that is idle in transaction: UPDATE counters',
     )
