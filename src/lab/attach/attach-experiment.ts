@@ -1,3 +1,4 @@
+import { describeFailures } from '../analysis/verdict/failing.ts'
 import { number, percent, spread } from '../analysis/wording.ts'
 import {
   byThroughput,
@@ -9,14 +10,19 @@ import {
   type Timing,
 } from '../experiments/experiment.ts'
 import { holds, type Objective, rateOf } from '../experiments/objective.ts'
+import { nameOf, prepareRequest } from '../load/prepare-request.ts'
 import type { RequestTemplate } from '../load/templates.ts'
 import type { Sample } from '../results.ts'
+import { masked } from '../secrets.ts'
+import { remedyFor } from './first-request.ts'
 import { fromOutside } from './from-outside.ts'
 
 export interface AttachPlan {
   /** Names the target in tables and plots. */
   readonly target: string
   readonly requests: readonly RequestTemplate[]
+  /** The address that the requests are for. */
+  readonly baseUrl: string
   readonly maxConnections: number
   readonly maxRatePerS: number
   /** What a rate must hold: its 99th percentile, ms. */
@@ -39,7 +45,9 @@ export function attachExperiment(plan: AttachPlan): Experiment {
     hypothesis: 'None: the service is not ours.',
     finding: null,
     varies: 'connections, then the rate of arrivals',
-    holds: `requests: ${plan.requests.map(({ method = 'GET', path }) => `${method} ${path}`).join(', ')}`,
+    holds: masked(
+      `requests: ${plan.requests.map(request => nameOf(prepareRequest(plan.baseUrl, request))).join(', ')}`,
+    ),
     timing: plan.timing,
     steps: doublings(plan.maxConnections).map(
       (connections): Step => ({ ...stepOf(plan), load: closed(connections), ceiling: true }),
@@ -126,13 +134,32 @@ function isOpen({ load }: Sample): boolean {
   return load.mode !== 'closed'
 }
 
+export interface Trouble {
+  readonly what: string
+  readonly remedy: string
+}
+
 /** Why no more load should be sent, or null: too large a share of a step's requests failed, or none was answered. */
-export function troubleIn(samples: readonly Sample[], toleratedShare: number): string | null {
-  for (const { label, errors, throughputPerS } of samples) {
+export function troubleIn(samples: readonly Sample[], toleratedShare: number): Trouble | null {
+  for (const { label, errors, failures, throughputPerS } of samples) {
     if (errors.ratio.high > toleratedShare) {
-      return `${percent(errors.ratio.high)} of the requests of "${label}" failed`
+      return {
+        what: `${percent(errors.ratio.high)} of the requests of "${label}" failed${describeFailures(failures)}`,
+        remedy: `${remedyOf(failures)} --max-errors tolerates more.`,
+      }
     }
-    if (throughputPerS.low === 0) return `"${label}" got no answer`
+    if (throughputPerS.low === 0) {
+      return {
+        what: `"${label}" got no answer`,
+        remedy: 'Give it longer with --timeout <s>, or fewer clients.',
+      }
+    }
   }
   return null
+}
+
+/** For the most frequent way to fail. */
+function remedyOf(failures: Sample['failures'] = {}): string {
+  const [most] = Object.entries(failures).toSorted(([, a], [, b]) => b.median - a.median)
+  return remedyFor(Number(most?.[0]), undefined, 'Find the first error in the log of the service.')
 }

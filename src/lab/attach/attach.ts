@@ -1,13 +1,14 @@
 import { LabError } from '../errors.ts'
-import type { LoadGenerator } from '../load/generator.ts'
+import type { LoadGenerator, LoadPlan } from '../load/generator.ts'
+import { requireOwnTarget } from '../load/target-guard.ts'
 import type { RequestTemplate } from '../load/templates.ts'
 import { type RunOptions, runLab } from '../run/run.ts'
+import { hideSecretsOfRequest, hideSecretsOfUrl } from '../secrets.ts'
 import { attachExperiment, troubleIn } from './attach-experiment.ts'
 import { attachedBed } from './attached-bed.ts'
 import { databaseProcess } from './database-process.ts'
 import { requireSuccess } from './first-request.ts'
 import { readScenario } from './scenario.ts'
-import { requireOwnTarget } from './target-guard.ts'
 import { type ProcessName, targetProcess } from './target-process.ts'
 
 export interface AttachOptions extends ProcessName, Pick<RunOptions, 'outFolder' | 'live' | 'signal'> {
@@ -15,6 +16,8 @@ export interface AttachOptions extends ProcessName, Pick<RunOptions, 'outFolder'
   /** A file of requests; wins over `request`. */
   readonly scenario?: string | undefined
   readonly request: RequestTemplate
+  /** How to connect. */
+  readonly connection: Pick<LoadPlan, 'insecure' | 'timeoutS'>
   readonly databaseUrl?: string | undefined
   readonly durationS: number
   readonly repeats: number
@@ -36,13 +39,16 @@ export interface AttachOptions extends ProcessName, Pick<RunOptions, 'outFolder'
  * until then is kept and reported.
  */
 export async function attach(options: AttachOptions): Promise<number> {
-  const { url, signal, maxErrors } = options
+  const { url, connection, signal, maxErrors } = options
+  for (const one of [url, options.databaseUrl ?? '']) hideSecretsOfUrl(one)
+  hideSecretsOfRequest(options.request)
   if (!options.isOwned) await requireOwnTarget(url)
   const requests = options.scenario === undefined ? [options.request] : await readScenario(options.scenario)
+  for (const one of requests) hideSecretsOfRequest(one)
   const [first = options.request] = requests
-  const baseUrl = url.replace(/\/+$/, '')
   const target = {
-    url: baseUrl,
+    url,
+    connection,
     adminUrl: null,
     profiler: null,
     apiPid: targetProcess(options, url),
@@ -54,10 +60,10 @@ export async function attach(options: AttachOptions): Promise<number> {
   const bed = attachedBed(target, first, signal)
   const experiment = attachExperiment({
     ...options,
-    ...{ target: new URL(url).host, requests },
+    ...{ target: new URL(url).host, requests, baseUrl: url },
     timing: { breakInS: 0, warmupS: 1, durationS: options.durationS, repeats: options.repeats },
   })
-  await requireSuccess(baseUrl, first, signal)
+  await requireSuccess(url, first, signal, connection)
   return runLab([experiment], {
     name: 'attach',
     timing: {},
@@ -66,7 +72,7 @@ export async function attach(options: AttachOptions): Promise<number> {
     generator: options.generator,
     live: options.live,
     signal,
-    attached: { bed, url: baseUrl, repeat: options.repeat },
+    attached: { bed, url, repeat: options.repeat },
     check(measured) {
       const trouble = troubleIn(
         measured.flatMap(({ samples }) => samples),
@@ -75,8 +81,8 @@ export async function attach(options: AttachOptions): Promise<number> {
       if (trouble === null) return
       throw new LabError(
         'LAB_TARGET',
-        `stopped: ${trouble}`,
-        'What was measured until then is kept. Find the first error in the log of the service; --max-errors tolerates more.',
+        `stopped: ${trouble.what}`,
+        `What was measured until then is kept. ${trouble.remedy}`,
       )
     },
   })

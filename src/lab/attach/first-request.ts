@@ -69,13 +69,13 @@ export async function requireSuccess(
 const usualRemedy = 'Start or mend the service, or correct --url, --path or --scenario.'
 
 /** What to do about an answer that is none of 2xx. */
-export function remedyFor(status: number, location?: string): string {
+export function remedyFor(status: number, location?: string, otherwise = usualRemedy): string {
   if (status >= 300 && status <= 399) {
     return location === undefined
       ? 'The load does not follow redirects: name the address that it leads to.'
       : `It leads to ${location}, and the load does not follow redirects: name that as --url and --path.`
   }
-  return remedies[status] ?? usualRemedy
+  return remedies[status] ?? otherwise
 }
 
 const remedies: Record<number, string> = {

@@ -2,9 +2,9 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { LabError } from '../errors.ts'
+import { isOwnAddress } from '../load/target-guard.ts'
 import { readOrNull } from '../probes/proc.ts'
 import { listeningProcess, rootOf } from './listening-process.ts'
-import { isOwnAddress } from './target-guard.ts'
 
 /** How the target's process was named; none of it: whoever listens on the URL's port, if it is this machine's. */
 export interface ProcessName {

@@ -19,6 +19,9 @@ export interface RequestTemplate {
   readonly weight?: number
 }
 
+/** Those that a load may be made of. Of HEAD autocannon waits for a body. */
+export const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const
+
 /** A template as every generator and the lab's own check send it; `prepareRequest` makes it. */
 export interface PreparedRequest {
   readonly method: string

@@ -59,6 +59,7 @@ export async function runStep(
   speed.sample()
   const generator = generatorOf(step, context)
   const plan = {
+    ...target.connection,
     baseUrl: target.url,
     requests: step.requests,
     shape: step.load,
@@ -119,10 +120,10 @@ function shareOwnCore(targets: readonly Target[]): Disposable {
 }
 
 export function generatorOf(
-  { ceiling = false, generator }: Step,
+  { ceiling = false, generator, requests, load }: Step,
   { generatorFor }: Pick<StepContext, 'generatorFor'>,
 ): LoadGenerator {
-  return generatorFor({ ceiling, generator })
+  return generatorFor({ ceiling, generator, requests, load })
 }
 
 function scrapingOf({ adminUrl }: Target, { scrapeEveryS }: Step): Promise<Disposable> | undefined {

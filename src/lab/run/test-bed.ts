@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Step } from '../experiments/experiment.ts'
+import type { LoadPlan } from '../load/generator.ts'
 import type { Profiler } from '../probes/profiler.ts'
 import { metricsUrls, readMetrics } from '../probes/service-metrics.ts'
 import { type CpuLimit, cpuLimitKind, limitCpu } from '../stack/cpu-limit.ts'
@@ -11,6 +12,8 @@ import { type SpanSink, startSpanSink } from './span-sink.ts'
 /** What a step is measured on. null: not ours to see. */
 export interface Target {
   readonly url: string
+  /** How to connect to a service that is not ours. */
+  readonly connection?: Pick<LoadPlan, 'insecure' | 'timeoutS'>
   /** Of a service with our admin port. */
   readonly adminUrl: string | null
   readonly profiler: Profiler | null
@@ -43,12 +46,14 @@ export interface TestBed extends AsyncDisposable {
 }
 
 /**
- * The lab's own stack: one PostgreSQL, one service at a time unless a step asks for one beside it, a span sink
+ * The lab's own stack: one PostgreSQL (a database on the server of `databaseUrl`, if that is given), one service at a time unless a step asks for one beside it, a span sink
  * where asked for. A step whose environment equals that of a running service finds it warm; a step with other
  * settings of PostgreSQL ends them all.
  */
-export function ownTestBed(): TestBed {
-  const databases = keptBySettings<Step['postgres'], Database>(openDatabase)
+export function ownTestBed(databaseUrl: string | null): TestBed {
+  const databases = keptBySettings<Step['postgres'], Database>(settings =>
+    openDatabase(databaseUrl, settings),
+  )
   let postgresVersion: string | null = null
   const sinks = keptBySettings<undefined, SpanSink>(startSpanSink)
   const programs = createPrograms()
@@ -65,8 +70,8 @@ export function ownTestBed(): TestBed {
         return 'nothing here can give the service a core to itself (that takes two cores, Linux, and its `taskset`)'
       }
       const [setting] = Object.keys(postgres)
-      if (setting !== undefined && process.env['DATABASE_URL'] !== undefined) {
-        return `the server that DATABASE_URL names is not the lab's to set up (${setting}); without it the lab starts its own`
+      if (setting !== undefined && databaseUrl !== null) {
+        return `the server that was named is not the lab's to set up (${setting}); without one the lab starts its own`
       }
       return programs.lackOf(program, say)
     },
@@ -75,11 +80,11 @@ export function ownTestBed(): TestBed {
         await services.release()
         await databases.release()
       }
-      const { url: databaseUrl, pid: databasePid, version, ...server } = await databases.get(step.postgres)
+      const { url: ownUrl, pid: databasePid, version, ...server } = await databases.get(step.postgres)
       postgresVersion = version
       const spans = step.spanSink ? { OTEL_EXPORTER_OTLP_ENDPOINT: (await sinks.get(undefined)).url } : {}
       const env = { ...spans, ...step.service }
-      const settings = { program: step.program, databaseUrl, env, cores: step.serviceCores ?? null }
+      const settings = { program: step.program, databaseUrl: ownUrl, env, cores: step.serviceCores ?? null }
       const isNew = !services.holds(settings)
       if (company === 'alone' && isNew) await services.release()
       const { url, adminUrl, profiler, pid, log, throttledUs } = await services.get(settings)
@@ -91,7 +96,7 @@ export function ownTestBed(): TestBed {
         apiPid: pid,
         throttledUs,
         databasePid,
-        databaseUrl,
+        databaseUrl: ownUrl,
         isNew,
         log: () => `${log()}\n${server.log()}`,
       }

@@ -18,7 +18,7 @@ import { type Binaries, installedBinaries, prepareBinaries } from './postgres-bi
 import { type Account, canEnter, findUnprivilegedAccount } from './unprivileged-account.ts'
 
 export interface PostgresServer {
-  /** Connects as superuser to the empty database `insertlab`. */
+  /** Connects as superuser to the empty database `insertlab`, whatever the shell has in PGSSLMODE, PGOPTIONS … */
   readonly url: string
   /** The postmaster; every backend is a child of it. */
   readonly pid: number
@@ -38,6 +38,11 @@ export interface PostgresOptions {
 
 const superuser = 'postgres'
 const databaseName = 'insertlab'
+/**
+ * What the URL does not say a client takes from PGSSLMODE and PGOPTIONS, which are set for another server. The option
+ * has the value that the server has without it.
+ */
+const said = new URLSearchParams({ sslmode: 'disable', options: '-c timezone=UTC' }).toString()
 const startLimitMs = 60_000
 const connectRetryMs = 20
 
@@ -87,7 +92,7 @@ async function startNewCluster(options: PostgresOptions): Promise<PostgresServer
   undo.defer(() => server.process.end())
 
   const url = (database: string) =>
-    `postgresql://${superuser}:${cluster.password}@127.0.0.1:${port}/${database}`
+    `postgresql://${superuser}:${cluster.password}@127.0.0.1:${port}/${database}?${said}`
   const client = await connect(url('template1'), server)
   try {
     await client.query('CREATE EXTENSION pg_stat_statements')
@@ -179,8 +184,7 @@ async function connect(connectionString: string, server: RunningServer): Promise
   })
   const deadline = performance.now() + startLimitMs
   for (;;) {
-    // ssl is given, because PGSSLMODE may be set for another server.
-    const client = new Client({ connectionString, ssl: false })
+    const client = new Client({ connectionString })
     try {
       await client.connect()
       return client

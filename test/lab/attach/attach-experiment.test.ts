@@ -7,6 +7,7 @@ import { figure, laptop, sample } from '../analysis/samples.ts'
 const plan: AttachPlan = {
   target: 'target:80',
   requests: [{ path: '/' }],
+  baseUrl: 'http://target/v1?key=s3cret',
   maxConnections: 24,
   maxRatePerS: 10_000,
   p99Ms: 100,
@@ -81,12 +82,31 @@ test('takes a target for as many cores as it was seen to use', () => {
 test('trouble is too many failures, or no answer at all', () => {
   const exact = (value: number) => ({ median: value, low: value, high: value, repeats: 1 })
   const failing = sample({ errors: { ratio: exact(0.2), dropped: exact(0) } })
-  expect(troubleIn([sample(), failing], 0.1)).toBe(
-    '20 % of the requests of "prepared, 64 connections" failed',
-  )
+  expect(troubleIn([sample(), failing], 0.1)).toEqual({
+    what: '20 % of the requests of "prepared, 64 connections" failed',
+    remedy: 'Find the first error in the log of the service. --max-errors tolerates more.',
+  })
   expect(troubleIn([sample(), failing], 0.5)).toBeNull()
-  expect(troubleIn([sample(), sample({ throughputPerS: exact(0) })], 0.5)).toBe(
+  expect(troubleIn([sample(), sample({ throughputPerS: exact(0) })], 0.5)?.what).toBe(
     '"prepared, 64 connections" got no answer',
   )
   expect(troubleIn([], 0.1)).toBeNull()
+})
+
+test.each([
+  ['429', 'lower --max-connections and --max-rate'],
+  ['401', '--header "authorization: Bearer'],
+  ['302', 'name the address that it leads to'],
+  ['no answer', 'log of the service'],
+])('failures are named, and for %s what to do', (status, remedy) => {
+  const exact = (value: number) => ({ median: value, low: value, high: value, repeats: 1 })
+  const failures = { [status]: exact(0.95), '500': exact(0.02) }
+  const trouble = troubleIn([sample({ errors: { ratio: exact(0.97), dropped: exact(0) }, failures })], 0.1)
+  expect(trouble?.what).toContain('97 % of the requests of "prepared, 64 connections" failed: ')
+  expect(trouble?.what).toContain(`${status} 95 %`)
+  expect(trouble?.remedy).toContain(remedy)
+})
+
+test('says what is asked for as the load asks for it, without its secrets', () => {
+  expect(attachExperiment(plan).holds).toBe('requests: GET /v1/?key=***')
 })

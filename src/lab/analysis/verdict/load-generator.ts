@@ -17,6 +17,14 @@ const fewestClients = 8
 /** The generator that spends less CPU on a request than another; null: none of ours does. */
 export const cheaperThan = { k6: 'autocannon', autocannon: 'wrk', wrk: null } as const
 
+/** wrk has no rates. */
+function cheaperFor({ generator, mode }: Case['sample']['load']): LoadGeneratorName | null {
+  const cheaper = cheaperThan[generator]
+  return cheaper === 'wrk' && mode !== 'closed' ? null : cheaper
+}
+
+type LoadGeneratorName = Case['sample']['load']['generator']
+
 /** The generator could not send what it should: then the service was never tried. */
 export function loadGenerator(one: Case): Judgement | null {
   const { load, utilisation, generatorStalled } = one.sample
@@ -32,7 +40,7 @@ export function loadGenerator(one: Case): Judgement | null {
   const drops = droppedArrivals(one)
   const absent = absentClients(one)
   if (!busy && !crowding && drops === null && absent === null) return null
-  const cheaper = cheaperThan[load.generator]
+  const cheaper = cheaperFor(load)
   const stalled = generatorStalled != null && generatorStalled.median >= stallsTolerated
   return {
     limit: 'load-generator',

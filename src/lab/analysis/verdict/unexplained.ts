@@ -43,7 +43,7 @@ function unlimited(one: Case): Judgement | null {
     confidence: 'medium',
     sentence: underOffer
       ? `No limit was reached: the service kept up with ${rate(one)}.`
-      : `No limit was reached: one client waits for each answer, so latency (${number(latencyMs.p50.median)} ms) sets the rate of ${rate(one)}.`,
+      : `No limit was reached: one client waits for each answer, so latency (${number((latencyMs.mean ?? latencyMs.p50).median)} ms on average) sets the rate of ${rate(one)}.`,
     evidence: whatIsKnown(one),
     next: 'Raise the load to find the limit.',
   }

@@ -347,6 +347,15 @@ describe('load-generator', () => {
     expect(verdict(absent).next).toBe(`Run the generator on another machine${orAnother}, and repeat.`)
   })
 
+  test('wrk is not advised for a rate, which it cannot hold', () => {
+    const load = { generator: 'autocannon', mode: 'paced', ratePerS: 100, durationS: 3 } as const
+    const dropped = { load, errors: { ratio: figure(0), dropped: figure(50) }, utilisation: ease }
+    expect(verdict(dropped)).toMatchObject({
+      limit: 'load-generator',
+      next: 'Run the generator on another machine, and repeat.',
+    })
+  })
+
   test.each<[string, Change]>([
     ['a quarter of them have arrived', { whereabouts: whereabouts(0, 0, 16) }],
     [
