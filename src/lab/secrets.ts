@@ -42,19 +42,27 @@ export function hideSecretsOfUrl(url: string): void {
   hidePairs(url)
 }
 
-/** Hides what headers, body and path of a request carry. */
-export function hideSecretsOfRequest({ path, headers = {}, body }: RequestTemplate): void {
+/** Hides what headers, body and path of a request carry; of headers with a harmless name only where they are not to be shown. */
+export function hideSecretsOfRequest(
+  { path, headers = {}, body }: RequestTemplate,
+  showHeaders = false,
+): void {
   hidePairs(path)
   for (const [name, value] of Object.entries(headers)) {
-    if (harmlessHeaders.has(name.toLowerCase())) continue
-    hide(value)
-    const [, credentials] = /^(?:Basic|Bearer|Token)\s+(.+)$/i.exec(value) ?? []
-    if (credentials !== undefined) hide(credentials)
-    if (isSecretName.test(name)) hidePairs(value, /.*/)
+    if (isSecretName.test(name)) hideParts(value)
+    else if (!showHeaders && !harmlessHeaders.has(name.toLowerCase())) hide(value)
   }
   if (body === undefined) return
   hidePairs(body)
   for (const [, value = ''] of body.matchAll(jsonPairs)) hide(unquoted(value))
+}
+
+/** The whole value of a header, credentials without their scheme, and the values of cookies. */
+function hideParts(value: string): void {
+  hide(value)
+  const [, credentials] = /^\w+\s+(.+)$/.exec(value) ?? []
+  if (credentials !== undefined) hide(credentials)
+  hidePairs(value, /./)
 }
 
 /** The text without any secret. */
@@ -86,9 +94,10 @@ function maskedJson(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, maskedJson(inner)]))
 }
 
-/** The value of a `--header` for the command that repeats the run. */
+/** A header, as `name: value`, for the command that repeats the run. */
 export function maskedHeader(header: string, isShown: boolean): string {
-  return isShown ? masked(header) : header.replace(/:.*/s, `: ${mask}`)
+  const [name = ''] = header.split(':')
+  return isShown && !isSecretName.test(name) ? masked(header) : `${name}: ${mask}`
 }
 
 const pairs = new RegExp(`(?<![\\w.-])(${secretName})=([^&\\s"'#;,]+)`, 'gi')

@@ -16,6 +16,8 @@ export interface AttachOptions extends ProcessName, Pick<RunOptions, 'outFolder'
   /** A file of requests; wins over `request`. */
   readonly scenario?: string | undefined
   readonly request: RequestTemplate
+  /** Headers that have no secret name may be written into the results. */
+  readonly showHeaders: boolean
   /** How to connect. */
   readonly connection: Pick<LoadPlan, 'insecure' | 'timeoutS'>
   readonly databaseUrl?: string | undefined
@@ -41,10 +43,9 @@ export interface AttachOptions extends ProcessName, Pick<RunOptions, 'outFolder'
 export async function attach(options: AttachOptions): Promise<number> {
   const { url, connection, signal, maxErrors } = options
   for (const one of [url, options.databaseUrl ?? '']) hideSecretsOfUrl(one)
-  hideSecretsOfRequest(options.request)
   if (!options.isOwned) await requireOwnTarget(url)
   const requests = options.scenario === undefined ? [options.request] : await readScenario(options.scenario)
-  for (const one of requests) hideSecretsOfRequest(one)
+  for (const one of requests) hideSecretsOfRequest(one, options.showHeaders)
   const [first = options.request] = requests
   const target = {
     url,
