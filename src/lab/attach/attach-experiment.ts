@@ -41,13 +41,11 @@ const closeEnough = 1.1
 export function attachExperiment(plan: AttachPlan): Experiment {
   return {
     name: 'attach',
-    question: `How many requests a second does ${plan.target} answer, and what limits it?`,
+    question: `How many requests a second does ${plan.target} answer to ${requestsOf(plan)}, and what limits it?`,
     hypothesis: 'None: the service is not ours.',
     finding: null,
     varies: 'connections, then the rate of arrivals',
-    holds: masked(
-      `requests: ${plan.requests.map(request => nameOf(prepareRequest(plan.baseUrl, request))).join(', ')}`,
-    ),
+    holds: 'the requests',
     timing: plan.timing,
     steps: doublings(plan.maxConnections).map(
       (connections): Step => ({ ...stepOf(plan), load: closed(connections), ceiling: true }),
@@ -57,6 +55,11 @@ export function attachExperiment(plan: AttachPlan): Experiment {
     confirms: false,
     conclude: samples => conclude(plan, samples),
   }
+}
+
+/** As the load asks for them, but for their secrets. */
+function requestsOf({ baseUrl, requests }: AttachPlan): string {
+  return masked(requests.map(request => nameOf(prepareRequest(baseUrl, request))).join(', '))
 }
 
 /** 1, 2, 4 … up to the largest, which is one of them. */

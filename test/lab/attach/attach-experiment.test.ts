@@ -108,5 +108,5 @@ test.each([
 })
 
 test('says what is asked for as the load asks for it, without its secrets', () => {
-  expect(attachExperiment(plan).holds).toBe('requests: GET /v1/?key=***')
+  expect(attachExperiment(plan).question).toContain('does target:80 answer to GET /v1/?key=***, and')
 })
