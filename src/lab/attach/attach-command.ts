@@ -63,7 +63,12 @@ export function addAttachCommand(lab: Command, setExitCode: (code: number) => vo
     )
     .option('--database <url>', 'its PostgreSQL, whose statistics are read')
     .option('--duration <s>', 'length of each measurement, after a second of warm-up', count(60), 3)
-    .option('--repeats <n>', 'measurements of each step', count(10), 3)
+    .option(
+      '--repeats <n>',
+      'measurements of a step at most; where one or two are clear, there are no more',
+      count(10),
+      3,
+    )
     .option('--max-connections <n>', 'connections at most', count(1024), 64)
     .option(
       '--max-rate <n>',

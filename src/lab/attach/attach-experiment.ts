@@ -1,3 +1,4 @@
+import { fewestConcurrencies } from '../analysis/usl.ts'
 import { describeFailures } from '../analysis/verdict/failing.ts'
 import { number, percent, spread } from '../analysis/wording.ts'
 import {
@@ -12,7 +13,7 @@ import {
 import { holds, type Objective, rateOf } from '../experiments/objective.ts'
 import { nameOf, prepareRequest } from '../load/prepare-request.ts'
 import type { RequestTemplate } from '../load/templates.ts'
-import type { Sample } from '../results.ts'
+import type { Figure, Sample } from '../results.ts'
 import { masked } from '../secrets.ts'
 import { remedyFor } from './first-request.ts'
 import { fromOutside } from './from-outside.ts'
@@ -27,17 +28,28 @@ export interface AttachPlan {
   readonly maxRatePerS: number
   /** What a rate must hold: its 99th percentile, ms. */
   readonly p99Ms: number
+  /** `repeats`: measurements of a step at most. */
   readonly timing: Timing
 }
 
 /** Of the arrivals; a service that nobody knows is given more room than ours. */
 const answeredShare = 0.97
-/** Rates that the search tries, each with all its repeats. */
+/** Rates that the search tries. */
 const ratesAtMost = 4
 /** The limit is known well enough when a rate that holds and one that does not are this close. */
 const closeEnough = 1.1
 
-/** How far does a service go that we know nothing of, and what stops it? */
+/** Steps of the sweep that are worth repeating: the lone client, the highest rate, the most clients. */
+const repeated = 3
+/** Two measurements that are further apart than this leave the verdict open, so there is a third. */
+const clearEnough = 0.1
+
+/**
+ * How far does a service go that we know nothing of, and what stops it?
+ *
+ * The sweep is measured once, so that there is a first picture soon. Then a measurement is repeated only where the answer
+ * rests on it and its spread is not known or wide; then a rate is looked for that holds.
+ */
 export function attachExperiment(plan: AttachPlan): Experiment {
   return {
     name: 'attach',
@@ -46,11 +58,12 @@ export function attachExperiment(plan: AttachPlan): Experiment {
     finding: null,
     varies: 'connections, then the rate of arrivals',
     holds: 'the requests',
-    timing: plan.timing,
-    steps: doublings(plan.maxConnections).map(
-      (connections): Step => ({ ...stepOf(plan), load: closed(connections), ceiling: true }),
-    ),
-    search: { atMost: ratesAtMost, next: samples => nextRate(plan, samples) },
+    timing: { ...plan.timing, repeats: 1 },
+    steps: sweptConnections(plan.maxConnections).map(connections => sweepStep(plan, connections)),
+    search: {
+      atMost: (repeated + 1) * (plan.timing.repeats - 1) + ratesAtMost,
+      next: samples => narrowing(plan, samples) ?? nextRate(plan, samples) ?? confirmingRate(plan, samples),
+    },
     // It has no knob that is ours to turn.
     confirms: false,
     conclude: samples => conclude(plan, samples),
@@ -62,10 +75,26 @@ function requestsOf({ baseUrl, requests }: AttachPlan): string {
   return masked(requests.map(request => nameOf(prepareRequest(baseUrl, request))).join(', '))
 }
 
-/** 1, 2, 4 … up to the largest, which is one of them. */
-function doublings(most: number): number[] {
+/**
+ * 1, 2, 4 … up to the largest, which is one of them. Where those are too few for the scaling law, the widest gaps are
+ * filled.
+ */
+function sweptConnections(most: number): number[] {
   const exponents = Array.from({ length: Math.ceil(Math.log2(most)) }, (_, exponent) => exponent)
-  return [...exponents.map(exponent => 2 ** exponent), most]
+  const swept = [...exponents.map(exponent => 2 ** exponent), most]
+  while (swept.length < Math.min(fewestConcurrencies, most)) {
+    const gaps = swept.slice(1).map((next, i) => ({ i, from: swept[i] ?? 1, next }))
+    const [widest] = gaps
+      .filter(({ from, next }) => next - from > 1)
+      .toSorted((a, b) => b.next / b.from - a.next / a.from)
+    if (widest === undefined) break
+    swept.splice(widest.i + 1, 0, Math.round((widest.from + widest.next) / 2))
+  }
+  return swept
+}
+
+function sweepStep(plan: AttachPlan, connections: number): Step {
+  return { ...stepOf(plan), load: closed(connections), ceiling: true }
 }
 
 function stepOf({ target, requests }: AttachPlan) {
@@ -76,7 +105,44 @@ function objectiveOf({ p99Ms }: AttachPlan): Objective {
   return { p99Ms, answeredShare }
 }
 
+/** The step of the sweep whose repeat narrows most, or null. */
+function narrowing(plan: AttachPlan, samples: readonly Sample[]): Step | null {
+  const sweep = closedOf(samples)
+  const [best] = byThroughput(sweep)
+  const byClients = sweep.toSorted((a, b) => (a.load.connections ?? 0) - (b.load.connections ?? 0))
+  const needed = new Set([best, byClients[0], byClients.at(-1)].filter(one => one !== undefined))
+  const [widest] = [...needed]
+    .filter(({ throughputPerS }) => isOpenQuestion(throughputPerS, plan.timing.repeats))
+    .toSorted((a, b) => a.throughputPerS.repeats - b.throughputPerS.repeats || widthOf(b) - widthOf(a))
+  const connections = widest?.load.connections
+  return connections === undefined ? null : sweepStep(plan, connections)
+}
+
+/** The highest rate that held is said to hold only after it has done so again. */
+function confirmingRate(plan: AttachPlan, samples: readonly Sample[]): Step | null {
+  const highest = highestHolding(plan, samples)
+  if (highest === undefined || highest.throughputPerS.repeats >= plan.timing.repeats) return null
+  return { ...stepOf(plan), load: open(rateOf(highest), plan.maxConnections) }
+}
+
+function isOpenQuestion(figure: Figure, repeatsAtMost: number): boolean {
+  if (figure.repeats >= repeatsAtMost) return false
+  return figure.repeats < 2 || figure.high - figure.low > clearEnough * figure.median
+}
+
+function widthOf({ throughputPerS: { low, high, median } }: Sample): number {
+  return median === 0 ? 0 : (high - low) / median
+}
+
+function highestHolding(plan: AttachPlan, samples: readonly Sample[]): Sample | undefined {
+  const objective = objectiveOf(plan)
+  return samples
+    .filter(sample => isOpen(sample) && holds(sample, objective))
+    .toSorted((a, b) => rateOf(b) - rateOf(a))[0]
+}
+
 function nextRate(plan: AttachPlan, samples: readonly Sample[]): Step | null {
+  if (samples.filter(isOpen).length >= ratesAtMost) return null
   const objective = objectiveOf(plan)
   const ceilingPerS = byThroughput(closedOf(samples))[0]?.throughputPerS.median ?? 0
   const rates = samples.filter(isOpen)
@@ -94,14 +160,11 @@ function nextRate(plan: AttachPlan, samples: readonly Sample[]): Step | null {
 }
 
 function conclude(plan: AttachPlan, samples: readonly Sample[]): Conclusion {
-  const objective = objectiveOf(plan)
   const sweep = closedOf(samples)
   const [best] = byThroughput(sweep)
   const lone = sweep.find(({ load }) => load.connections === 1)
   if (best === undefined) return { answer: 'Nothing was measured.', accused: null }
-  const highest = samples
-    .filter(sample => isOpen(sample) && holds(sample, objective))
-    .toSorted((a, b) => rateOf(b) - rateOf(a))[0]
+  const highest = highestHolding(plan, samples)
   const accused = withCores(best, sweep)
   return {
     answer: [

@@ -44,7 +44,8 @@ export async function runStep(
 ): Promise<Profiled> {
   const { bed, progress, signal, speed, onTrouble, keep } = context
   signal.throwIfAborted()
-  const name = `${experiment}: ${labelOf(step)} (${repeat} of ${timing.repeats})`
+  const which = timing.repeats === 1 ? '' : ` (${repeat} of ${timing.repeats})`
+  const name = `${experiment}: ${labelOf(step)}${which}`
   let targets = await targetsFor(step, bed)
   const isNew = targets.filter(one => one.isNew)
   if (isNew.length > 0) {

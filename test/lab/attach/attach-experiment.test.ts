@@ -53,6 +53,69 @@ test('the sweep doubles, and ends with the connections that were allowed', () =>
   expect(connections).toEqual([1, 2, 4, 8, 16, 24])
 })
 
+test.each([
+  [16, [1, 2, 3, 4, 8, 16]],
+  [8, [1, 2, 3, 4, 6, 8]],
+  [4, [1, 2, 3, 4]],
+  [1, [1]],
+  [64, [1, 2, 4, 8, 16, 32, 64]],
+])(
+  'up to %i connections there are six points for the scaling law, if there can be',
+  (maxConnections, expected) => {
+    const { steps } = attachExperiment({ ...plan, maxConnections })
+    expect(steps.map(({ load }) => (load.mode === 'closed' ? load.connections : null))).toEqual(expected)
+  },
+)
+
+describe('what is measured again', () => {
+  const { search, timing, steps } = attachExperiment({ ...plan, timing: { ...plan.timing, repeats: 3 } })
+  const next = (samples: Sample[]) => search?.next(samples)?.load
+
+  /** A closed step that was measured so often; its values lie so far apart. */
+  function measured(connections: number, perS: number, repeats: number, width = 0.02): Sample {
+    const [low, high] = [perS * (1 - width / 2), perS * (1 + width / 2)]
+    return { ...closedAt(connections, perS), throughputPerS: { median: perS, low, high, repeats } }
+  }
+
+  test('the sweep at first once', () => {
+    expect(timing.repeats).toBe(1)
+    expect(steps).toHaveLength(6)
+  })
+
+  test('of the sweep only what the answer rests on, and a third time only where two are far apart', () => {
+    const first = [1, 2, 4, 8, 16, 24].map(n => measured(n, n === 8 ? 1000 : 100 * n, 1))
+    const asked = new Set<number>()
+    const samples = [...first]
+    for (let load = next(samples); load?.mode === 'closed'; load = next(samples)) {
+      const at = samples.findIndex(
+        one => one.load.connections === (load as { connections: number }).connections,
+      )
+      const one = samples[at]
+      if (one === undefined) throw new Error('an unknown step')
+      asked.add(load.connections)
+      // The lone client is measured badly.
+      const width = load.connections === 1 ? 0.3 : 0.02
+      samples[at] = measured(
+        load.connections,
+        one.throughputPerS.median,
+        one.throughputPerS.repeats + 1,
+        width,
+      )
+    }
+    expect([...asked].toSorted((a, b) => a - b)).toEqual([1, 24])
+    expect(samples.map(one => one.throughputPerS.repeats)).toEqual([3, 1, 1, 1, 1, 2])
+  })
+
+  test('the highest rate that held, before it is said to hold', () => {
+    const sweep = [1, 24].map(n => measured(n, 40 * n, 3))
+    const held = { ...openAt(900, 900), throughputPerS: { median: 900, low: 900, high: 900, repeats: 1 } }
+    const beyond = openAt(980, 900)
+    expect(next([...sweep, held, beyond])).toMatchObject({ mode: 'open', ratePerS: 900 })
+    const twice = { ...held, throughputPerS: { ...held.throughputPerS, repeats: 3 } }
+    expect(next([...sweep, twice, beyond])).toBeUndefined()
+  })
+})
+
 describe('the search for a rate', () => {
   test('closes in on the limit from both sides', () => {
     const rates = searched(1000, 850)
