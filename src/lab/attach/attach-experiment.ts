@@ -13,7 +13,7 @@ import {
 import { holds, type Objective, rateOf } from '../experiments/objective.ts'
 import { nameOf, prepareRequest } from '../load/prepare-request.ts'
 import type { RequestTemplate } from '../load/templates.ts'
-import type { Figure, Sample } from '../results.ts'
+import type { Figure, Sample, Verdict } from '../results.ts'
 import { masked } from '../secrets.ts'
 import { remedyFor } from './first-request.ts'
 import { fromOutside } from './from-outside.ts'
@@ -24,6 +24,8 @@ export interface AttachPlan {
   readonly requests: readonly RequestTemplate[]
   /** The address that the requests are for. */
   readonly baseUrl: string
+  /** Why the CPU of the service cannot be read, in a sentence; null: it can be. */
+  readonly cpuUnknown: string | null
   readonly maxConnections: number
   readonly maxRatePerS: number
   /** What a rate must hold: its 99th percentile, ms. */
@@ -178,8 +180,17 @@ function conclude(plan: AttachPlan, samples: readonly Sample[]): Conclusion {
       .join(' '),
     accused,
     ...(lone !== undefined && lone !== best && { predictFrom: withCores(lone, sweep) }),
-    judgedAgain: verdict => fromOutside(verdict, sweep),
+    judgedAgain: verdict => withReason(fromOutside(verdict, sweep), plan.cpuUnknown),
   }
+}
+
+/** A verdict without the CPU of the service says why, and how to get it. */
+function withReason(verdict: Verdict, cpuUnknown: string | null): Verdict {
+  if (cpuUnknown === null) return verdict
+  const [first, ...others] = verdict.causes
+  const causes =
+    first === undefined ? [] : [{ ...first, evidence: [cpuUnknown, ...first.evidence] }, ...others]
+  return { ...verdict, causes, ...(verdict.limit === 'inconclusive' && { next: cpuUnknown }) }
 }
 
 /** Cores that the target was seen to use in any step, whole ones: what "full" is of a process not ours. */

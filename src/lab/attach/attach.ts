@@ -8,8 +8,9 @@ import { attachExperiment, troubleIn } from './attach-experiment.ts'
 import { attachedBed } from './attached-bed.ts'
 import { databaseProcess } from './database-process.ts'
 import { requireSuccess } from './first-request.ts'
+import { nameOf } from './listening-process.ts'
 import { readScenario } from './scenario.ts'
-import { type ProcessName, targetProcess } from './target-process.ts'
+import { type ProcessName, targetProcesses } from './target-process.ts'
 
 export interface AttachOptions extends ProcessName, Pick<RunOptions, 'outFolder' | 'live' | 'signal'> {
   readonly url: string
@@ -47,12 +48,17 @@ export async function attach(options: AttachOptions): Promise<number> {
   const requests = options.scenario === undefined ? [options.request] : await readScenario(options.scenario)
   for (const one of requests) hideSecretsOfRequest(one, options.showHeaders)
   const [first = options.request] = requests
+  const processes = await targetProcesses(options, url)
+  const pids = 'pids' in processes ? processes.pids : []
+  const unknown = 'pids' in processes ? null : cpuUnknown(processes.unknownBecause)
+  console.log(unknown ?? `service: ${pids.map(nameOf).join(', ')}`)
   const target = {
     url,
     connection,
     adminUrl: null,
     profiler: null,
-    apiPid: targetProcess(options, url),
+    apiPid: pids[0] ?? null,
+    otherApiPids: pids.slice(1),
     databasePid: options.databaseUrl === undefined ? null : await databaseProcess(options.databaseUrl),
     databaseUrl: options.databaseUrl ?? null,
     isNew: false,
@@ -61,7 +67,7 @@ export async function attach(options: AttachOptions): Promise<number> {
   const bed = attachedBed(target, first, signal)
   const experiment = attachExperiment({
     ...options,
-    ...{ target: new URL(url).host, requests, baseUrl: url },
+    ...{ target: new URL(url).host, requests, baseUrl: url, cpuUnknown: unknown },
     timing: { breakInS: 0, warmupS: 1, durationS: options.durationS, repeats: options.repeats },
   })
   await requireSuccess(url, first, signal, connection)
@@ -73,7 +79,7 @@ export async function attach(options: AttachOptions): Promise<number> {
     generator: options.generator,
     live: options.live,
     signal,
-    attached: { bed, url, repeat: options.repeat },
+    attached: { bed, url, repeat: options.repeat, warnings: unknown === null ? [] : [unknown] },
     check(measured) {
       const trouble = troubleIn(
         measured.flatMap(({ samples }) => samples),
@@ -87,4 +93,8 @@ export async function attach(options: AttachOptions): Promise<number> {
       )
     },
   })
+}
+
+function cpuUnknown(because: string): string {
+  return `CPU of the service is unknown, because ${because}; name it by --pid.`
 }

@@ -15,6 +15,8 @@ export interface RunFacts extends Circumstances {
   readonly busyBefore: number | null
   /** CPU of the fixed piece of work between the loads, us. */
   readonly fixedWorkUs: Figure | null
+  /** Found before the run. */
+  readonly warnings: readonly string[]
 }
 
 /** Under what circumstances the figures were taken, and what that does to them. */
@@ -37,7 +39,7 @@ export function describeRun(facts: RunFacts): Manifest {
     cgroupQuotaCores,
     stealRatio,
     fixedWorkUs: facts.fixedWorkUs,
-    warnings: warnings({ ...facts, cpuModel, cgroupQuotaCores }),
+    warnings: [...facts.warnings, ...warnings({ ...facts, cpuModel, cgroupQuotaCores })],
   }
 }
 

@@ -38,7 +38,15 @@ export interface RunOptions {
   /** The server to make a database on, or with `url` that of the service; without it DATABASE_URL. */
   readonly databaseUrl?: string | undefined
   /** A target that the caller has prepared, in place of the lab's own stack, and the command that repeats this. */
-  readonly attached?: { readonly bed: TestBed; readonly url: string; readonly repeat: string } | undefined
+  readonly attached?:
+    | {
+        readonly bed: TestBed
+        readonly url: string
+        readonly repeat: string
+        /** What to mind about its figures. */
+        readonly warnings: readonly string[]
+      }
+    | undefined
   /** Throws where there is no sense in going on; called with everything measured up to then, which is kept. */
   readonly check?: ((measured: readonly ExperimentResult[]) => void) | undefined
   /** Serve a page on loopback that follows the run. */
@@ -85,6 +93,7 @@ export async function runLab(experiments: readonly Experiment[], options: RunOpt
       generators: generatorsOf(plans, installed, choose),
       busyBefore,
       fixedWorkUs: figureOf(speed.takenUs()),
+      warnings: attached?.warnings ?? [],
     })
   let measured: readonly ExperimentResult[] = []
   const results = (complete: boolean): Results => ({

@@ -18,6 +18,8 @@ export interface Target {
   readonly adminUrl: string | null
   readonly profiler: Profiler | null
   readonly apiPid: number | null
+  /** More of it that are not below that one. */
+  readonly otherApiPids?: readonly number[]
   /** What the lab's own CPU limit has kept the service from running so far, us; null: it is not held by one. */
   readonly throttledUs?: () => number | null
   readonly databasePid: number | null

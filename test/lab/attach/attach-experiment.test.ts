@@ -8,6 +8,7 @@ const plan: AttachPlan = {
   target: 'target:80',
   requests: [{ path: '/' }],
   baseUrl: 'http://target/v1?key=s3cret',
+  cpuUnknown: null,
   maxConnections: 24,
   maxRatePerS: 10_000,
   p99Ms: 100,
