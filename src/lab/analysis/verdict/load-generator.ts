@@ -29,7 +29,9 @@ type LoadGeneratorName = Case['sample']['load']['generator']
 export function loadGenerator(one: Case): Judgement | null {
   const { load, utilisation, generatorStalled } = one.sample
   const generator = demandOf(one, 'generator')
-  const busy = generator !== null && generator.utilisation.median >= full
+  // A service whose CPU is unknown may be as full as the generator.
+  const isKnown = demandOf(one, 'api') !== null || utilisation.apiThread !== null
+  const busy = isKnown && generator !== null && generator.utilisation.median >= full
   // Where the host is full and the generator is what fills it most, the service never had its chance.
   const crowding =
     hostIsFull(one) &&

@@ -324,6 +324,27 @@ describe('external-wait', () => {
   })
 })
 
+describe('a CPU that is unknown', () => {
+  const load = { generator: 'autocannon', mode: 'closed', connections: 64, durationS: 3 } as const
+
+  test('of the service: a full generator is not blamed for it', () => {
+    const unread = { api: null, apiThread: null, apiThreadRan: null, apiThreadQueued: null, database: null }
+    const utilisation = { ...unread, generator: figure(0.97), host: figure(1.2) }
+    const { limit, sentence } = verdict({ load, utilisation })
+    expect(limit).toBe('inconclusive')
+    expect(sentence).toContain('could not be read, and the load generator could send little more')
+  })
+
+  test('of the database: the rest of a full host is not put down to the generator', () => {
+    const unread = { api: figure(0.05), apiThread: figure(0.05), database: null }
+    const utilisation = { ...unread, generator: figure(0.1), host: figure(1.95) }
+    const { limit, confidence, sentence } = verdict({ load, utilisation }, laptop)
+    expect({ limit, confidence }).toEqual({ limit: 'host-cpu', confidence: 'low' })
+    expect(sentence).not.toContain('generator')
+    expect(sentence).toContain('only 8 % of that is by what could be read')
+  })
+})
+
 describe('load-generator', () => {
   const ease = { api: figure(0.2), apiThread: figure(0.2) }
 
