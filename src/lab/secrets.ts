@@ -77,7 +77,7 @@ export function masked(text: string): string {
     .replace(jsonPairs, (all, value: string) =>
       isPlaceholder(unquoted(value)) ? all : all.replace(value, `"${mask}"`),
     )
-    .replace(headerLines, (_, name: string) => `${name}: ${mask}`)
+    .replace(headerLines, `$1: ${mask}`)
   for (const secret of known) safe = safe.replaceAll(secret, mask)
   return safe
 }
@@ -102,7 +102,7 @@ export function maskedHeader(header: string, isShown: boolean): string {
 
 const pairs = new RegExp(`(?<![\\w.-])(${secretName})=([^&\\s"'#;,]+)`, 'gi')
 const jsonPairs = new RegExp(`"${secretName}"\\s*:\\s*("(?:[^"\\\\]|\\\\.)*"|-?[\\d.]+)`, 'gi')
-const headerLines = /(?<![\w-])((?:proxy-)?authorization|(?:set-)?cookie):\s*[^'"\n]+/gi
+const headerLines = /(?<![\w-])((?:proxy-)?authorization|(?:set-)?cookie):(?!\s*(?:\w+ )?…)\s*[^'"\n]+/gi
 
 /** What stands for a value is none. */
 function isPlaceholder(value: string): boolean {

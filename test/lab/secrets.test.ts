@@ -172,6 +172,7 @@ test.each([
   ['UPDATE t SET password=$1 WHERE id = $2', 'UPDATE t SET password=$1 WHERE id = $2'],
   ['/users/{n}?token={uuid}', '/users/{n}?token={uuid}'],
   ['a lone word: key', 'a lone word: key'],
+  ['give it as authorization: Bearer …', 'give it as authorization: Bearer …'],
 ])('%s', (text, safe) => {
   expect(masked(text)).toBe(safe)
 })

@@ -1,8 +1,6 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { hostname } from 'node:os'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import {
   acceptingAt,
@@ -12,7 +10,7 @@ import {
 } from '../../../src/lab/attach/listening-process.ts'
 import { targetProcesses } from '../../../src/lab/attach/target-process.ts'
 import { findFreePort } from '../../../src/lab/stack/free-port.ts'
-import { spawnGuarded } from '../../../src/lab/stack/janitor.ts'
+import { startSharing } from '../../fixtures/start-sharing-service.ts'
 
 const table = [
   '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode',
@@ -60,38 +58,6 @@ describe('/proc/net/tcp', () => {
   })
 })
 
-const script = fileURLToPath(new URL('../../fixtures/sharing-service.ts', import.meta.url))
-
-interface Started extends AsyncDisposable {
-  readonly pid: number
-  /** Of the processes that answer. */
-  readonly workers: number[]
-}
-
-async function start(
-  kind: 'alone' | 'reuse-port' | 'handing-out' | 'lending',
-  port: number,
-  { host = '127.0.0.1', argv0 = 'node' } = {},
-): Promise<Started> {
-  const service = await spawnGuarded(process.execPath, [script], {
-    env: { KIND: kind, HOST: host, PORT: String(port) },
-    stdio: ['ignore', 'pipe', 'inherit'],
-    argv0,
-  })
-  const expected = kind === 'handing-out' || kind === 'lending' ? 2 : 1
-  const workers: number[] = []
-  if (service.child.stdout === null) throw new Error('no output to read')
-  for await (const line of createInterface({ input: service.child.stdout })) {
-    workers.push(Number(line.replace('ready ', '')))
-    if (workers.length === expected) break
-  }
-  return {
-    pid: service.pid,
-    workers: workers.toSorted((a, b) => a - b),
-    [Symbol.asyncDispose]: () => service.end(),
-  }
-}
-
 describe.runIf(process.platform === 'linux')('whoever accepts connections', () => {
   test('is found in this process', async () => {
     const port = await findFreePort()
@@ -105,16 +71,16 @@ describe.runIf(process.platform === 'linux')('whoever accepts connections', () =
 
   test('is all of several processes with SO_REUSEPORT', async () => {
     const port = await findFreePort()
-    await using one = await start('reuse-port', port)
-    await using other = await start('reuse-port', port)
+    await using one = await startSharing('reuse-port', port)
+    await using other = await startSharing('reuse-port', port)
     const pids = [one.pid, other.pid].toSorted((a, b) => a - b)
     expect(await acceptingProcesses(['127.0.0.1'], port)).toEqual({ pids })
   })
 
   test('is not who listens on the same port of another address', async () => {
     const port = await findFreePort()
-    await using here = await start('alone', port)
-    await using beside = await start('alone', port, { host: '127.0.0.2' })
+    await using here = await startSharing('alone', port)
+    await using beside = await startSharing('alone', port, { host: '127.0.0.2' })
     expect(await targetProcesses({}, `http://127.0.0.1:${port}`)).toEqual({ pids: [here.pid] })
     expect(await targetProcesses({}, `http://127.0.0.2:${port}`)).toEqual({ pids: [beside.pid] })
     const both = await acceptingProcesses(['127.0.0.1', '127.0.0.2'], port)
@@ -123,7 +89,7 @@ describe.runIf(process.platform === 'linux')('whoever accepts connections', () =
 
   test('is found by any name of this machine', async () => {
     const port = await findFreePort()
-    await using service = await start('alone', port, { host: '0.0.0.0' })
+    await using service = await startSharing('alone', port, { host: '0.0.0.0' })
     for (const host of ['localhost', '0.0.0.0', '127.0.0.9', hostname()]) {
       expect(await targetProcesses({}, `http://${host}:${port}`), host).toEqual({ pids: [service.pid] })
     }
@@ -132,20 +98,20 @@ describe.runIf(process.platform === 'linux')('whoever accepts connections', () =
   test('is a parent with its workers, whichever of them accepts', async () => {
     for (const kind of ['handing-out', 'lending'] as const) {
       const port = await findFreePort()
-      await using service = await start(kind, port)
+      await using service = await startSharing(kind, port)
       expect(await acceptingProcesses(['127.0.0.1'], port), kind).toEqual({ pids: [service.pid] })
     }
   })
 
   test('is never the manager that only opened the socket', async () => {
     const port = await findFreePort()
-    await using service = await start('lending', port, { argv0: '/lib/systemd/systemd' })
+    await using service = await startSharing('lending', port, { argv0: '/lib/systemd/systemd' })
     expect(await acceptingProcesses(['127.0.0.1'], port)).toEqual({ pids: service.workers })
   })
 
   test('is unknown where a manager accepts for what it starts', async () => {
     const port = await findFreePort()
-    await using service = await start('handing-out', port, { argv0: 'PM2 v6.0.5: God Daemon' })
+    await using service = await startSharing('handing-out', port, { argv0: 'PM2 v6.0.5: God Daemon' })
     expect(await acceptingProcesses(['127.0.0.1'], port)).toEqual({
       unknownBecause: `its socket belongs to PM2 v6.0.5 (pid ${service.pid}), which starts other programs too`,
     })
