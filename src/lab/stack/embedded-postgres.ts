@@ -18,7 +18,7 @@ import { type Binaries, installedBinaries, prepareBinaries } from './postgres-bi
 import { type Account, canEnter, findUnprivilegedAccount } from './unprivileged-account.ts'
 
 export interface PostgresServer {
-  /** Connects as superuser to the empty database `insertlab`, whatever the shell has in PGSSLMODE, PGOPTIONS … */
+  /** Connects as superuser to the empty database `insertlab`. */
   readonly url: string
   /** The postmaster; every backend is a child of it. */
   readonly pid: number
@@ -38,11 +38,6 @@ export interface PostgresOptions {
 
 const superuser = 'postgres'
 const databaseName = 'insertlab'
-/**
- * What the URL does not say a client takes from PGSSLMODE and PGOPTIONS, which are set for another server. The option
- * has the value that the server has without it.
- */
-const said = new URLSearchParams({ sslmode: 'disable', options: '-c timezone=UTC' }).toString()
 const startLimitMs = 60_000
 const connectRetryMs = 20
 
@@ -64,9 +59,15 @@ const labSettings = {
  * database, in a temporary folder that is gone after `stop`, or when this process ends in any other way.
  * As root the server runs as an existing unprivileged user.
  *
+ * From then on this process, and what it starts, has no PGSSLMODE, PGOPTIONS and the like: the shell has them for another
+ * server, and every client would take from them what the URL leaves open.
+ *
  * Throws LAB_NO_POSTGRES_BINARY where no binary runs, LAB_POSTGRES_START where the server does not come up.
  */
 export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
+  for (const name of Object.keys(process.env)) {
+    if (/^PG[A-Z]/.test(name)) delete process.env[name]
+  }
   try {
     return await startNewCluster(options)
   } catch (error) {
@@ -92,7 +93,7 @@ async function startNewCluster(options: PostgresOptions): Promise<PostgresServer
   undo.defer(() => server.process.end())
 
   const url = (database: string) =>
-    `postgresql://${superuser}:${cluster.password}@127.0.0.1:${port}/${database}?${said}`
+    `postgresql://${superuser}:${cluster.password}@127.0.0.1:${port}/${database}`
   const client = await connect(url('template1'), server)
   try {
     await client.query('CREATE EXTENSION pg_stat_statements')

@@ -52,19 +52,11 @@ export function createPrograms(): Programs {
         throw new LabError('LAB_SERVICE_START', `${program} cannot run here: ${found.lack}`, 'Leave it out.')
       }
       await migrate(options.databaseUrl)
-      const databaseUrl = withoutParameters(options.databaseUrl)
-      const peer = await startService({ ...options, databaseUrl, launch: found })
+      const peer = await startService({ ...options, launch: found })
       const pid = (await found.pidOf?.({ PORT: new URL(peer.url).port })) ?? peer.pid
       return { ...peer, pid, adminUrl: null, profiler: profilerOf(found, peer) }
     },
   }
-}
-
-/** Not every driver of a peer knows them, and its environment has nothing that they would have to overrule. */
-function withoutParameters(databaseUrl: string): string {
-  const url = new URL(databaseUrl)
-  url.search = ''
-  return url.href
 }
 
 function profilerOf({ profiler }: PeerLaunch, { adminUrl, pid }: ServiceProcess): Profiler | null {
