@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander'
 
-/** Parsers of command-line arguments that more than one command takes. */
+/** Parsers of command-line arguments that more than one command takes, and the way back. */
 
 export function seconds(text: string): number {
   const value = Number(text)
@@ -23,6 +23,11 @@ export function isHttpUrl(text: string): boolean {
 export function httpUrl(text: string): string {
   if (isHttpUrl(text)) return text
   throw new InvalidArgumentError('Give a URL such as http://127.0.0.1:8000.')
+}
+
+/** A word of a command line, as a shell reads it. */
+export function quoted(word: string): string {
+  return /^[\w./:=,@-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
 }
 
 export function path(text: string): string {

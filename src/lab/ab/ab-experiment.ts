@@ -1,6 +1,8 @@
 import { concludeAgainstControl } from '../experiments/against-control.ts'
 import { closed, type Experiment } from '../experiments/experiment.ts'
+import { methodOf } from '../load/prepare-request.ts'
 import type { RequestTemplate } from '../load/templates.ts'
+import { masked } from '../secrets.ts'
 
 export interface AbPlan {
   /** What the two services are, as the user named them. */
@@ -24,13 +26,15 @@ export function abExperiment(plan: AbPlan): Experiment {
     question: 'How do CPU per request and throughput of service B compare with those of service A?',
     hypothesis: 'None: the services are yours.',
     finding: null,
-    varies: `the service: A is "${a}", B is "${b}"`,
-    holds: `${requests.map(({ method = 'GET', path }) => `${method} ${path}`).join(', ')}; ${connections} connections`,
+    varies: masked(`the service: A is "${a}", B is "${b}"`),
+    holds: masked(
+      `${requests.map(request => `${methodOf(request)} ${request.path}`).join(', ')}; ${connections} connections`,
+    ),
     timing: { breakInS: warmUp, warmupS: 0.5, durationS: window, repeats: 1 },
     steps: [
       {
         variant: 'B',
-        knobs: { A: a, B: b },
+        knobs: { A: masked(a), B: masked(b) },
         control: { name: 'A', windows },
         load: closed(connections),
         requests,

@@ -12,7 +12,7 @@ export interface SweepPoint {
   /** Concurrent clients. */
   readonly n: number
   readonly throughputPerS: number
-  /** A typical latency, ms. */
+  /** The mean latency, ms. */
   readonly latencyMs: number
 }
 

@@ -9,6 +9,7 @@ import {
 import { bootstrap, bootstrapResiduals, percentileInterval } from './bootstrap.ts'
 import { median } from './figures.ts'
 import { kneeOf } from './knee.ts'
+import { meanResponseMs } from './little.ts'
 import { fewestConcurrencies, fitUsl, peakOf, throughputAt, type Usl } from './usl.ts'
 import { number } from './wording.ts'
 
@@ -36,7 +37,7 @@ function scalingOfSweep(variant: string, connections: number[], sweep: readonly 
     sweep.map(sample => ({
       n: connectionsOf(sample),
       throughputPerS: sample.throughputPerS.median,
-      latencyMs: sample.latencyMs.p50.median,
+      latencyMs: meanLatencyMs(sample),
     })),
   )
   return {
@@ -46,6 +47,12 @@ function scalingOfSweep(variant: string, connections: number[], sweep: readonly 
     knee: bend.knee && { connections: bend.knee.n, low: bend.knee.low, high: bend.knee.high },
     notes: bend.knee === null ? [...notes, `no knee: ${bend.why}`] : notes,
   }
+}
+
+/** The asymptotes are laws of means; an old result without a mean gives it by Little's law. */
+function meanLatencyMs(sample: Sample): number {
+  const { mean, p50 } = sample.latencyMs
+  return (mean ?? meanResponseMs(sample) ?? p50).median
 }
 
 interface Fits {

@@ -10,7 +10,7 @@ export function attachedBed(target: Target, request: RequestTemplate, signal: Ab
   return {
     unavailableBecause: () => Promise.resolve(null),
     async prepare() {
-      await requireSuccess(target.url, request, signal)
+      await requireSuccess(target.url, request, signal, target.connection)
       return target
     },
     retire: () => Promise.resolve(),

@@ -16,8 +16,8 @@ export interface SeenDatabase {
   readonly pid: number | null
   /** Where its statistics can be read; null where they are out of reach. */
   readonly url: string | null
-  /** Sentences about what the report will lack. */
-  readonly lacks: readonly string[]
+  /** Which of its figures are unavailable, a sentence each. */
+  readonly unavailable: readonly string[]
 }
 
 /**
@@ -33,9 +33,9 @@ export async function seeDatabase(url: string): Promise<SeenDatabase> {
     const isPooled = await isPooler(url)
     await client.connect()
     const pid = await serverPid(client)
-    if (isPooled) return { pid, url: null, lacks: [poolerLacks] }
+    if (isPooled) return { pid, url: null, unavailable: [behindPooler] }
     const { version, untold } = await readServer(client)
-    return { pid, url, lacks: untold.map(what => `PostgreSQL ${version} does not tell ${what}.`) }
+    return { pid, url, unavailable: untold.map(what => `PostgreSQL ${version} does not tell ${what}.`) }
   } catch (error) {
     throw new LabError(
       'LAB_TARGET',
@@ -48,7 +48,7 @@ export async function seeDatabase(url: string): Promise<SeenDatabase> {
   }
 }
 
-const poolerLacks =
+const behindPooler =
   'A pooler such as PgBouncer answers at the address of --database, so the statistics of PostgreSQL are out of reach. Give the address of PostgreSQL itself.'
 
 async function serverPid(client: Client): Promise<number | null> {

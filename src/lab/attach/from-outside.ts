@@ -1,3 +1,4 @@
+import { meanResponseMs, requestsInFlight } from '../analysis/little.ts'
 import { number, percent, spread } from '../analysis/wording.ts'
 import type { Diagnosis, Limit, Sample } from '../results.ts'
 import { locksUnderLoad } from './lock-queue.ts'
@@ -16,7 +17,7 @@ const sameCount = 1.5
 /**
  * What a closed sweep proves of a service without metrics where its CPU explains nothing: more clients only
  * wait longer, so there is a limit on how many requests it works on at once, and by Little's law
- * (N = X * R, with the latency of a lone client, who waits in no line) the sweep says how many.
+ * (N = X * R, with the mean latency of a lone client, who waits in no line) the sweep says how many.
  *
  * Whether the limit is a pool of database connections can be seen only in the database: all of so many
  * sessions busy at any moment, while PostgreSQL has time. Everything else of the kind (a semaphore, a pool of
@@ -50,9 +51,9 @@ function waitIn(sweep: readonly Sample[]): Finding | null {
   if (plateau === null || !isAtEase(plateau.last)) return null
   const { before, last, slots } = plateau
   const evidence = [
-    `${before.load.connections} connections: ${spread(before.throughputPerS, 'requests/s')}, ${spread(before.latencyMs.p50, 'ms')}; ` +
-      `${last.load.connections} connections: ${spread(last.throughputPerS, 'requests/s')}, ${spread(last.latencyMs.p50, 'ms')}: more clients only wait longer`,
-    `at the latency of a lone client, that rate is ${number(slots)} requests at once`,
+    `${before.load.connections} connections: ${spread(before.throughputPerS, 'requests/s')}${meanWait(before)}; ` +
+      `${last.load.connections} connections: ${spread(last.throughputPerS, 'requests/s')}${meanWait(last)}: more clients only wait longer`,
+    `at the mean latency of a lone client, that rate is ${number(slots)} requests at once`,
     ...cpuOf(last),
   ]
   const pool = lentSessions(last, slots)
@@ -97,8 +98,20 @@ function plateauOf(sweep: readonly Sample[]): Plateau | null {
       sample.throughputPerS.median <= last.throughputPerS.median * sameRate,
   )
   if (before === undefined || clientsOf(last) < moreClients * clientsOf(before)) return null
-  const slots = (last.throughputPerS.median * lone.latencyMs.p50.median) / 1000
-  return { before, last, slots }
+  const loneMs = meanMs(lone)
+  return loneMs === null
+    ? null
+    : { before, last, slots: requestsInFlight(last.throughputPerS.median, loneMs) }
+}
+
+/** What the generator measured, or by Little's law what the rate says; the law holds for means only. */
+function meanMs(sample: Sample): number | null {
+  return (sample.latencyMs.mean ?? meanResponseMs(sample))?.median ?? null
+}
+
+function meanWait(sample: Sample): string {
+  const mean = sample.latencyMs.mean ?? meanResponseMs(sample)
+  return mean === null ? '' : `, ${spread(mean, 'ms')} on average`
 }
 
 /** Known to have time: an unknown CPU proves nothing. */

@@ -33,7 +33,10 @@ export interface Experiment {
 export interface Search {
   /** Steps at most, for the time it may take. */
   readonly atMost: number
-  /** Pure; null: found. Each step is measured with all its repeats before the next is asked for. */
+  /**
+   * Pure; null: found. Each step is measured with all its repeats before the next is asked for. A step with a label that
+   * was measured before is measured again.
+   */
   next(samples: readonly Sample[]): Step | null
 }
 

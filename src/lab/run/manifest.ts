@@ -15,7 +15,7 @@ export interface RunFacts extends Circumstances {
   readonly busyBefore: number | null
   /** CPU of the fixed piece of work between the loads, us. */
   readonly fixedWorkUs: Figure | null
-  /** Of the caller, after those of the machine. */
+  /** Of the caller, before those of the machine. */
   readonly warnings: readonly string[]
 }
 
@@ -39,7 +39,7 @@ export function describeRun(facts: RunFacts): Manifest {
     cgroupQuotaCores,
     stealRatio,
     fixedWorkUs: facts.fixedWorkUs,
-    warnings: [...warnings({ ...facts, cpuModel, cgroupQuotaCores }), ...facts.warnings],
+    warnings: [...facts.warnings, ...warnings({ ...facts, cpuModel, cgroupQuotaCores })],
   }
 }
 

@@ -208,12 +208,22 @@ function ofPagesThatAnsweredTwice(opening: Edge, closing: Edge): { opened: Edge;
   }
 }
 
+/** The sum, or null if there is no value or one of them is unknown. */
+function sumOrNull(values: readonly (number | null)[]): number | null {
+  const known = values.filter(value => value !== null)
+  return known.length === 0 || known.length < values.length
+    ? null
+    : known.reduce((sum, value) => sum + value, 0)
+}
+
 /** Files are read before the first `await`, so their values belong to the instant of the call. */
 async function readEdge(target: Target, generatorPid: number, pages: readonly string[]): Promise<Edge> {
   const atMs = performance.now()
   const host = readHostCpu()
   const threadsOf = (pid: number | null): MainThreads => (pid === null ? new Map() : readMainThreads(pid))
-  const [apiThreads, databaseThreads] = [threadsOf(target.apiPid), threadsOf(target.databasePid)]
+  const apiPids = target.apiPid === null ? [] : [target.apiPid, ...(target.otherApiPids ?? [])]
+  const apiThreads: MainThreads = new Map(apiPids.flatMap(pid => [...threadsOf(pid)]))
+  const databaseThreads = threadsOf(target.databasePid)
   const pressure = readPressure(target.apiPid)
   const throttledOf = (pid: number | null) => (pid === null ? null : readThrottledUs(pid))
   const throttled = {
@@ -223,7 +233,7 @@ async function readEdge(target: Target, generatorPid: number, pages: readonly st
   }
   const tree = (pid: number | null) => (pid === null ? null : readTreeCpuUs(pid))
   const [api, database, generator, metrics] = await Promise.all([
-    tree(target.apiPid),
+    Promise.all(apiPids.map(tree)).then(sumOrNull),
     tree(target.databasePid),
     tree(generatorPid),
     readPages(pages),

@@ -90,9 +90,11 @@ async function runExperiment(
 
   await measureAndSave(steps, timing)
   for (let asked = 0; asked < (experiment.search?.atMost ?? 0); asked++) {
-    const step = experiment.search?.next(samplesOf(plan, measured, context)) ?? null
-    if (step === null) break
-    await measureAndSave([step], searchTiming(plan))
+    const next = experiment.search?.next(samplesOf(plan, measured, context)) ?? null
+    if (next === null) break
+    // A search may ask for one more measurement of a step that has been measured.
+    const known = [...measured.keys()].find(step => labelOf(step) === labelOf(next))
+    await measureAndSave([known ?? next], searchTiming(plan))
   }
   const result = resultOf(plan, measured, context)
   save(result)

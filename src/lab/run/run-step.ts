@@ -51,7 +51,9 @@ export async function runStep(
   observed: (one: Profiled) => void,
 ): Promise<void> {
   context.signal.throwIfAborted()
-  const name = `${round.experiment}: ${labelOf(step)} (${round.repeat} of ${round.timing.repeats})`
+  const { experiment, timing, repeat } = round
+  const which = timing.repeats === 1 ? '' : ` (${repeat} of ${timing.repeats})`
+  const name = `${experiment}: ${labelOf(step)}${which}`
   const { target, control } = await brokenIn(step, round, context)
   const window = windowOf(step, round, context)
   if (step.control !== undefined && control !== null) {
@@ -59,10 +61,9 @@ export async function runStep(
   }
   const seen = await window(name, target)
   if (!step.profile) return observed(seen)
-  const { generator, plan } = loadOf(step, round.timing, context)
-  const profile = await profileStep(target, generator, { ...plan, baseUrl: target.url }, context.signal)
+  const { generator, planFor } = loadOf(step, timing, context)
+  const profile = await profileStep(target, generator, planFor(target), context.signal)
   if (profile === null) return observed(seen)
-  const { experiment, repeat } = round
   const file = `${experiment}-${labelOf(step).replaceAll(/[^\w.]+/g, '-')}-${repeat}.${profile.ending}`
   context.keep(file, profile.file)
   observed({ ...seen, profile: { ...profile.layers, file } })
@@ -95,22 +96,17 @@ type Window = (name: string, target: Target) => Promise<Profiled>
 /** Gives a function that measures one window of the step's load on a target. */
 function windowOf(step: Step, { timing }: Round, context: StepContext): Window {
   const { progress, signal, speed, onTrouble } = context
-  const { generator, plan } = loadOf(step, timing, context)
+  const { generator, planFor } = loadOf(step, timing, context)
   return async (name, target) => {
     const { control: _, ...alone } = step
     progress.begin(name, estimateS({ steps: [alone], timing: { ...timing, breakInS: 0, repeats: 1 } }))
     speed.sample()
-    const observation = await observe(
-      target,
-      generator,
-      { ...plan, baseUrl: target.url },
-      {
-        signal,
-        cores: availableParallelism(),
-        reportedCpu: step.reportedCpu,
-        onLive: ratePerS => progress.live(ratePerS),
-      },
-    )
+    const observation = await observe(target, generator, planFor(target), {
+      signal,
+      cores: availableParallelism(),
+      reportedCpu: step.reportedCpu,
+      onLive: ratePerS => progress.live(ratePerS),
+    })
     progress.done(`${name}: ${outcomeOf(observation)}`)
     if (observation.load.failed === 0) return observation
     onTrouble(name, target.log())
@@ -123,10 +119,17 @@ function loadOf(
   step: Step,
   { warmupS, durationS }: Timing,
   context: StepContext,
-): { generator: LoadGenerator; plan: Omit<LoadPlan, 'baseUrl'> } {
+): { generator: LoadGenerator; planFor: (target: Target) => LoadPlan } {
   return {
     generator: generatorOf(step, context),
-    plan: { requests: step.requests, shape: step.load, warmupS: warmupS + rampS(step.load), durationS },
+    planFor: ({ url, connection }) => ({
+      ...connection,
+      baseUrl: url,
+      requests: step.requests,
+      shape: step.load,
+      warmupS: warmupS + rampS(step.load),
+      durationS,
+    }),
   }
 }
 
@@ -164,10 +167,10 @@ async function prepared(step: Step, bed: TestBed): Promise<Targets> {
 }
 
 export function generatorOf(
-  { ceiling = false, generator }: Step,
+  { ceiling = false, generator, requests, load }: Step,
   { generatorFor }: Pick<StepContext, 'generatorFor'>,
 ): LoadGenerator {
-  return generatorFor({ ceiling, generator })
+  return generatorFor({ ceiling, generator, requests, load })
 }
 
 const breakInConnections = 64
@@ -185,7 +188,8 @@ async function breakIn(
   signal: AbortSignal,
 ): Promise<void> {
   if (durationS === 0) return
-  const plan = { baseUrl: target.url, requests, shape: closed(breakInConnections), warmupS: 0, durationS }
+  const shape = closed(breakInConnections)
+  const plan = { ...target.connection, baseUrl: target.url, requests, shape, warmupS: 0, durationS }
   await autocannonGenerator.run(plan, { signal, onLive: () => {}, onWindow: () => {} })
 }
 

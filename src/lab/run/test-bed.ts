@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Control, Step } from '../experiments/experiment.ts'
+import type { LoadPlan } from '../load/generator.ts'
 import { metricsUrls, readMetrics } from '../probes/service-metrics.ts'
 import { type CpuLimit, cpuLimitKind, limitCpu } from '../stack/cpu-limit.ts'
 import { createPrograms, type Profiler, type Program } from '../stack/programs.ts'
@@ -10,10 +11,14 @@ import { type Database, openDatabase } from './database.ts'
 /** What a step is measured on. null: the lab cannot see it. */
 export interface Target {
   readonly url: string
+  /** How to connect to a service that is not ours. */
+  readonly connection?: Pick<LoadPlan, 'insecure' | 'timeoutS'>
   /** Of a service with our admin port. */
   readonly adminUrl: string | null
   readonly profiler: Profiler | null
   readonly apiPid: number | null
+  /** More processes of the service that are not children of `apiPid`. */
+  readonly otherApiPids?: readonly number[]
   /** What the lab's own CPU limit has kept the service from running so far, us; null: it is not held by one. */
   readonly throttledUs?: () => number | null
   readonly databasePid: number | null
@@ -47,9 +52,13 @@ export interface TestBed extends AsyncDisposable {
 /**
  * The lab's own stack: one PostgreSQL, and one service at a time unless a step has a control. A step whose environment
  * equals that of a running service finds it warm; a step with other settings of PostgreSQL ends them all.
+ *
+ * @param databaseUrl a server on which the lab makes a database; null: the lab starts a server
  */
-export function ownTestBed(): TestBed {
-  const databases = keptBySettings<Step['postgres'], Database>(openDatabase)
+export function ownTestBed(databaseUrl: string | null): TestBed {
+  const databases = keptBySettings<Step['postgres'], Database>(settings =>
+    openDatabase(databaseUrl, settings),
+  )
   let postgresVersion: string | null = null
   const receivers = keptBySettings<undefined, SpanReceiver>(startSpanReceiver)
   const programs = createPrograms()
@@ -62,12 +71,12 @@ export function ownTestBed(): TestBed {
   const settingsOf = async (
     { takesSpans = false, serviceCores }: Step,
     { program, service }: Pick<Step, 'program' | 'service'>,
-    { url: databaseUrl }: Database,
+    { url }: Database,
   ): Promise<ServiceSettings> => {
     const spans = takesSpans ? { OTEL_EXPORTER_OTLP_ENDPOINT: (await receivers.get(undefined)).url } : {}
     return {
       program,
-      databaseUrl,
+      databaseUrl: url,
       env: { ...spans, ...service },
       cores: serviceCores ?? null,
       controlName: null,
@@ -94,8 +103,8 @@ export function ownTestBed(): TestBed {
         return 'nothing here can hold a process to a part of a core (no writable cgroup, no /proc)'
       }
       const [setting] = Object.keys(postgres)
-      if (setting !== undefined && process.env['DATABASE_URL'] !== undefined) {
-        return `the server that DATABASE_URL names is not the lab's to set up (${setting}); without it the lab starts its own`
+      if (setting !== undefined && databaseUrl !== null) {
+        return `the server that was named is not the lab's to set up (${setting}); without one the lab starts its own`
       }
       return (
         (await programs.unavailableBecause(program, say)) ??

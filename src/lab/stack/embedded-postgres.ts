@@ -61,9 +61,15 @@ const labSettings = {
  * database, in a temporary folder that is gone after `stop`, or when this process ends in any other way.
  * As root the server runs as an existing unprivileged user.
  *
+ * From then on this process, and what it starts, has no PGSSLMODE, PGOPTIONS and the like: the shell has them for another
+ * server, and every client would take from them what the URL leaves open.
+ *
  * Throws LAB_NO_POSTGRES_BINARY where no binary runs, LAB_POSTGRES_START where the server does not come up.
  */
 export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
+  for (const name of Object.keys(process.env)) {
+    if (/^PG[A-Z]/.test(name)) delete process.env[name]
+  }
   try {
     return await startNewCluster(options)
   } catch (error) {
@@ -181,8 +187,7 @@ async function connect(connectionString: string, server: RunningServer): Promise
   })
   const deadline = performance.now() + startLimitMs
   for (;;) {
-    // ssl is given, because PGSSLMODE may be set for another server.
-    const client = new Client({ connectionString, ssl: false })
+    const client = new Client({ connectionString })
     try {
       await client.connect()
       return client

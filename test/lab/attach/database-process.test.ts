@@ -22,11 +22,11 @@ test('a backend in a container is known by its innermost pid and the port of its
 test.runIf(process.platform === 'linux')('finds the server, whose backends are its children', async () => {
   const database = await createConnectedDatabase()
   try {
-    const { pid, url, lacks } = await seeDatabase(database.url)
+    const { pid, url, unavailable } = await seeDatabase(database.url)
     const { rows } = await database.sql.query('SELECT pg_backend_pid() AS pid')
     expect(readTree(pid ?? 0).map(one => one.pid)).toContain(rows[0].pid)
     expect(url).toBe(database.url)
-    expect(lacks).toEqual([])
+    expect(unavailable).toEqual([])
   } finally {
     await database.drop()
   }
@@ -47,8 +47,8 @@ test('what a role may not see, and an extension that is not there, is said', asy
       message: expect.stringContaining('permission denied to set parameter "track_wal_io_timing"'),
     })
     url.searchParams.set('options', '-c work_mem=1MB')
-    const { lacks } = await seeDatabase(url.href)
-    const [first = '', ...others] = lacks
+    const { unavailable } = await seeDatabase(url.href)
+    const [first = '', ...others] = unavailable
     expect(first).toMatch(
       /^PostgreSQL \d+\.\d+ does not tell which statements take most time \(the extension pg_stat_statements is not/,
     )

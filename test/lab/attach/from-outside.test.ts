@@ -54,6 +54,15 @@ test('more clients that only wait longer, and no CPU in use: a wait, and how man
   expect(diagnosis.next).toContain('--database')
 })
 
+test('waits of two kinds: what is let through at once follows from the mean, not from the median', () => {
+  // Nine of ten requests take 1 ms and one 491: 50 ms on average.
+  const bimodal = sweepOf().map(one => {
+    const { p50, ...others } = one.latencyMs
+    return { ...one, latencyMs: { ...others, p50: figure(1), mean: p50 } }
+  })
+  expect(verdictOn(bimodal).sentence).toContain('about 8 requests at a time')
+})
+
 test('all of as many sessions busy, and PostgreSQL idle: the pool', () => {
   const diagnosis = verdictOn(
     sweepOf({

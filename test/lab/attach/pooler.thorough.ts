@@ -31,7 +31,7 @@ describe.skipIf(!available('pgbouncer'))('--database that leads to PgBouncer', (
     const direct = await seeDatabase(database.url)
     const seen = await seeDatabase(url)
     expect(seen).toMatchObject({ pid: direct.pid, url: null })
-    expect(seen.lacks.join()).toContain('statistics of PostgreSQL are out of reach')
+    expect(seen.unavailable.join()).toContain('statistics of PostgreSQL are out of reach')
   })
 
   test('is said on the screen and in the results, and the run goes on without its statistics', async () => {

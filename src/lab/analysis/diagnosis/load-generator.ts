@@ -17,11 +17,21 @@ const fewestClients = 8
 /** The generator that spends less CPU on a request than another; null: none of ours does. */
 export const cheaperThan = { k6: 'autocannon', autocannon: 'wrk', wrk: null } as const
 
+/** The cheaper generator that can send this load. wrk cannot hold a rate. */
+function cheaperFor({ generator, mode }: Case['sample']['load']): LoadGeneratorName | null {
+  const cheaper = cheaperThan[generator]
+  return cheaper === 'wrk' && mode !== 'closed' ? null : cheaper
+}
+
+type LoadGeneratorName = Case['sample']['load']['generator']
+
 /** The generator could not send the load that it should, so the service was not tested. */
 export function loadGenerator(one: Case): SuspectedLimit | null {
   const { load, utilisation, generatorStalled } = one.sample
   const generator = demandOf(one, 'generator')
-  const busy = generator !== null && generator.utilisation.median >= full
+  // A service whose CPU is unknown may be as full as the generator.
+  const isKnown = demandOf(one, 'api') !== null || utilisation.apiThread !== null
+  const busy = isKnown && generator !== null && generator.utilisation.median >= full
   // The host is full, and the generator uses more of it than the API and PostgreSQL together.
   const crowding =
     hostIsFull(one) &&
@@ -32,7 +42,7 @@ export function loadGenerator(one: Case): SuspectedLimit | null {
   const drops = droppedArrivals(one)
   const absent = absentClients(one)
   if (!busy && !crowding && drops === null && absent === null) return null
-  const cheaper = cheaperThan[load.generator]
+  const cheaper = cheaperFor(load)
   const stalled = generatorStalled != null && generatorStalled.median >= stallsTolerated
   return {
     limit: 'load-generator',

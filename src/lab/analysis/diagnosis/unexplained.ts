@@ -3,6 +3,7 @@ import {
   atLeast,
   type Case,
   demandOf,
+  full,
   inUse,
   keptUp,
   limitOf,
@@ -28,10 +29,16 @@ function unread(one: Case): SuspectedLimit | null {
   return {
     limit: 'inconclusive',
     confidence: 'low',
-    sentence: `No limit can be named: the CPU of the service could not be read. It answered ${rate(one)}.`,
+    sentence: `No limit can be named: the CPU of the service could not be read${fullGenerator(one)}. It answered ${rate(one)}.`,
     evidence: whatIsKnown(one),
     next: 'Let the lab start the service itself, on this machine, so that it can read its CPU.',
   }
+}
+
+function fullGenerator(one: Case): string {
+  const generator = demandOf(one, 'generator')
+  if (generator === null || generator.utilisation.median < full) return ''
+  return ', and the load generator could send little more, so either may be the limit'
 }
 
 function unlimited(one: Case): SuspectedLimit | null {
@@ -43,7 +50,7 @@ function unlimited(one: Case): SuspectedLimit | null {
     confidence: 'medium',
     sentence: underOffer
       ? `No limit was reached: the service kept up with ${rate(one)}.`
-      : `No limit was reached: one client waits for each answer, so latency (${number(latencyMs.p50.median)} ms) sets the rate of ${rate(one)}.`,
+      : `No limit was reached: one client waits for each answer, so latency (${number((latencyMs.mean ?? latencyMs.p50).median)} ms on average) sets the rate of ${rate(one)}.`,
     evidence: whatIsKnown(one),
     next: 'Raise the load to find the limit.',
   }

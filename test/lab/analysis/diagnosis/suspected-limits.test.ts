@@ -330,6 +330,27 @@ describe('external-wait', () => {
   })
 })
 
+describe('a CPU that is unknown', () => {
+  const load = { generator: 'autocannon', mode: 'closed', connections: 64, durationS: 3 } as const
+
+  test('of the service: a full generator is not named as the limit', () => {
+    const unread = { api: null, apiThread: null, apiThreadRan: null, apiThreadQueued: null, database: null }
+    const utilisation = { ...unread, generator: figure(0.97), host: figure(1.2) }
+    const { limit, sentence } = diagnosis({ load, utilisation })
+    expect(limit).toBe('inconclusive')
+    expect(sentence).toContain('could not be read, and the load generator could send little more')
+  })
+
+  test('of the database: the generator is not named for the rest of a full host', () => {
+    const unread = { api: figure(0.05), apiThread: figure(0.05), database: null }
+    const utilisation = { ...unread, generator: figure(0.1), host: figure(1.95) }
+    const { limit, confidence, sentence } = diagnosis({ load, utilisation }, laptop)
+    expect({ limit, confidence }).toEqual({ limit: 'host-cpu', confidence: 'low' })
+    expect(sentence).not.toContain('generator')
+    expect(sentence).toContain('the processes whose CPU is known use only 8 % of that')
+  })
+})
+
 describe('load-generator', () => {
   const ease = { api: figure(0.2), apiThread: figure(0.2) }
 
@@ -351,6 +372,15 @@ describe('load-generator', () => {
     const load = { generator, mode: 'closed', connections: 64, durationS: 3 } as const
     const absent = { load, utilisation: ease, whereabouts: whereabouts(0, 1, 1) }
     expect(diagnosis(absent).next).toBe(`Run the generator on another machine${orAnother}, and repeat.`)
+  })
+
+  test('wrk is not advised for a rate, which it cannot hold', () => {
+    const load = { generator: 'autocannon', mode: 'paced', ratePerS: 100, durationS: 3 } as const
+    const dropped = { load, errors: { ratio: figure(0), dropped: figure(50) }, utilisation: ease }
+    expect(diagnosis(dropped)).toMatchObject({
+      limit: 'load-generator',
+      next: 'Run the generator on another machine, and repeat.',
+    })
   })
 
   test.each<[string, Change]>([

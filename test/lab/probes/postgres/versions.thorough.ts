@@ -38,7 +38,7 @@ describe.each([
       expect(await seeDatabase(url)).toEqual({
         pid: process.platform === 'linux' ? pid : null,
         url,
-        lacks: [],
+        unavailable: [],
       })
       await client.query('CREATE TABLE written (n int)')
       await using watch = await watchPostgres(url, process.platform === 'linux')
@@ -63,8 +63,8 @@ describe.each([
   test.runIf(hasServer)('says what it does not tell as Debian sets it up', async () => {
     const settings = { shared_preload_libraries: '', track_wal_io_timing: 'off' }
     await onServer(installation, settings, async ({ url, version }, client) => {
-      const { lacks } = await seeDatabase(url)
-      expect(lacks).toEqual([
+      const { unavailable } = await seeDatabase(url)
+      expect(unavailable).toEqual([
         `PostgreSQL ${version} does not tell which statements take most time (pg_stat_statements is not in shared_preload_libraries).`,
         `PostgreSQL ${version} does not tell how long a flush of the WAL takes (track_wal_io_timing is off).`,
       ])

@@ -1,5 +1,11 @@
+import { networkInterfaces } from 'node:os'
 import { expect, test } from 'vitest'
-import { isOwnAddress, requireOwnTarget } from '../../../src/lab/attach/target-guard.ts'
+import {
+  isOfThisMachine,
+  isOwnAddress,
+  leadsHere,
+  requireOwnTarget,
+} from '../../../src/lab/load/target-guard.ts'
 
 test.each([
   ['127.0.0.1', true],
@@ -10,11 +16,13 @@ test.each([
   ['192.168.1.1', true],
   ['::1', true],
   ['fd12::1', true],
+  // A connection to them comes out on this machine.
+  ['0.0.0.0', true],
+  ['::', true],
   ['::ffff:10.0.0.1', true],
   ['172.32.0.1', false],
   ['11.0.0.1', false],
   ['8.8.8.8', false],
-  ['0.0.0.0', false],
   ['::ffff:8.8.8.8', false],
   ['2001:4860:4860::8888', false],
   // Where clouds answer with credentials.
@@ -53,4 +61,14 @@ test('a name without an address is said', async () => {
   await expect(requireOwnTarget('http://nowhere.test', none)).rejects.toMatchObject({
     message: 'nowhere.test has no address',
   })
+})
+
+test('this machine is loopback, any address, and its own interfaces', async () => {
+  const interfaces = Object.values(networkInterfaces()).flatMap(addresses => addresses ?? [])
+  for (const { address } of interfaces) expect(isOfThisMachine(address), address).toBe(true)
+  expect(['127.0.0.9', '::1', '0.0.0.0', '::', '::ffff:127.0.0.1'].every(isOfThisMachine)).toBe(true)
+  expect(isOfThisMachine('192.0.2.1')).toBe(false)
+  expect(await leadsHere('http://[::]:80')).toBe(true)
+  expect(await leadsHere('http://name.test', resolvesTo('192.0.2.1', '127.0.0.1'))).toBe(true)
+  expect(await leadsHere('http://192.0.2.1')).toBe(false)
 })
