@@ -107,7 +107,7 @@ function commandLine(setExitCode: (code: number) => void): Command {
   return lab
 }
 
-/** What is wrong with an argument that may hold a secret is said without it. */
+/** The message about a wrong argument, without the argument if it may contain a secret. */
 function withoutArgument(text: string): string {
   return masked(
     text.replace(

@@ -1,17 +1,17 @@
 import type { RequestTemplate } from './load/templates.ts'
 
 /**
- * Keeps secrets out of everything that the lab writes: results, report, live page, junit, service log, terminal. It knows
- * them by their names, wherever a text has `name=value`, `"name": "value"` or `name: value`, and it remembers the values
- * that it was given as input, which may turn up without a name.
+ * Masks secrets in everything that the lab writes: results, report, live page, junit, service log, terminal. It finds
+ * them by their names where a text has `name=value`, `"name": "value"` or `name: value`. It also remembers the secret
+ * values of the input, because they may appear without a name.
  */
 
 const mask = '***'
 const secretName = '[\\w.-]*(?:authorization|cookie|token|key|passw|pwd|secret|credential|signature)[\\w.-]*'
 const isSecretName = new RegExp(`^${secretName}$`, 'i')
-/** Shorter values stand everywhere, and replacing them would spoil the text. */
+/** Shorter values appear in many texts by chance, so replacing them would spoil the text. */
 const shortestKnown = 4
-/** Headers that are no secret, and whose values stand in many texts. */
+/** Headers whose values are not secret and appear in many texts. */
 const harmlessHeaders: ReadonlySet<string> = new Set([
   'accept',
   'content-type',
@@ -22,7 +22,7 @@ const harmlessHeaders: ReadonlySet<string> = new Set([
 
 const known = new Set<string>()
 
-/** From now on this value is masked wherever it stands, encoded for a URL or for JSON too. */
+/** From now on this value is masked wherever it appears, also encoded for a URL or JSON. */
 export function hide(secret: string): void {
   if (secret.length < shortestKnown || /^\*+$/.test(secret)) return
   known.add(secret)
@@ -31,18 +31,18 @@ export function hide(secret: string): void {
   known.add(JSON.stringify(secret).slice(1, -1))
 }
 
-/** Hides the credentials and the parameters with a secret name of any URL, one of a database too. */
+/** Hides the credentials and the parameters with a secret name, in the URL of a service or a database. */
 export function hideSecretsOfUrl(url: string): void {
   const credentials = /^[\w+.-]+:\/\/([^/?#]*)@/.exec(url)?.[1]
   const [, user = '', password] = /^([^:]*)(?::(.*))?$/s.exec(credentials ?? '') ?? []
-  // A user without a password is a token, as code hosts take it; that of a database logs in by other means.
+  // A user without a password is a token in an HTTP URL. In the URL of a database it is only a name.
   const secret = password ?? (/^https?:/i.test(url) ? user : '')
   for (const value of [secret, decoded(secret)]) hide(value)
   if (password !== undefined) hide(Buffer.from(`${decoded(user)}:${decoded(password)}`).toString('base64'))
   hidePairs(url)
 }
 
-/** Hides what headers, body and path of a request carry; of headers with a harmless name only where they are not to be shown. */
+/** Hides the secrets in headers, body and path of a request, and other headers unless they may be shown. */
 export function hideSecretsOfRequest(
   { path, headers = {}, body }: RequestTemplate,
   showHeaders = false,
@@ -57,7 +57,7 @@ export function hideSecretsOfRequest(
   for (const [, value = ''] of body.matchAll(jsonPairs)) hide(unquoted(value))
 }
 
-/** The whole value of a header, credentials without their scheme, and the values of cookies. */
+/** Hides the whole value of a header, the credentials without their scheme, and the values of cookies. */
 function hideParts(value: string): void {
   hide(value)
   const [, credentials] = /^\w+\s+(.+)$/.exec(value) ?? []
@@ -82,7 +82,7 @@ export function masked(text: string): string {
   return safe
 }
 
-/** The same for every text in a value of the kind that JSON holds; names of fields stay. */
+/** Masks every text in a JSON value, but not the names of its fields. */
 export function maskedDeep<Value>(value: Value): Value {
   return maskedJson(value) as Value
 }
@@ -104,7 +104,7 @@ const pairs = new RegExp(`(?<![\\w.-])(${secretName})=([^&\\s"'#;,]+)`, 'gi')
 const jsonPairs = new RegExp(`"${secretName}"\\s*:\\s*("(?:[^"\\\\]|\\\\.)*"|-?[\\d.]+)`, 'gi')
 const headerLines = /(?<![\w-])((?:proxy-)?authorization|(?:set-)?cookie):(?!\s*(?:\w+ )?…)\s*[^'"\n]+/gi
 
-/** What stands for a value is none. */
+/** A placeholder is not a secret. */
 function isPlaceholder(value: string): boolean {
   return /^(?:\$\d+|\{\w+(?::[\d-]+)?\}|\*+)$/.test(value)
 }

@@ -49,7 +49,7 @@ function scalingOfSweep(variant: string, connections: number[], sweep: readonly 
   }
 }
 
-/** The asymptotes are laws of means; an old result without a mean gives it by Little's law. */
+/** The asymptotes hold for means. For an old result without a mean, Little's law gives it. */
 function meanLatencyMs(sample: Sample): number {
   const { mean, p50 } = sample.latencyMs
   return (mean ?? meanResponseMs(sample) ?? p50).median

@@ -24,7 +24,7 @@ export interface AttachPlan {
   readonly requests: readonly RequestTemplate[]
   /** The address that the requests are for. */
   readonly baseUrl: string
-  /** Why the CPU of the service cannot be read, in a sentence; null: it can be. */
+  /** Why the CPU of the service cannot be read, in a sentence. null: it can be read. */
   readonly cpuUnknown: string | null
   readonly maxConnections: number
   readonly maxRatePerS: number
@@ -107,7 +107,7 @@ function goalOf({ p99Ms }: AttachPlan): RateGoal {
   return { p99Ms, answeredShare }
 }
 
-/** The step of the sweep whose repeat narrows most, or null. */
+/** The step of the sweep whose repeat narrows the answer most, or null if no repeat is needed. */
 function narrowing(plan: AttachPlan, samples: readonly Sample[]): Step | null {
   const sweep = closedOf(samples)
   const [best] = byThroughput(sweep)
@@ -235,7 +235,7 @@ export function troubleIn(samples: readonly Sample[], toleratedShare: number): T
   return null
 }
 
-/** For the most frequent way to fail. */
+/** What to do about the most frequent failure. */
 function remedyOf(failures: Sample['failures'] = {}): string {
   const [most] = Object.entries(failures).toSorted(([, a], [, b]) => b.median - a.median)
   return remedyFor(Number(most?.[0]), undefined, 'Find the first error in the log of the service.')

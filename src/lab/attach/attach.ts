@@ -19,7 +19,7 @@ export interface AttachOptions extends ProcessName, Pick<RunOptions, 'outFolder'
   readonly request: RequestTemplate
   /** Headers that have no secret name may be written into the results. */
   readonly showHeaders: boolean
-  /** How to connect. */
+  /** How the load connects. */
   readonly connection: Pick<LoadPlan, 'insecure' | 'timeoutS'>
   readonly databaseUrl?: string | undefined
   readonly durationS: number
@@ -102,5 +102,5 @@ export async function attach(options: AttachOptions): Promise<number> {
 }
 
 function cpuUnknown(because: string): string {
-  return `CPU of the service is unknown, because ${because}; name it by --pid.`
+  return `CPU of the service is unknown, because ${because}. Name its process with --pid.`
 }

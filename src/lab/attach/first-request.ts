@@ -16,8 +16,8 @@ export interface FirstRequestOptions {
 }
 
 /**
- * Sends one request, made up as those of the load are, and wants it answered with 2xx before any load: whoever fails
- * alone is not asked for more. Throws LAB_TARGET with how it failed and what to do about it.
+ * Sends one request, built as those of the load are. A service that does not answer it with 2xx gets no load. Throws
+ * LAB_TARGET with the failure and what to do about it.
  */
 export async function requireSuccess(
   baseUrl: string,
@@ -68,7 +68,7 @@ export async function requireSuccess(
 
 const usualRemedy = 'Start or mend the service, or correct --url, --path or --scenario.'
 
-/** What to do about an answer that is none of 2xx. */
+/** What to do about an answer whose status is not 2xx. */
 export function remedyFor(status: number, location?: string, otherwise = usualRemedy): string {
   if (status >= 300 && status <= 399) {
     return location === undefined
@@ -90,12 +90,12 @@ const remedies: Record<number, string> = {
   503: 'The service refuses work: wait until it is ready, or lower --max-connections and --max-rate.',
 }
 
-/** Codes of Node's TLS for a certificate that it does not trust. */
+/** Node's TLS rejects the certificate. */
 function isCertificateError(error: unknown): boolean {
   return error instanceof Error && 'code' in error && /CERT|SELF_SIGNED|VERIFY/.test(String(error.code))
 }
 
-/** Of several addresses that all refused, Node's error has only a code. */
+/** If all of several addresses refuse, Node's error has a code and no message. */
 function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   return error.message || ('code' in error ? String(error.code) : error.name)

@@ -17,7 +17,7 @@ const sameCount = 1.5
 /**
  * What a closed sweep proves of a service without metrics where its CPU explains nothing: more clients only
  * wait longer, so there is a limit on how many requests it works on at once, and by Little's law
- * (N = X * R, with the mean latency of a lone client, who waits in no line) the sweep says how many.
+ * (N = X * R, with the mean latency of one client alone, which never queues) the sweep says how many.
  *
  * Whether the limit is a pool of database connections can be seen only in the database: all of so many
  * sessions busy at any moment, while PostgreSQL has time. Everything else of the kind (a semaphore, a pool of
@@ -53,7 +53,7 @@ function waitIn(sweep: readonly Sample[]): Finding | null {
   const evidence = [
     `${before.load.connections} connections: ${spread(before.throughputPerS, 'requests/s')}${meanWait(before)}; ` +
       `${last.load.connections} connections: ${spread(last.throughputPerS, 'requests/s')}${meanWait(last)}: more clients only wait longer`,
-    `at the mean latency of a lone client, that rate is ${number(slots)} requests at once`,
+    `at the mean latency of one client alone, that rate is ${number(slots)} requests at once`,
     ...cpuOf(last),
   ]
   const pool = lentSessions(last, slots)
@@ -89,22 +89,22 @@ interface Plateau {
 
 function plateauOf(sweep: readonly Sample[]): Plateau | null {
   const sorted = sweep.toSorted((a, b) => clientsOf(a) - clientsOf(b))
-  const [lone] = sorted
+  const [single] = sorted
   const last = sorted.at(-1)
-  if (lone === undefined || last === undefined || clientsOf(lone) !== 1) return null
+  if (single === undefined || last === undefined || clientsOf(single) !== 1) return null
   const before = sorted.find(
     sample =>
       sample.throughputPerS.median * sameRate >= last.throughputPerS.median &&
       sample.throughputPerS.median <= last.throughputPerS.median * sameRate,
   )
   if (before === undefined || clientsOf(last) < moreClients * clientsOf(before)) return null
-  const loneMs = meanMs(lone)
-  return loneMs === null
+  const singleMs = meanMs(single)
+  return singleMs === null
     ? null
-    : { before, last, slots: requestsInFlight(last.throughputPerS.median, loneMs) }
+    : { before, last, slots: requestsInFlight(last.throughputPerS.median, singleMs) }
 }
 
-/** What the generator measured, or by Little's law what the rate says; the law holds for means only. */
+/** The mean that the generator measured, or the one that follows from the rate by Little's law, which needs means. */
 function meanMs(sample: Sample): number | null {
   return (sample.latencyMs.mean ?? meanResponseMs(sample))?.median ?? null
 }

@@ -4,15 +4,15 @@ import { basename } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { listOrNone, listPids, readOrNull, readTree } from '../probes/proc.ts'
 
-/** The processes whose trees are a service, or why it is not sure which they are. */
+/** The root processes of a service, or why they are not certain. */
 export type Found = { readonly pids: readonly number[] } | { readonly unknownBecause: string }
 
 /**
- * The processes of this machine that accept connections to a port at these addresses. Of several that share a socket it
- * is the one that is the others' parent; several with a socket each (SO_REUSEPORT) are all of them.
+ * The processes of this machine that accept connections to a port at these addresses. If several share a socket, it is
+ * their common parent. If each has a socket of its own (SO_REUSEPORT), it is all of them.
  *
- * A program that only opens the socket for others (systemd, a process manager) is not the service. To be sure, one
- * connection is made, and the process that has it must be one of those found.
+ * A program that only opens the socket for others (systemd, a process manager) is not the service. The function makes
+ * one connection to check: the process that accepts it must be one of those found.
  */
 export async function acceptingProcesses(addresses: readonly string[], port: number): Promise<Found> {
   if (process.platform !== 'linux')
@@ -83,7 +83,7 @@ function rowsOf(table: string) {
     }))
 }
 
-/** `0100007F:1F90`: the address in words of the machine's byte order, the port as it is. */
+/** `0100007F:1F90`: the address in 32-bit words of the machine's byte order, the port as a number. */
 function endOf(text: string): { address: string; port: number } {
   const [hex = '', port = ''] = text.split(':')
   const bytes = (hex.match(/.{8}/g) ?? []).flatMap(word => (word.match(/../g) ?? []).toReversed())
@@ -95,11 +95,11 @@ function addressOf(bytes: readonly string[]): string {
   if (bytes.length === 4) return dotted(bytes)
   const text = bytes.join('').toLowerCase()
   if (text.startsWith(`${'0'.repeat(20)}ffff`)) return dotted(bytes.slice(12))
-  // The URL parser knows how an IPv6 address is shortened.
+  // The URL parser shortens an IPv6 address.
   return new URL(`http://[${text.match(/.{4}/g)?.join(':')}]`).hostname.slice(1, -1)
 }
 
-/** A socket on the very address wins over one on all addresses, and one of the same family over one of both. */
+/** A socket on this address comes before one on all addresses, and one of the same family before one of both. */
 export function acceptingAt(address: string, sockets: readonly ListeningSocket[]): ListeningSocket[] {
   const any = address.includes(':') ? ['::'] : ['0.0.0.0', '::']
   for (const wanted of [address, ...any]) {
@@ -134,7 +134,7 @@ async function ownersOf(sockets: readonly ListeningSocket[], address: string, po
   }
 }
 
-/** Those that are below no other of them. */
+/** The processes that are not descendants of another one in the list. */
 export function rootsOf(pids: readonly number[]): number[] {
   const below = new Set(
     pids.flatMap(root => readTree(root).flatMap(({ pid }) => (pid === root ? [] : [pid]))),
@@ -145,7 +145,7 @@ export function rootsOf(pids: readonly number[]): number[] {
 /** Names of programs that open sockets for what they start. */
 const managers = /^(?:systemd|init|launchd|x?inetd|s6-|supervisord|PM2 )/
 
-/** A parent of the lab itself has more below it than a service; so has a manager of processes. */
+/** An ancestor of the lab, or a process manager, has other programs as children too. */
 function opensForOthers(pid: number): boolean {
   if (pid === process.pid) return false
   return managers.test(commandOf(pid)) || readTree(pid).some(one => one.pid === process.pid)
@@ -159,13 +159,13 @@ export function commandOf(pid: number): string {
 }
 
 export function nameOf(pid: number | undefined): string {
-  return pid === undefined ? 'nobody' : `${commandOf(pid)} (pid ${pid})`
+  return pid === undefined ? 'no process' : `${commandOf(pid)} (pid ${pid})`
 }
 
 const acceptPatienceMs = 500
 const acceptRetryMs = 20
 
-/** The process that takes a connection; null where none has it soon. */
+/** The process that accepts a connection; null if none accepts it within the time. */
 async function acceptingProcess(address: string, port: number): Promise<number | null> {
   const socket = connect(port, address)
   socket.on('error', () => {})

@@ -34,7 +34,7 @@ export interface Search {
   /** Steps at most, for the time it may take. */
   readonly atMost: number
   /**
-   * Pure; null: found. Each step is measured with all its repeats before the next is asked for. A step with a label that
+   * Pure. null: the search is over. Each step is measured with all its repeats before the next call. A step whose label
    * was measured before is measured again.
    */
   next(samples: readonly Sample[]): Step | null

@@ -101,21 +101,23 @@ interface AnswerHead {
   readonly statusCode: number
 }
 
-/** 103 Early Hints and its like announce the answer and are none. */
+/** 103 Early Hints and other 1xx come before the answer. */
 function isInformational(status: number): boolean {
   return status < 200
 }
 
-/** How long clients that were sent an informational answer had waited for it. */
+/** How long a client waited for an informational answer. */
 const waitedMs = new WeakMap<object, number>()
 
 /**
- * autocannon takes an informational answer for the answer, asks again, and takes the answer for the second one. Here
- * the request stays under way. And:
+ * Corrects two errors of autocannon.
  *
- * Where the server closes the connection after an answer, autocannon sends the next request on the one that is
- * closing, loses it, and takes later answers for earlier requests: a lone client was said to wait a second, and
- * the server answered 1,800 a second. Here such a client connects anew first.
+ * It counts an informational answer as the answer, sends the next request, and counts the real answer as that of the
+ * next one. Here the request stays open until its answer.
+ *
+ * If the server closes the connection after an answer, autocannon sends the next request on the closing connection,
+ * loses it, and counts later answers for earlier requests. It reported a wait of one second for one client of a server
+ * that answered 1,800 requests a second. Here such a client makes a new connection first.
  */
 function correctClient(client: autocannon.Client): void {
   const inside = client as unknown as ClientInside
@@ -133,7 +135,7 @@ function correctClient(client: autocannon.Client): void {
     }
     if (!isClosing) return ask()
     isClosing = false
-    // Which asks on the new connection.
+    // This sends the request on the new connection.
     inside._resetConnection()
   }
 }

@@ -21,6 +21,6 @@ export interface ChildPlan {
   readonly warmupS: number
   readonly durationS: number
   readonly timeoutS: number
-  /** What the first `{n}` becomes; the others follow. */
+  /** The value of the first `{n}`. The next requests count on from it. */
   readonly firstNumber: number
 }

@@ -41,7 +41,7 @@ export interface LoadPlan {
   readonly durationS: number
   /** Accept any certificate. autocannon and wrk always do. */
   readonly insecure?: boolean
-  /** A request without an answer by then has failed; 30 by default. */
+  /** A request without an answer after this time has failed; 30 by default. */
   readonly timeoutS?: number
 }
 
@@ -57,7 +57,7 @@ export interface LoadHooks {
 
 /** What one window showed. */
 export interface LoadResult {
-  /** Answers 2xx; wrk takes 3xx for such. */
+  /** Answers with 2xx; wrk counts 3xx too. */
   readonly succeeded: number
   /** Other answers, and requests that got none. */
   readonly failed: number

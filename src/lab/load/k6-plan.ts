@@ -11,7 +11,7 @@ export interface Plan {
   readonly durationS: number
   readonly insecure: boolean
   readonly timeoutS: number
-  /** Virtual user i of at most `usersAtMost` sends firstNumber + i, and every `usersAtMost`-th number after it. */
+  /** Virtual user i sends firstNumber + i and then every `usersAtMost`-th number. There are at most `usersAtMost`. */
   readonly firstNumber: number
   readonly usersAtMost: number
 }

@@ -19,7 +19,7 @@ const plan = JSON.parse(__ENV['PLAN'] ?? '') as Plan
 
 export const options = {
   discardResponseBodies: true,
-  // The load is for the address that was named, not for where that leads.
+  // The load is for the address that was named, not for the one that it redirects to.
   maxRedirects: 0,
   insecureSkipTLSVerify: plan.insecure,
   // Neither `url` nor `name`: k6 would keep a time series for every URL it ever saw. A dropped arrival has no tag but
@@ -90,7 +90,7 @@ http.setResponseCallback(http.expectedStatuses({ min: 200, max: 299 }))
 const kinds = plan.requests.map(request => ({ ...request, ...readyMade(request) }))
 
 function readyMade({ target, headers }: PreparedRequest) {
-  // Go counts the body itself, and an empty one too.
+  // Go sets the length itself, also of an empty body.
   const { 'content-length': _, ...sent } = headers
   return { url: plan.origin + target, parameters: { headers: sent, timeout: seconds(plan.timeoutS) } }
 }
@@ -98,7 +98,7 @@ function readyMade({ target, headers }: PreparedRequest) {
 /**
  * What sends the next request of a virtual user; each of them runs this file for itself.
  *
- * A lone GET that never varies, which is what most experiments send, goes the shortest way through k6's interpreter:
+ * A single GET that never varies, which most experiments send, takes the shortest way through k6's interpreter:
  * `get` instead of `request`, and no name looked up in the module, which was measured to take 7 % less of k6's CPU.
  */
 function sender(): () => void {

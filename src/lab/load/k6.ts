@@ -90,7 +90,7 @@ function scriptPlan({
     order: weightedOrder(requests),
     requests: requests.map(request => prepareRequest(baseUrl, request)),
     firstNumber: takeNumbers(warmupS + durationS),
-    // Those of the warm-up may be others, and there are those that open and close the window.
+    // The warm-up may use other virtual users, and two more open and close the window.
     usersAtMost: 2 * users + 2,
   }
 }

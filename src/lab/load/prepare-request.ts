@@ -1,15 +1,15 @@
 import { aroundPlaceholders, type PreparedRequest, type RequestTemplate, varies } from './templates.ts'
 
-/** Scheme, host and port; what a connection needs. */
+/** Scheme, host and port, as a connection needs them. */
 export function originOf(baseUrl: string): string {
   const { protocol, host } = new URL(baseUrl)
   return `${protocol}//${host}`
 }
 
 /**
- * The one place where a request is made up: the first request, every generator and the report use it, so that all of
- * them mean the same. The path is added to that of the base URL, the queries of both are joined; credentials in the
- * base URL become a header. Names of headers keep their spelling, except that `Host` has a capital, as wrk wants it.
+ * The only place where a request is built. The first request, every generator and the report use it, so they all use
+ * the same request. The path is added to that of the base URL, the queries of both are joined; credentials in the
+ * base URL become a header. Names of headers keep their spelling, except that `Host` has a capital, as wrk needs it.
  */
 export function prepareRequest(baseUrl: string, template: RequestTemplate): PreparedRequest {
   const { body = null, headers = {} } = template
@@ -26,17 +26,17 @@ export function prepareRequest(baseUrl: string, template: RequestTemplate): Prep
   }
 }
 
-/** A body without a method is to be posted. */
+/** A body without a method is posted. */
 export function methodOf({ method, body }: RequestTemplate): string {
   return method ?? (body === undefined ? 'GET' : 'POST')
 }
 
-/** How texts for people call it: `GET /items?limit=5`. */
+/** Its name in the report: `GET /items?limit=5`. */
 export function nameOf({ method, target }: Pick<PreparedRequest, 'method' | 'target'>): string {
   return `${method} ${target}`
 }
 
-/** By `URL` the base is encoded already, except for placeholders, which it may have too. */
+/** `URL` has already encoded the base, but not the placeholders that it may contain. */
 function targetOf(baseUrl: string, path: string): string {
   const [, basePath = '', baseQuery] = /^\w+:\/\/[^/?#]*([^?#]*)(?:\?([^#]*))?/.exec(baseUrl) ?? []
   const [, ownPath = '', ownQuery] = /^([^?#]*)(?:\?([^#]*))?/.exec(path) ?? []
@@ -45,7 +45,7 @@ function targetOf(baseUrl: string, path: string): string {
   return encoded(query === '' ? joined : `${joined}?${query}`)
 }
 
-/** Everything that may not stand in a request line, and a lone `%`; what is encoded already stays. */
+/** Encodes what is not allowed in a request line, and a `%` without two digits. What is encoded already stays. */
 function encoded(text: string): string {
   return aroundPlaceholders(text, piece =>
     piece
@@ -70,7 +70,7 @@ function defaultHeaders(baseUrl: string, method: string, body: string | null): R
 
 const wantsBody: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH'])
 
-/** Placeholders may stand where JSON has a number. */
+/** A placeholder may be in the place of a number. */
 function isJson(body: string): boolean {
   try {
     JSON.parse(body.replace(/\{(?:n|random:\d+-\d+)\}/g, '1'))
@@ -80,7 +80,7 @@ function isJson(body: string): boolean {
   }
 }
 
-/** Of two headers whose names differ only in case the later one stays. */
+/** If two names of headers differ only in case, the later header stays. */
 function withoutDoubles(headers: readonly (readonly [string, string])[]): Record<string, string> {
   const byName = new Map(headers.map(([name, value]) => [name.toLowerCase(), value]))
   return Object.fromEntries([...byName].map(([name, value]) => [name === 'host' ? 'Host' : name, value]))

@@ -6,7 +6,7 @@ import { LabError } from '../errors.ts'
 const loopback = new BlockList()
 loopback.addSubnet('127.0.0.0', 8)
 loopback.addAddress('::1', 'ipv6')
-/** A connection to "any address" comes out on this machine. */
+/** A connection to "any address" reaches this machine. */
 loopback.addAddress('0.0.0.0')
 loopback.addAddress('::', 'ipv6')
 
@@ -38,7 +38,7 @@ export function isOfThisMachine(address: string): boolean {
 
 export type Lookup = (host: string) => Promise<readonly string[]>
 
-/** The addresses of a host, of one in a URL, which has brackets around those of IPv6, too. Throws LAB_TARGET. */
+/** The addresses of a host, which may have the brackets of an IPv6 address in a URL. Throws LAB_TARGET if there are none. */
 export async function addressesOf(host: string, resolve: Lookup = resolveAll): Promise<readonly string[]> {
   const plain = host.replace(/^\[|\]$/g, '')
   if (isIP(plain)) return [plain]
@@ -67,7 +67,7 @@ export async function requireOwnTarget(url: string, resolve: Lookup = resolveAll
   )
 }
 
-/** Whether a URL leads to this machine; a name that has several addresses does if one of them does. */
+/** Whether one of the addresses of the URL's host is of this machine. */
 export async function leadsHere(url: string, resolve: Lookup = resolveAll): Promise<boolean> {
   return (await addressesOf(new URL(url).hostname, resolve)).some(isOfThisMachine)
 }

@@ -9,9 +9,9 @@
  * proportion of their weights.
  */
 export interface RequestTemplate {
-  /** POST where there is a body, otherwise GET. */
+  /** By default POST with a body, GET without one. */
   readonly method?: string
-  /** Is added to the path of the base URL; empty: that path itself. */
+  /** Added to the path of the base URL; empty: that path alone. */
   readonly path: string
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string
@@ -19,15 +19,15 @@ export interface RequestTemplate {
   readonly weight?: number
 }
 
-/** Those that a load may be made of. Of HEAD autocannon waits for a body. */
+/** The methods that a load may use. HEAD is not among them, because autocannon waits for its body. */
 export const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const
 
-/** A template as every generator and the lab's own check send it; `prepareRequest` makes it. */
+/** The request that every generator and the first request send. `prepareRequest` builds it. */
 export interface PreparedRequest {
   readonly method: string
   /** Path and query as they stand in the request line, percent-encoded; placeholders are kept. */
   readonly target: string
-  /** All headers but the ones that belong to the connection, and the length of a body. */
+  /** All headers except those of the connection and the length of the body. */
   readonly headers: Readonly<Record<string, string>>
   readonly body: string | null
   /** Whether it has placeholders, so that each request is different. */
@@ -54,7 +54,7 @@ export function varies(text: string): boolean {
   return text.search(placeholders) >= 0
 }
 
-/** The request with its placeholders filled: `{n}` as `running`, one UUID for all `{uuid}`. */
+/** The request with values for its placeholders: `running` for `{n}`, one UUID for all `{uuid}`. */
 export function filled<Kind extends PreparedRequest>(request: Kind, running: number): Kind {
   if (!request.varies) return request
   const uuid = randomUuid()
@@ -71,7 +71,7 @@ export function filled<Kind extends PreparedRequest>(request: Kind, running: num
   }
 }
 
-/** The pieces of a text between its placeholders through `change`; the placeholders stay. */
+/** Applies `change` to the pieces of a text between its placeholders. */
 export function aroundPlaceholders(text: string, change: (piece: string) => string): string {
   let changed = ''
   let from = 0
@@ -98,7 +98,7 @@ function randomBetween(low: number, high: number): number {
   return low + Math.floor(Math.random() * (high - low + 1))
 }
 
-/** Version 4 of RFC 9562. `crypto.randomUUID` is not in every k6. */
+/** Version 4 of RFC 9562. Some versions of k6 have no `crypto.randomUUID`. */
 function randomUuid(): string {
   return 'xxxxxxxx-xxxx-4xxx-Vxxx-xxxxxxxxxxxx'.replace(/[xV]/g, kind =>
     randomBetween(kind === 'V' ? 8 : 0, kind === 'V' ? 11 : 15).toString(16),

@@ -65,7 +65,7 @@ function sentence(url: string, why: string, use: DatabaseUse): string {
   return `database: ${masked(url)}, because ${why} names it; ${whatFollows[use]}`
 }
 
-/** A folder of sockets begins with a slash. */
+/** The host, or a folder of sockets, which begins with a slash. */
 function hostOf(url: string): string {
   try {
     return new Client({ connectionString: url }).host

@@ -33,7 +33,7 @@ export interface RunOptions {
   readonly generator?: LoadGenerator['name'] | undefined
   /** A service that someone else runs; without it the lab starts its own. */
   readonly url?: string | undefined
-  /** The user says that a public address is theirs to load. */
+  /** The user confirms that the public address is theirs to load. */
   readonly isOwned?: boolean | undefined
   /** The server to make a database on, or with `url` that of the service; without it DATABASE_URL. */
   readonly databaseUrl?: string | undefined
@@ -175,7 +175,7 @@ function generatorsOf(
   return [...new Set(used)]
 }
 
-/** Says which database it will use before it does anything. */
+/** Prints which database the run uses before it opens it. */
 async function bedFor({ url, databaseUrl, isOwned = false }: RunOptions): Promise<TestBed> {
   for (const one of [url, databaseUrl, process.env['DATABASE_URL']]) hideSecretsOfUrl(one ?? '')
   if (url !== undefined && !isOwned) await requireOwnTarget(url)

@@ -104,7 +104,7 @@ export function ownTestBed(databaseUrl: string | null): TestBed {
       }
       const [setting] = Object.keys(postgres)
       if (setting !== undefined && databaseUrl !== null) {
-        return `the server that was named is not the lab's to set up (${setting}); without one the lab starts its own`
+        return `the lab does not change settings (${setting}) of a server that it did not start; without --database-url and DATABASE_URL it starts its own`
       }
       return (
         (await programs.unavailableBecause(program, say)) ??

@@ -61,8 +61,8 @@ const labSettings = {
  * database, in a temporary folder that is gone after `stop`, or when this process ends in any other way.
  * As root the server runs as an existing unprivileged user.
  *
- * From then on this process, and what it starts, has no PGSSLMODE, PGOPTIONS and the like: the shell has them for another
- * server, and every client would take from them what the URL leaves open.
+ * Removes PGSSLMODE, PGOPTIONS and the like from the environment of this process and its children. The shell has them
+ * for another server, and a client would use them for whatever the URL does not set.
  *
  * Throws LAB_NO_POSTGRES_BINARY where no binary runs, LAB_POSTGRES_START where the server does not come up.
  */

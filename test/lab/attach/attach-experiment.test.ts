@@ -94,7 +94,7 @@ describe('what is measured again', () => {
       const one = samples[at]
       if (one === undefined) throw new Error('an unknown step')
       asked.add(load.connections)
-      // The lone client is measured badly.
+      // The measurement of one client alone spreads widely.
       const width = load.connections === 1 ? 0.3 : 0.02
       samples[at] = measured(
         load.connections,

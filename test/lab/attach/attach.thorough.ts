@@ -109,7 +109,7 @@ test('a service whose process is not sure: the report says so, and how to name i
   await using service = await startSharing('handing-out', port, { argv0: 'PM2 v6.0.5: God Daemon' })
   const url = `http://127.0.0.1:${port}`
   const { output, results, result } = await attach(url, '--max-connections', '4')
-  const unknown = `CPU of the service is unknown, because its socket belongs to PM2 v6.0.5 (pid ${service.pid}), which starts other programs too; name it by --pid.`
+  const unknown = `CPU of the service is unknown, because its socket belongs to PM2 v6.0.5 (pid ${service.pid}), which starts other programs too. Name its process with --pid.`
   expect(output).toContain(unknown)
   expect(results?.manifest.warnings).toContain(unknown)
   expect(result?.verdict.causes[0]?.evidence[0]).toBe(unknown)

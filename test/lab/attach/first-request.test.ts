@@ -66,7 +66,7 @@ test('an answer that is only announced is waited for', async () => {
   await expect(requireSuccess(service.url, { path: '/' }, signal)).resolves.toBeUndefined()
 })
 
-test('nobody listening is said at once', async () => {
+test('refuses at once an address on which no process listens', async () => {
   const url = `http://127.0.0.1:${await findFreePort()}`
   await expect(requireSuccess(url, { path: '/' }, signal)).rejects.toMatchObject({
     code: 'LAB_TARGET',
