@@ -1,16 +1,22 @@
 import { dirname } from 'node:path'
+import { inspect } from 'node:util'
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { addAbCommand } from './ab/ab-command.ts'
 import { type Assertion, parseAssertion } from './analysis/assertion.ts'
+import { count, httpUrl, seconds } from './arguments.ts'
 import { addAttachCommand } from './attach/attach-command.ts'
+import { addAuditCommand } from './audit/audit-command.ts'
 import { runCompareCommand } from './compare-command.ts'
 import { exitCodes, LabError } from './errors.ts'
-import { full as allFindings, experiments, tour } from './experiments/all.ts'
+import { full as allFindings, experiments, tour, tourMinutes } from './experiments/all.ts'
 import { type Experiment, estimateS } from './experiments/experiment.ts'
+import { generatorHelp, generatorNames } from './load/choose.ts'
 import type { LoadGenerator } from './load/generator.ts'
 import { addPlanCommand } from './plan/command.ts'
 import { holdToAssertions } from './run/assertions.ts'
 import { readResults, renderAgain } from './run/results-folder.ts'
 import { runLab } from './run/run.ts'
+import { masked } from './secrets.ts'
 import { interruption } from './stack/interruption.ts'
 import { runServiceCommand } from './stack/service-command.ts'
 
@@ -19,6 +25,8 @@ interface RunFlags {
   repeats?: number
   out: string
   url?: string
+  iOwnThisTarget: boolean
+  databaseUrl?: string
   generator?: LoadGenerator['name']
   live: boolean
   assert: Assertion[]
@@ -32,10 +40,11 @@ function commandLine(setExitCode: (code: number) => void): Command {
     )
     .option('--debug', 'show where an error arose')
     .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(withoutArgument(text)) })
     .configureHelp({ showGlobalOptions: true })
 
   withRunOptions(lab.command('tour', { isDefault: true }))
-    .description('run the most telling experiments, under four minutes (what `npm run lab` does)')
+    .description(`run the most telling experiments, under ${tourMinutes} minutes (what \`npm run lab\` does)`)
     .option('--full', 'run every experiment that a finding rests on, in under an hour')
     .action(async ({ full, ...flags }: RunFlags & { full?: boolean }) => {
       setExitCode(await (full ? run('full', allFindings, flags) : run('tour', tour, flags)))
@@ -59,6 +68,8 @@ function commandLine(setExitCode: (code: number) => void): Command {
     })
 
   addAttachCommand(lab, setExitCode)
+  addAbCommand(lab, setExitCode)
+  addAuditCommand(lab, setExitCode)
 
   lab
     .command('report')
@@ -96,13 +107,28 @@ function commandLine(setExitCode: (code: number) => void): Command {
   return lab
 }
 
+/** The message about a wrong argument, without the argument if it may contain a secret. */
+function withoutArgument(text: string): string {
+  return masked(
+    text.replace(
+      /(option '--(?:header|body|url|database|database-url) .*' )argument '.*' is/s,
+      '$1argument is',
+    ),
+  )
+}
+
 function withRunOptions(command: Command): Command {
   return command
     .option('--duration <s>', 'length of each measurement, after the warm-up', seconds)
-    .option('--repeats <n>', 'measurements of each step', count)
+    .option('--repeats <n>', 'measurements of each step', count(100))
     .option('--out <dir>', 'folder for results', 'results')
     .option('--url <url>', 'measure a service that runs already, sending load only', httpUrl)
-    .addOption(new Option('--generator <name>', 'send all load with this one').choices(['k6', 'autocannon']))
+    .option('--i-own-this-target', 'that service is mine although its address is public', false)
+    .option(
+      '--database-url <url>',
+      'make a database on this PostgreSQL and load it (with --url: read its statistics); without it DATABASE_URL, if on this machine',
+    )
+    .addOption(new Option('--generator <name>', generatorHelp).choices(generatorNames))
     .addOption(
       new Option('--assert <assertion>', assertionHelp).argParser(assertionsSoFar).default([], 'none'),
     )
@@ -119,6 +145,8 @@ function run(name: string, chosen: readonly Experiment[], flags: RunFlags): Prom
     },
     generator: flags.generator,
     url: flags.url,
+    isOwned: flags.iOwnThisTarget,
+    databaseUrl: flags.databaseUrl,
     live: flags.live,
     assertions: flags.assert,
     signal: interruption(),
@@ -151,23 +179,6 @@ function assertionsSoFar(text: string, before: Assertion[] | undefined): Asserti
   return [...(before ?? []), assertion]
 }
 
-function seconds(text: string): number {
-  const value = Number(text)
-  if (value >= 1 && value <= 3600) return value
-  throw new InvalidArgumentError('Give seconds from 1 to 3600.')
-}
-
-function count(text: string): number {
-  const value = Number(text)
-  if (Number.isInteger(value) && value >= 1 && value <= 100) return value
-  throw new InvalidArgumentError('Give a whole number from 1 to 100.')
-}
-
-function httpUrl(text: string): string {
-  if (/^https?:$/.test(URL.parse(text)?.protocol ?? '')) return text
-  throw new InvalidArgumentError('Give a URL such as http://127.0.0.1:8000.')
-}
-
 async function main(): Promise<number> {
   let exitCode: number = exitCodes.done
   const lab = commandLine(code => {
@@ -186,9 +197,9 @@ async function main(): Promise<number> {
 /** One line of what is wrong, one of what to do; where it arose only for those who asked. */
 function explain(error: unknown, debug: boolean): number {
   const known = error instanceof LabError
-  console.error(error instanceof Error ? error.message : error)
-  console.error(known ? error.remedy : 'The lab did not expect this; --debug shows where it arose.')
-  if (debug) console.error(error)
+  console.error(masked(error instanceof Error ? error.message : String(error)))
+  console.error(known ? masked(error.remedy) : 'The lab did not expect this; --debug shows where it arose.')
+  if (debug) console.error(masked(inspect(error)))
   return known ? error.exitCode : exitCodes.environment
 }
 

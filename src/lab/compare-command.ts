@@ -1,10 +1,10 @@
 import { styleText } from 'node:util'
 import {
   type Change,
-  type Comparison,
   compareResults,
   type Outcome,
-  type SampleComparison,
+  type ResultsComparison,
+  type SampleChanges,
 } from './analysis/compare.ts'
 import type { Shift } from './analysis/shift.ts'
 import { number, range } from './analysis/wording.ts'
@@ -25,8 +25,8 @@ export function comparisonText(before: Results, after: Results, showAll: boolean
     headline('after ', after),
     ...cautions(before, after, comparison).map(caution => `note    ${caution}`),
     '',
-    ...comparison.verdicts.map(
-      ({ experiment, before, after }) => `${experiment}: the verdict was ${before} and is ${after}`,
+    ...comparison.diagnoses.map(
+      ({ experiment, before, after }) => `${experiment}: the diagnosis was ${before} and is ${after}`,
     ),
     ...table(comparison, showAll),
     ...comparison.unmatched.before.map(name => `only before: ${name}`),
@@ -52,7 +52,7 @@ const facts = [
   'generator',
 ] as const satisfies readonly (keyof Manifest)[]
 
-function cautions(before: Results, after: Results, { machine }: Comparison): string[] {
+function cautions(before: Results, after: Results, { machine }: ResultsComparison): string[] {
   return [
     ...facts
       .filter(fact => before.manifest[fact] !== after.manifest[fact])
@@ -65,7 +65,7 @@ function cautions(before: Results, after: Results, { machine }: Comparison): str
   ]
 }
 
-function table({ samples }: Comparison, showAll: boolean): string[] {
+function table({ samples }: ResultsComparison, showAll: boolean): string[] {
   const shown = samples
     .map(sample => ({ ...sample, changes: sample.changes.filter(change => showAll || isChange(change)) }))
     .filter(({ changes }) => changes.length > 0)
@@ -89,11 +89,11 @@ function row({ metric, before, after, ratio, outcome }: Change): string[] {
   ]
 }
 
-function nameOf({ experiment, label }: SampleComparison): string {
+function nameOf({ experiment, label }: SampleChanges): string {
   return styleText('bold', `${experiment}, ${label}`)
 }
 
-function summary({ samples }: Comparison): string {
+function summary({ samples }: ResultsComparison): string {
   const changes = samples.flatMap(sample => sample.changes)
   const count = (...wanted: Outcome[]) => changes.filter(({ outcome }) => wanted.includes(outcome)).length
   if (changes.length === 0) return 'The two results have no sample in common.'

@@ -3,10 +3,27 @@ import { type Static, Type } from 'typebox'
 /**
  * The shape of `results.json`: what a run of the lab leaves behind, and all that the report, `compare`
  * and `plan` read. The schema is the documentation; `schemaVersion` grows when a reader would break.
+ *
+ * The words of the lab, one meaning each:
+ * - experiment: one question, and the steps that answer it. Step: one combination of settings under one load.
+ * - repeat: one measurement of a step. Round: one repeat of an experiment, in which each of its steps is measured once.
+ *   Sample: all repeats of a step.
+ * - figure: the median of the repeats, with the lowest and highest.
+ * - control: another service that does the same work, for comparison. Pair: a window of a service and the next or
+ *   previous one of its control.
+ * - diagnosis: what the lab says about the limit of a sample. Suspected limit: the resource that it names. Intervention:
+ *   one setting changed to test the suspected limit.
+ * - location: where in the service requests are at a moment.
+ * - unavailable: what a step needs and this machine does not have.
+ * - finding: a statement of a source report. Reproduction: the same comparison made here.
+ *
+ * Some fields keep an older name, because `lab report` must read older results: `verdict` is the diagnosis, `accused`
+ * the label of its sample, `turned` the changed setting, `whereabouts` the locations, `beside…` the control's figures,
+ * `knobs` the settings.
  */
 export const schemaVersion = 1
 
-/** A figure is never a lone number: the median of its repeats and the lowest and highest of them. */
+/** A figure is never a single number: it has the median of its repeats, the lowest and the highest. */
 export const Figure = Type.Object({
   median: Type.Number(),
   low: Type.Number(),
@@ -38,10 +55,10 @@ export const Load = Type.Object({
 export type Load = Static<typeof Load>
 
 /**
- * Where the requests were. By Little's law the time that requests spend somewhere, over the length of the
- * window, is how many of them are there at any moment.
+ * Locations of the requests. By Little's law, the time that requests spend at a location, over the length of the
+ * window, is the number of requests there at any moment.
  */
-export const Whereabouts = Type.Object({
+export const Locations = Type.Object({
   /** Arrived at the service and not answered. */
   service: MaybeFigure,
   /** Of those: waiting for a database connection. */
@@ -124,10 +141,11 @@ export const Sample = Type.Object({
   }),
   /** From outside: CPU of each process tree over answered requests. */
   cpuPerRequestUs: Type.Object({ api: MaybeFigure, database: MaybeFigure, generator: MaybeFigure }),
-  /** API CPU per request of another service that had the same load at the same moment; repeats pair up with
-   *  those of `cpuPerRequestUs.api`. */
+  /** Of the control, another service that got the same load in the windows next to these: API CPU per request,
+   *  requests answered a second, and p99. Value i belongs to the same pair of windows as value i of the sample.
+   *  Older results use these names too, so they stay. */
   besideUs: Type.Optional(MaybeFigure),
-  /** Its p99, in pairs with that of `latencyMs`. */
+  besidePerS: Type.Optional(MaybeFigure),
   besideP99Ms: Type.Optional(MaybeFigure),
   /** From inside: what the service's ledger charged one request (final figures, all requests of the window),
    *  and what the usual reading (`process.cpuUsage()` at start and end of a request) would have said. */
@@ -154,7 +172,7 @@ export const Sample = Type.Object({
   refusals: Type.Optional(Type.Record(Type.String(), Figure)),
   /** Share of the window in which the generator's process did not get to run although it wanted to. */
   generatorStalled: Type.Optional(MaybeFigure),
-  whereabouts: Type.Optional(Whereabouts),
+  whereabouts: Type.Optional(Locations),
   pool: Type.Optional(Pool),
   postgres: Type.Optional(Postgres),
   runtime: Type.Optional(Runtime),
@@ -204,23 +222,23 @@ export const limits = [
 export const Limit = Type.Enum([...limits])
 export type Limit = Static<typeof Limit>
 
-export const Verdict = Type.Object({
+export const Diagnosis = Type.Object({
   limit: Limit,
-  /** Label of the sample that it is about. */
+  /** Label of the sample being diagnosed. */
   accused: Type.Optional(Type.String()),
   /** high: two independent signs agree; medium: one clear sign; low: the best of weak ones. */
   confidence: Type.Union([Type.Literal('high'), Type.Literal('medium'), Type.Literal('low')]),
-  /** One sentence a manager understands. */
+  /** Short, and clear without knowledge of the lab. */
   sentence: Type.String(),
-  /** Ranked, the accused first; each evidence is one checkable statement with its figure. */
+  /** Ranked, the suspected limit first; each evidence is one checkable statement with its figure. */
   causes: Type.Array(Type.Object({ limit: Limit, evidence: Type.Array(Type.String()) })),
   ceiling: Type.Union([Type.Object({ predictedPerS: Figure, measuredPerS: Figure }), Type.Null()]),
-  /** What turning the accused knob did; null where nothing was turned. */
+  /** What a change of the suspected limit's setting did; null where nothing was changed. */
   confirmed: Type.Union([
     Type.Object({
       holds: Type.Boolean(),
       effect: Type.String(),
-      /** The knob and its two settings, such as `WORKERS 1 → 2`, and what both did, measured in turn. */
+      /** The setting with its two values, such as `WORKERS 1 → 2`, and the rates with both. */
       turned: Type.Optional(Type.String()),
       beforePerS: Type.Optional(Figure),
       afterPerS: Type.Optional(Figure),
@@ -230,7 +248,7 @@ export const Verdict = Type.Object({
   /** What to change next, in the reader's terms. */
   next: Type.String(),
 })
-export type Verdict = Static<typeof Verdict>
+export type Diagnosis = Static<typeof Diagnosis>
 
 /** What a fit says of one of its parameters, with the 95 % bootstrap interval over the repeats. */
 export const Estimate = Type.Object({ value: Type.Number(), low: Type.Number(), high: Type.Number() })
@@ -283,7 +301,7 @@ export const Scaling = Type.Object({
 })
 export type Scaling = Static<typeof Scaling>
 
-/** One comparison of a source report, beside the same comparison made here. */
+/** One comparison of a source report, and the same comparison made here. */
 export const Reproduction = Type.Object({
   /** `A1` … `C2`. */
   finding: Type.String(),
@@ -311,7 +329,7 @@ export const ExperimentResult = Type.Object({
   /** The question, answered in one or two sentences with figures and spread. */
   answer: Type.String(),
   samples: Type.Array(Sample),
-  verdict: Verdict,
+  verdict: Diagnosis,
   scaling: Type.Optional(Type.Array(Scaling)),
   /** The comparisons of the source reports that this experiment makes. */
   reproduction: Type.Optional(Type.Array(Reproduction)),

@@ -13,10 +13,17 @@ export interface PgBouncerOptions {
   poolMode: 'session' | 'transaction'
   /** Connections to PostgreSQL. */
   poolSize: number
+  /** Settings of a new connection that it does not refuse, and does not hand on. */
+  ignores?: string
 }
 
 /** A PgBouncer before a database, ended with the test. @returns the database's URL through it. */
-export async function startPgBouncer({ databaseUrl, poolMode, poolSize }: PgBouncerOptions): Promise<string> {
+export async function startPgBouncer({
+  databaseUrl,
+  poolMode,
+  poolSize,
+  ignores = 'extra_float_digits,options,statement_timeout',
+}: PgBouncerOptions): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'insertlab-pgbouncer-'))
   onTestFinished(() => rm(folder, { recursive: true }))
   const database = new URL(databaseUrl)
@@ -34,7 +41,7 @@ auth_type = any
 pool_mode = ${poolMode}
 default_pool_size = ${poolSize}
 max_client_conn = 500
-ignore_startup_parameters = extra_float_digits,options,statement_timeout
+ignore_startup_parameters = ${ignores}
 `,
   )
   // As root it refuses to run; the account it changes to must read the file.

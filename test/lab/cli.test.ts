@@ -23,8 +23,15 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-async function lab(...args: string[]) {
-  const run = spawn(process.execPath, [cli, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+function lab(...args: string[]) {
+  return labWith({}, ...args)
+}
+
+async function labWith(env: Record<string, string>, ...args: string[]) {
+  const run = spawn(process.execPath, [cli, ...args], {
+    env: { ...process.env, DATABASE_URL: '', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   const [stdout, stderr, [status]] = await Promise.all([
     text(run.stdout),
     text(run.stderr),
@@ -38,6 +45,20 @@ function resultsIn(out: string): unknown {
 }
 
 describe.concurrent('exit codes', () => {
+  test('3: load for a public address', async () => {
+    const { status, stdout, stderr } = await lab('run', 'ping', '--url', 'http://192.0.2.1', '--no-live')
+    expect({ status, stdout }).toEqual({ status: 3, stdout: '' })
+    expect(stderr).toContain('192.0.2.1 is neither loopback nor a private address')
+  })
+
+  test('3: a database of the shell that is not on this machine', async () => {
+    const DATABASE_URL = 'postgresql://me:hunter2@192.0.2.1/shop'
+    const { status, stdout, stderr } = await labWith({ DATABASE_URL }, 'run', 'ping', '--no-live')
+    expect({ status, stdout }).toEqual({ status: 3, stdout: '' })
+    expect(stderr).toContain('DATABASE_URL names a database on 192.0.2.1')
+    expect(stderr).not.toContain('hunter2')
+  })
+
   test('0: help, list', async () => {
     expect(await lab('--help')).toMatchObject({ status: 0 })
     const { status, stdout } = await lab('list')
@@ -50,7 +71,9 @@ describe.concurrent('exit codes', () => {
     [['run'], 'experiment'],
     [['run', 'ping', '--duration', '0'], 'seconds from 1'],
     [['run', 'ping', '--repeats', '1.5'], 'whole number'],
-    [['run', 'ping', '--generator', 'hammer'], 'k6, autocannon'],
+    [['run', 'ping', '--generator', 'hammer'], 'k6, autocannon, wrk'],
+    [['attach', '--url', 'http://127.0.0.1', '--generator', 'hammer'], 'k6, autocannon, wrk'],
+    [['attach', '--url', 'http://127.0.0.1', '--method', 'HEAD'], 'GET, POST, PUT, PATCH'],
     [['run', 'ping', '--url', 'nowhere'], 'URL'],
     [['report', '/nowhere'], '/nowhere/results.json cannot be read'],
     [['--no-such-option'], 'unknown option'],
@@ -75,7 +98,7 @@ describe.concurrent('exit codes', () => {
   })
 })
 
-test('run: results that fit their schema, a report, a link to the latest, a verdict on the screen', async () => {
+test('run: results that fit their schema, a report, a link to the latest, a diagnosis on the screen', async () => {
   const out = join(folder, 'whole')
   const { status, stdout } = await lab(
     ...['run', 'ping', '--url', service.url, '--generator', 'autocannon'],

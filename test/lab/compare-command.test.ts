@@ -55,15 +55,15 @@ test('names what else differs between the runs', () => {
   expect(told).toContain('node: v24.0.0 before, v26.0.0 after')
 })
 
-test('names the verdicts that changed', () => {
+test('names the diagnoses that changed', () => {
   const [before, after] = [run(1000, 10), run(1000, 10)]
   const [experiment] = after.experiments
   if (experiment === undefined) throw new Error('no experiment')
-  const accusing = { ...experiment, verdict: { ...experiment.verdict, limit: 'api-cpu' as const } }
-  expect(text(before, { ...after, experiments: [accusing] })).toContain(
-    'ping: the verdict was none-observed and is api-cpu',
+  const changed = { ...experiment, verdict: { ...experiment.verdict, limit: 'api-cpu' as const } }
+  expect(text(before, { ...after, experiments: [changed] })).toContain(
+    'ping: the diagnosis was none-observed and is api-cpu',
   )
-  expect(text(before, after)).not.toContain('verdict')
+  expect(text(before, after)).not.toContain('the diagnosis was')
 })
 
 test('says so where there is nothing to compare', () => {

@@ -1,9 +1,9 @@
 import { availableParallelism } from 'node:os'
-import { judge } from '../../src/lab/analysis/verdict.ts'
+import { diagnose } from '../../src/lab/analysis/diagnose.ts'
 import { closed } from '../../src/lab/experiments/experiment.ts'
 import { autocannonGenerator } from '../../src/lab/load/autocannon.ts'
 import { readHostCpu, stolenShare } from '../../src/lab/probes/host-cpu.ts'
-import type { Verdict } from '../../src/lab/results.ts'
+import type { Diagnosis } from '../../src/lab/results.ts'
 import { observe } from '../../src/lab/run/observe.ts'
 import { sampleOf } from '../../src/lab/run/sample.ts'
 import type { Rig } from '../fixtures/rigs/rigs.ts'
@@ -11,8 +11,8 @@ import type { Rig } from '../fixtures/rigs/rigs.ts'
 const warmupS = 1
 const durationS = 4
 
-/** Sets a rig up, measures it once as the lab measures a step, and lets the verdict say what limits it. */
-export async function verdictOn(rig: Rig): Promise<Verdict> {
+/** Sets a rig up, measures it once as the lab measures a step, and lets the diagnosis say what limits it. */
+export async function verdictOn(rig: Rig): Promise<Diagnosis> {
   await using stack = new AsyncDisposableStack()
   const target = await rig.start(stack)
   const { generator = autocannonGenerator } = rig
@@ -27,8 +27,8 @@ export async function verdictOn(rig: Rig): Promise<Verdict> {
     { signal: new AbortController().signal, cores, onLive: () => {} },
   )
   const step = { variant: rig.name, knobs: {}, load, requests }
-  return judge(
-    { accused: sampleOf(step, generator, durationS, [observation]) },
+  return diagnose(
+    { diagnosed: sampleOf(step, generator, durationS, [observation]) },
     {
       cores,
       sharedCores: true,

@@ -68,7 +68,7 @@ describe('the tour', () => {
     }
   })
 
-  // What the machine's noise cannot turn round: each is a factor of two and more where it was measured. A named
+  // What noise cannot reverse: each is a factor of two and more where it was measured. A named
   // statement against an unnamed one is not among them for the API's CPU, and barely for PostgreSQL's.
   test('an insert costs more than a ping, and a batch spares PostgreSQL most of it', () => {
     const ping = sample('ping', 'ping, 64 connections').cpuPerRequestUs.api?.median ?? 0

@@ -50,4 +50,4 @@ app.get<{ Querystring: { seconds: string } }>('/debug/cpu-profile', async ({ que
   session.disconnect()
   return profile
 })
-console.log(new URL(await app.listen({ host: '127.0.0.1', port: 0 })).port)
+console.log(new URL(await app.listen({ host: '127.0.0.1', port: Number(process.env['PORT'] ?? 0) })).port)

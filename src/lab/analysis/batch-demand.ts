@@ -1,9 +1,9 @@
 import { nonNegativeLeastSquares } from './least-squares.ts'
 
 /**
- * What a row costs where rows share a batch: D(n) = a + b/n. The form is Hockney's for vector pipelines
- * (r∞ = 1/a, half of it reached at n½ = b/a; Hockney & Jesshope, Parallel Computers, 1981); here a batch's
- * own cost b (statement, round trip, commit) is divided among its n rows.
+ * What a row costs if rows share a batch: D(n) = a + b/n. A batch costs b by itself (statement, round trip,
+ * commit), which its n rows share. The form is Hockney's for vector pipelines (Hockney & Jesshope, Parallel
+ * Computers, 1981).
  */
 export interface BatchDemand {
   /** a: what a row costs however many share its batch, us. */
@@ -55,9 +55,10 @@ export function ceilingAt(demand: BatchDemand, rowsPerBatch: number, cores: numb
 }
 
 /**
- * Rows/s that no batch size gets past: cores / a. Group commit clocks itself: rows gather while a batch is in
- * flight, so n = X · (time a batch takes) and grows with the load. Throughput therefore does not level off at
- * today's 1/D(n) but climbs towards 1/a, as far as n can grow: in a closed loop to the number of clients.
+ * Upper limit of rows/s for batches of any size: cores / a. With group commit the batch size grows with the
+ * load, because rows gather while a batch is in flight: n = X · (time of a batch). So throughput does not
+ * stop at the present 1/D(n); it rises towards 1/a as long as n can grow. In a closed loop n is at most the
+ * number of clients.
  *
  * @returns null where a is zero: these batches were too small to show what a row costs by itself
  */

@@ -4,11 +4,11 @@ import { randomFrom } from './random.ts'
 const usualResamples = 1000
 
 /**
- * Bootstrap (Efron 1979): what a statistic comes to on samples drawn anew, with replacement, from the repeats
- * of each group. Groups stay apart, because a repeat at 8 connections says nothing of one at 64.
+ * Bootstrap (Efron 1979): the values of a statistic on samples drawn with replacement from the repeats of
+ * each group. Groups stay apart, because a repeat at 8 connections says nothing about one at 64.
  *
- * The same seed draws the same samples, so a report rendered twice says the same. Three repeats know little
- * of their own spread: intervals from so few are on the narrow side (by √(2/3) for a mean).
+ * The same seed draws the same samples, so a report that is rendered twice shows the same figures. Intervals
+ * from only three repeats are a little too narrow (by √(2/3) for a mean).
  *
  * @param statistic called once a draw; where it has no answer (null) the draw is left out
  */
@@ -32,9 +32,9 @@ export function bootstrap<Repeat, Answer>(
 }
 
 /**
- * Bootstrap of residuals (Efron 1979), for points that were measured once: what a statistic comes to where
- * each point misses the fit by what some point, drawn at random, missed it. Misses are relative, and
- * widened by what the fitted parameters took out of them (√(n/(n − p))).
+ * Bootstrap of residuals (Efron 1979), for points that were measured once: the values of a statistic if each
+ * point misses the fit by the residual of a randomly drawn point. Residuals are relative, and widened for the
+ * fitted parameters (√(n/(n − p))).
  */
 export function bootstrapResiduals<Answer>(
   {

@@ -25,29 +25,33 @@ export interface Change {
   readonly outcome: Outcome
 }
 
-export interface SampleComparison {
+export interface SampleChanges {
   readonly experiment: string
   readonly label: string
   readonly changes: readonly Change[]
 }
 
-export interface Comparison {
+export interface ResultsComparison {
   /** CPU that the same fixed piece of work took, after over before; null where it is not known to differ. */
   readonly machine: Shift | null
-  readonly samples: readonly SampleComparison[]
-  /** Experiments in both results that blame something else now. */
-  readonly verdicts: readonly { readonly experiment: string; readonly before: Limit; readonly after: Limit }[]
+  readonly samples: readonly SampleChanges[]
+  /** Experiments in both results whose suspected limit changed. */
+  readonly diagnoses: readonly {
+    readonly experiment: string
+    readonly before: Limit
+    readonly after: Limit
+  }[]
   /** In one of the two results only: `experiment, sample`. */
   readonly unmatched: { readonly before: readonly string[]; readonly after: readonly string[] }
 }
 
 /**
- * Compares all samples that two results have in common, by experiment and label, figure by figure. The
- * noise of repeats is that within a run; that the machine was slower at another hour shifts a whole run, and no
- * test on its repeats can see it. So the lab measures a fixed piece of work between the loads, and a figure
- * that moved no further than that did is told apart.
+ * Compares the samples that two results have in common, by experiment and label, figure by figure. The
+ * repeats show the noise within a run. They do not show that the whole machine was slower during one of the
+ * runs. So the lab measures a fixed piece of work between the loads, and marks a figure that changed no more
+ * than that work did.
  */
-export function compareResults(before: Results, after: Results): Comparison {
+export function compareResults(before: Results, after: Results): ResultsComparison {
   const earlier = samplesByName(before.experiments)
   const later = samplesByName(after.experiments)
   const machine = machineShift(before, after)
@@ -60,10 +64,10 @@ export function compareResults(before: Results, after: Results): Comparison {
   return {
     machine,
     samples: both,
-    verdicts: before.experiments.flatMap(({ name, verdict }) => {
+    diagnoses: before.experiments.flatMap(({ name, verdict: diagnosis }) => {
       const now = after.experiments.find(experiment => experiment.name === name)?.verdict.limit
-      if (now === undefined || now === verdict.limit) return []
-      return [{ experiment: name, before: verdict.limit, after: now }]
+      if (now === undefined || now === diagnosis.limit) return []
+      return [{ experiment: name, before: diagnosis.limit, after: now }]
     }),
     unmatched: {
       before: [...earlier.keys()].filter(missingIn(later)),
@@ -88,8 +92,8 @@ function machineShift(before: Results, after: Results): Shift | null {
 const mostBlocks = 20
 
 /**
- * Readings in time order as the medians of a few blocks: what a machine does lasts longer than one reading, so
- * neighbours repeat each other, and a test that took all of them for independent would be far too certain.
+ * The medians of a few blocks of readings in time order. A change of the machine lasts longer than one
+ * reading, so neighbours are alike. A test that takes all of them as independent would be too certain.
  */
 function thinned(figure: Figure): Figure {
   const { values = [] } = figure
@@ -100,10 +104,9 @@ function thinned(figure: Figure): Figure {
 }
 
 /**
- * Whether a figure changed beyond the noise of its repeats: the interval of the ratio that an exact
- * Mann-Whitney test leaves (see `shiftOf`) excludes 1, and the change is worth telling. The interval is the
- * test: one idea, and it says how large the change is as well. Where a result kept no repeats the whole range
- * of pairs stands in, which is wider, so it errs towards `within the noise`.
+ * Whether a figure changed beyond the noise of its repeats: the interval of the ratio from an exact Mann-
+ * Whitney test (see `shiftOf`) excludes 1, and the change is large enough to report. A result without its
+ * repeats is compared by the whole range of pairs, which is wider, so it errs towards `within the noise`.
  *
  * @param machine how much slower the machine was, where it is known to have been
  */

@@ -21,19 +21,18 @@ export interface Machine {
 }
 
 /**
- * The demands of a sample on everything whose CPU could be read, the one with the lowest ceiling first.
+ * The demands of a sample on every resource whose CPU could be read, the lowest ceiling first.
  *
- * An API worker runs JavaScript on one thread, so a worker is one core; its helper threads make the demand
- * read a little high and the ceiling a little low. PostgreSQL and k6 may use every core, the others one.
- * The host they share is full at `cores / sum of their demands`: the work of others on it is no demand of a
- * request, so its own CPU is asked only where one of the three could not be read. Where another service had the same
- * load at the same moment, what the host did was for both.
+ * An API worker runs JavaScript on one thread, so a worker is one core. Its helper threads make the demand a
+ * little too high and the ceiling a little too low. PostgreSQL and k6 may use every core, the others one. The
+ * host is full at `cores / sum of their demands`. CPU of other programs is no demand of a request, so the CPU
+ * of the host itself is used only where one of the three could not be read.
  */
 export function demandsOf(sample: Sample, machine: Machine): Demand[] {
   const { utilisation, throughputPerS, load } = sample
   const generatorCores = load.generator === 'k6' ? machine.cores : 1
   const together = total([utilisation.api, utilisation.database, utilisation.generator]) ?? utilisation.host
-  const host = sample.besideUs === undefined ? demand('host', together, throughputPerS, machine.cores) : null
+  const host = demand('host', together, throughputPerS, machine.cores)
   return [
     demand('api', utilisation.api, throughputPerS, Math.min(workersOf(sample), machine.cores)),
     demand('database', utilisation.database, throughputPerS, machine.cores),
@@ -52,7 +51,7 @@ export function othersCores({ utilisation: { host, api, database, generator } }:
   return host.median - api.median - database.median - generator.median
 }
 
-/** Worker processes of the API: the knob `workers`, 1 where the step does not set it. */
+/** Worker processes of the API: the setting `workers`, 1 where the step does not set it. */
 export function workersOf({ knobs }: Sample): number {
   const workers = Number(knobs['workers'] ?? 1)
   return Number.isInteger(workers) && workers > 0 ? workers : 1
@@ -77,8 +76,8 @@ export function demand(
 }
 
 /**
- * A quotient's figure from two figures of the same repeats. More work a second comes with more cores in
- * use, so low goes with low; crossing them would claim a spread that no repeat showed.
+ * The quotient of two figures of the same repeats. More throughput needs more cores, so low is divided by low
+ * and high by high: crossing them would show a spread that no repeat had.
  */
 function paired(a: Figure, b: Figure, of: (a: number, b: number) => number): Figure {
   const ends = [of(a.low, b.low), of(a.high, b.high), of(a.median, b.median)]
@@ -103,10 +102,12 @@ function total(figures: readonly (Figure | null)[]): Figure | null {
   }
 }
 
-/**
- * The API's CPU for a request over that of the service beside it, repeat by repeat; null where nothing was measured
- * beside it, or not as often.
- */
-export function timesBeside({ cpuPerRequestUs: { api }, besideUs }: Sample): Figure | null {
+/** The API's CPU for a request over that of the control, pair by pair; null where there is no control, or no CPU. */
+export function cpuOverControl({ cpuPerRequestUs: { api }, besideUs }: Sample): Figure | null {
   return api && besideUs ? ratioByRepeat(api, besideUs) : null
+}
+
+/** Requests answered a second over those of the control, pair by pair; null where there is no control. */
+export function rateOverControl({ throughputPerS, besidePerS }: Sample): Figure | null {
+  return besidePerS ? ratioByRepeat(throughputPerS, besidePerS) : null
 }

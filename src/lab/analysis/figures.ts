@@ -21,7 +21,7 @@ export function figureOf(repeats: readonly number[]): Figure | null {
   }
 }
 
-/** The figure of repeats that may lack a reading. A figure of fewer repeats than were run would pretend. */
+/** The figure of all repeats; null where one of them has no reading. */
 export function figureOrNull(repeats: readonly (number | null)[]): Figure | null {
   return repeats.every(value => value !== null) ? figureOf(repeats) : null
 }
@@ -57,8 +57,8 @@ export function ratio(of: Figure, to: Figure): Figure {
 }
 
 /**
- * The ratio of two figures of which each repeat was measured at the same moment as the other's: repeat by repeat,
- * so that what slowed both cancels. null where the repeats do not pair up.
+ * The ratio of two figures whose values were measured in pairs, pair by pair, so that the pace of the machine
+ * cancels. null where the values do not pair up.
  */
 export function ratioByRepeat(of: Figure, to: Figure): Figure | null {
   return byRepeat(of, to, (above, below) => above / below)

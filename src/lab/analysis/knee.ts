@@ -12,7 +12,7 @@ export interface SweepPoint {
   /** Concurrent clients. */
   readonly n: number
   readonly throughputPerS: number
-  /** A typical latency, ms. */
+  /** The mean latency, ms. */
   readonly latencyMs: number
 }
 
@@ -26,9 +26,9 @@ const clearlyHigher = 2
 const fewestPoints = 5
 
 /**
- * The knee, where two methods that read different data agree to within a factor of three: Kneedle on
- * throughput, and the crossing of the asymptotes of latency. A curve has a place of sharpest bend always; a
- * resource that fills leaves both.
+ * The knee, where two methods on different data agree within a factor of three: Kneedle on throughput, and
+ * the crossing of the asymptotes of latency. Each method alone finds a knee in any curve; a resource that
+ * fills shows in both.
  *
  * @param sweep in ascending order of n
  */

@@ -8,9 +8,9 @@ export function requestsInFlight(throughputPerS: number, meanLatencyMs: number):
 }
 
 /**
- * Mean response time of a closed loop whose clients do not think, by the same law: R = N/X, ms. Where some clients
- * wait for longer than the window it is the only figure that has them in it, for a percentile is of those answered:
- * of 100 clients of one blocking process the median answer came after 252 ms, while the mean client waited 1.2 s.
+ * Mean response time of a closed loop without think time, by the same law: R = N/X, ms. It includes clients
+ * that wait for longer than the window, which percentiles of answered requests do not: with 100 clients of
+ * one blocking process the median answer took 252 ms, while the mean client waited 1.2 s.
  *
  * @returns null for an open loop, and where nothing was measured or answered
  */

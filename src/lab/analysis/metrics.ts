@@ -25,8 +25,6 @@ export const metrics = [
   metric('dropped', 'arrivals', 'lower', 0, ({ errors }) => errors.dropped),
 ] as const satisfies Metric[]
 
-export type MetricName = (typeof metrics)[number]['name']
-
 function metric<Name extends string>(
   name: Name,
   unit: string,

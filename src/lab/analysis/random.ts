@@ -1,6 +1,6 @@
 /**
- * A source of numbers from 0 to 1 that gives the same ones for the same seed, so that an interval or a simulation
- * can be had again. Mulberry32 (Tommy Ettinger): 32 bits of state, enough to pick among a handful of repeats.
+ * Pseudo-random numbers from 0 to 1, the same for the same seed, so that an interval or a simulation can be
+ * repeated. Mulberry32 (Tommy Ettinger).
  */
 export function randomFrom(seed: number): () => number {
   let state = seed

@@ -19,9 +19,9 @@ export function scalingInWords(scalings: readonly Scaling[]): string[] {
 
 function uslInWords({ lambdaPerS, sigma, kappa, peak }: UslFit): string {
   const law = [
-    `a client that meets no other gets ${interval(lambdaPerS, 'requests/s')}`,
-    `${share(sigma)} of the work queues for one thing (σ)`,
-    `each pair of clients costs ${share(kappa)} to keep in step (κ)`,
+    `one client alone gets ${interval(lambdaPerS, 'requests/s')}`,
+    `${share(sigma)} of the work is done for one request at a time (σ)`,
+    `each pair of clients adds ${share(kappa)} for coordination (κ)`,
   ].join(', ')
   if (peak === null) return `${law}; throughput only rises`
   const where = `${interval(peak.throughputPerS, 'requests/s')} at ${interval(peak.connections, 'connections')}`
@@ -33,7 +33,7 @@ function batchInWords({ resource, perRowUs, perBatchUs, ceilingPerCorePerS }: Ba
   const ceiling =
     ceilingPerCorePerS === null
       ? ''
-      : `, so no batch gets past ${interval(ceilingPerCorePerS, 'rows/s')} on a core`
+      : `, so one core can do at most ${interval(ceilingPerCorePerS, 'rows/s')}`
   return `a row costs ${whose} ${interval(perRowUs, 'us')} and a batch ${interval(perBatchUs, 'us')} that its rows share${ceiling}`
 }
 

@@ -9,6 +9,7 @@ import {
 import { bootstrap, bootstrapResiduals, percentileInterval } from './bootstrap.ts'
 import { median } from './figures.ts'
 import { kneeOf } from './knee.ts'
+import { meanResponseMs } from './little.ts'
 import { fewestConcurrencies, fitUsl, peakOf, throughputAt, type Usl } from './usl.ts'
 import { number } from './wording.ts'
 
@@ -16,9 +17,9 @@ import { number } from './wording.ts'
 const resamples = 400
 
 /**
- * How every variant that was swept over at least six concurrencies in a closed loop scales: the law that fits
- * it, with intervals, and its knee. A variant whose rows share batches gets D(n) = a + b/n, because its demand
- * falls as the load grows, which the Universal Scalability Law cannot say.
+ * How each variant scales that was measured at six or more concurrencies in a closed loop: the fitted law
+ * with intervals, and the knee. A variant with batches gets D(n) = a + b/n, because its demand falls with the
+ * load, which the Universal Scalability Law cannot express.
  */
 export function scalingOf(samples: readonly Sample[]): Scaling[] {
   const sweeps = Object.entries(Object.groupBy(samples.filter(isClosed), variantOf))
@@ -36,7 +37,7 @@ function scalingOfSweep(variant: string, connections: number[], sweep: readonly 
     sweep.map(sample => ({
       n: connectionsOf(sample),
       throughputPerS: sample.throughputPerS.median,
-      latencyMs: sample.latencyMs.p50.median,
+      latencyMs: meanLatencyMs(sample),
     })),
   )
   return {
@@ -46,6 +47,12 @@ function scalingOfSweep(variant: string, connections: number[], sweep: readonly 
     knee: bend.knee && { connections: bend.knee.n, low: bend.knee.low, high: bend.knee.high },
     notes: bend.knee === null ? [...notes, `no knee: ${bend.why}`] : notes,
   }
+}
+
+/** The asymptotes hold for means. For an old result without a mean, Little's law gives it. */
+function meanLatencyMs(sample: Sample): number {
+  const { mean, p50 } = sample.latencyMs
+  return (mean ?? meanResponseMs(sample) ?? p50).median
 }
 
 interface Fits {

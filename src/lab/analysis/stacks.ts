@@ -7,8 +7,9 @@ export interface Stack<Frame> {
 }
 
 /**
- * Charges each stack to the layer of its innermost frame that has one: the others (a standard library, native code)
- * do the work of whoever calls them. A stack without any is `other code`. null where nothing was met.
+ * Charges each stack to the layer of its innermost frame that has a layer. Frames without one (a standard
+ * library, native code) work for their caller. A stack without any is `other code`. null where there are no
+ * stacks.
  */
 export function foldStacks<Frame>(
   stacks: readonly Stack<Frame>[],

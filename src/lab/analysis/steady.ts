@@ -34,10 +34,7 @@ export function steadinessOf(rates: readonly number[]): Steadiness | null {
   return { steady: p > significant || Math.abs(drift) <= driftTolerated, p, drift }
 }
 
-/**
- * What a drift has against the sample, in a sentence, with the largest; null where every repeat was level, or
- * too short to tell.
- */
+/** The largest drift in a sentence; null where every repeat was steady, or too short to tell. */
 export function unsteadyDoubt(repeats: readonly (Steadiness | null)[]): string | null {
   const drifting = repeats.filter(repeat => repeat !== null).filter(({ steady }) => !steady)
   const [largest] = drifting.toSorted((a, b) => Math.abs(b.drift) - Math.abs(a.drift))

@@ -5,7 +5,7 @@ export function number(value: number): string {
   return value.toLocaleString('en-US', { maximumSignificantDigits: 3 })
 }
 
-/** A figure with its spread: `54.1 us (53.2–55.8)`; a lone repeat has none and says so. */
+/** A figure with its spread: `54.1 us (53.2–55.8)`; a single repeat has none and says so. */
 export function spread(figure: Figure, unit: string): string {
   return `${number(figure.median)} ${unit} (${range(figure)})`
 }

@@ -1,15 +1,21 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { count, httpUrl, path, quoted } from '../arguments.ts'
+import { generatorHelp, generatorNames } from '../load/choose.ts'
 import type { LoadGenerator } from '../load/generator.ts'
-import type { RequestTemplate } from '../load/templates.ts'
+import { methods } from '../load/templates.ts'
+import { masked, maskedHeader } from '../secrets.ts'
 import { interruption } from '../stack/interruption.ts'
 import { attach } from './attach.ts'
 
 interface AttachFlags {
   url: string
   path: string
-  method: NonNullable<RequestTemplate['method']>
+  method?: string
   body?: string
   header: Record<string, string>
+  showHeaders: boolean
+  insecure: boolean
+  timeout?: number
   scenario?: string
   pid?: number
   container?: string
@@ -35,13 +41,21 @@ export function addAttachCommand(lab: Command, setExitCode: (code: number) => vo
     .requiredOption('--url <url>', 'where it listens, such as http://127.0.0.1:8000', httpUrl)
     .option(
       '--path <path>',
-      'what to ask for; {n} becomes a running number, {random:1-500} a random one',
+      'added to the path of --url; {n} becomes a number that no other request has, of 15 digits, {uuid} a UUID, {random:1-500} a number of a range',
       path,
-      '/',
+      '',
     )
-    .addOption(new Option('--method <method>').choices(['GET', 'POST', 'PUT', 'DELETE']).default('GET'))
-    .option('--body <text>', 'sent with every request; {n} and {random:…} as in --path')
+    .addOption(
+      new Option('--method <method>', 'GET, or POST where there is a --body, unless given').argParser(method),
+    )
+    .option(
+      '--body <text>',
+      'sent with every request, as application/json if it is JSON; {n}, {uuid} and {random:…} as in --path',
+    )
     .option('--header <name: value>', 'sent with every request; may be repeated', header, {})
+    .option('--show-headers', 'write the values of --header into the results, too', false)
+    .option('--timeout <s>', 'how long an answer may take (5 s for the first one, 30 under load)', count(600))
+    .option('--insecure', 'accept any certificate', false)
     .option('--scenario <file.ts>', 'a module whose default export lists requests with their weights')
     .addOption(new Option('--pid <n>', 'its process, if the port does not tell').argParser(count(4_194_304)))
     .addOption(new Option('--container <name>', 'its container').conflicts(['pid', 'cgroup']))
@@ -50,7 +64,12 @@ export function addAttachCommand(lab: Command, setExitCode: (code: number) => vo
     )
     .option('--database <url>', 'its PostgreSQL, whose statistics are read')
     .option('--duration <s>', 'length of each measurement, after a second of warm-up', count(60), 3)
-    .option('--repeats <n>', 'measurements of each step', count(10), 3)
+    .option(
+      '--repeats <n>',
+      'measurements of a step at most; where one or two are clear, there are no more',
+      count(10),
+      3,
+    )
     .option('--max-connections <n>', 'connections at most', count(1024), 64)
     .option(
       '--max-rate <n>',
@@ -60,61 +79,57 @@ export function addAttachCommand(lab: Command, setExitCode: (code: number) => vo
     )
     .option('--max-errors <share>', 'failed requests, 0 to 1, past which it stops', share, 0.1)
     .option('--p99 <ms>', 'what a rate must hold', count(60_000), 100)
-    .addOption(new Option('--generator <name>', 'send all load with this one').choices(['k6', 'autocannon']))
+    .addOption(new Option('--generator <name>', generatorHelp).choices(generatorNames))
     .option('--i-own-this-target', 'it is mine although its address is public', false)
     .option('--out <dir>', 'folder for results', 'results')
     .option('--no-live', 'without the page that follows the run')
     .action(async (flags: AttachFlags) => {
-      const { url, method, body, header: headers } = flags
+      const { url, method, body, header: headers, timeout, insecure } = flags
       setExitCode(
         await attach({
           ...flags,
           url,
-          request: { method, path: flags.path, headers, ...(body !== undefined && { body }) },
+          request: {
+            ...{ path: flags.path, headers },
+            ...(method !== undefined && { method }),
+            ...(body !== undefined && { body }),
+          },
+          connection: { insecure, ...(timeout !== undefined && { timeoutS: timeout }) },
           databaseUrl: flags.database,
           durationS: flags.duration,
           maxRatePerS: flags.maxRate,
           p99Ms: flags.p99,
           isOwned: flags.iOwnThisTarget,
           outFolder: flags.out,
-          repeat: ['npm run lab --', ...process.argv.slice(2).map(withoutPassword).map(quoted)].join(' '),
+          repeat: [
+            'npm run lab --',
+            ...withoutSecrets(process.argv.slice(2), flags.showHeaders).map(quoted),
+          ].join(' '),
           signal: interruption(),
         }),
       )
     })
 }
 
-/** The command that repeats the run stands in the results, which are shown around. */
-function withoutPassword(word: string): string {
-  return word.replace(/(\w+:\/\/[^\s:@/]*):[^\s@/]*@/, '$1:***@')
+/** The results contain the command that repeats the run, and users share results. */
+function withoutSecrets(words: readonly string[], showHeaders: boolean): string[] {
+  return words.map((word, i) => {
+    const [, joined] = /^--header=(.*)$/s.exec(word) ?? []
+    if (joined !== undefined) return `--header=${maskedHeader(joined, showHeaders)}`
+    return words[i - 1] === '--header' ? maskedHeader(word, showHeaders) : masked(word)
+  })
 }
 
-function quoted(word: string): string {
-  return /^[\w./:=,@-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
-}
-
-function httpUrl(text: string): string {
-  if (/^https?:$/.test(URL.parse(text)?.protocol ?? '')) return text
-  throw new InvalidArgumentError('Give a URL such as http://127.0.0.1:8000.')
-}
-
-function path(text: string): string {
-  if (text.startsWith('/')) return text
-  throw new InvalidArgumentError('Give a path such as /items?limit=10.')
+function method(text: string): string {
+  const found = methods.find(one => one === text.toUpperCase())
+  if (found !== undefined) return found
+  throw new InvalidArgumentError(`Allowed choices are ${methods.join(', ')}.`)
 }
 
 function header(text: string, sofar: Record<string, string>): Record<string, string> {
   const [, name, value] = /^([\w-]+):\s*(.+)$/.exec(text) ?? []
   if (name === undefined || value === undefined) throw new InvalidArgumentError('Give it as "Name: value".')
   return { ...sofar, [name.toLowerCase()]: value }
-}
-
-function count(most: number): (text: string) => number {
-  return text => {
-    const value = Number(text)
-    if (Number.isInteger(value) && value >= 1 && value <= most) return value
-    throw new InvalidArgumentError(`Give a whole number from 1 to ${most}.`)
-  }
 }
 
 function share(text: string): number {

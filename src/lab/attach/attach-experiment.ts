@@ -1,3 +1,5 @@
+import { describeFailures } from '../analysis/diagnosis/failing.ts'
+import { fewestConcurrencies } from '../analysis/usl.ts'
 import { number, percent, spread } from '../analysis/wording.ts'
 import {
   byThroughput,
@@ -8,69 +10,146 @@ import {
   type Step,
   type Timing,
 } from '../experiments/experiment.ts'
-import { holds, type Objective, rateOf } from '../experiments/objective.ts'
+import { holds, type RateGoal, rateOf } from '../experiments/rate-goal.ts'
+import { nameOf, prepareRequest } from '../load/prepare-request.ts'
 import type { RequestTemplate } from '../load/templates.ts'
-import type { Sample } from '../results.ts'
+import type { Diagnosis, Figure, Sample } from '../results.ts'
+import { masked } from '../secrets.ts'
+import { remedyFor } from './first-request.ts'
 import { fromOutside } from './from-outside.ts'
 
 export interface AttachPlan {
   /** Names the target in tables and plots. */
   readonly target: string
   readonly requests: readonly RequestTemplate[]
+  /** The address that the requests are for. */
+  readonly baseUrl: string
+  /** Why the CPU of the service cannot be read, in a sentence. null: it can be read. */
+  readonly cpuUnknown: string | null
   readonly maxConnections: number
   readonly maxRatePerS: number
   /** What a rate must hold: its 99th percentile, ms. */
   readonly p99Ms: number
+  /** `repeats`: measurements of a step at most. */
   readonly timing: Timing
 }
 
 /** Of the arrivals; a service that nobody knows is given more room than ours. */
 const answeredShare = 0.97
-/** Rates that the search tries, each with all its repeats. */
+/** Rates that the search tries. */
 const ratesAtMost = 4
 /** The limit is known well enough when a rate that holds and one that does not are this close. */
 const closeEnough = 1.1
 
-/** How far does a service go that we know nothing of, and what stops it? */
+/** Steps of the sweep that are worth repeating: one client, the highest rate, the most clients. */
+const repeated = 3
+/** Two measurements that differ by more than this share do not settle the diagnosis, so there is a third. */
+const clearEnough = 0.1
+
+/**
+ * How far does a service go that we know nothing of, and what stops it?
+ *
+ * The sweep is measured once, so that first figures are there soon. Then a measurement is repeated only if the answer
+ * depends on it and its spread is unknown or wide. Then a rate that holds is searched for.
+ */
 export function attachExperiment(plan: AttachPlan): Experiment {
   return {
     name: 'attach',
-    question: `How many requests a second does ${plan.target} answer, and what limits it?`,
+    question: `How many requests a second does ${plan.target} answer to ${requestsOf(plan)}, and what limits it?`,
     hypothesis: 'None: the service is not ours.',
     finding: null,
     varies: 'connections, then the rate of arrivals',
-    holds: `requests: ${plan.requests.map(({ method = 'GET', path }) => `${method} ${path}`).join(', ')}`,
-    timing: plan.timing,
-    steps: doublings(plan.maxConnections).map(
-      (connections): Step => ({ ...stepOf(plan), load: closed(connections), ceiling: true }),
-    ),
-    search: { atMost: ratesAtMost, next: samples => nextRate(plan, samples) },
-    // It has no knob that is ours to turn.
+    holds: 'the requests',
+    timing: { ...plan.timing, repeats: 1 },
+    steps: sweptConnections(plan.maxConnections).map(connections => sweepStep(plan, connections)),
+    search: {
+      atMost: (repeated + 1) * (plan.timing.repeats - 1) + ratesAtMost,
+      next: samples => narrowing(plan, samples) ?? nextRate(plan, samples) ?? confirmingRate(plan, samples),
+    },
+    // The lab cannot change a setting of the service.
     confirms: false,
     conclude: samples => conclude(plan, samples),
   }
 }
 
-/** 1, 2, 4 … up to the largest, which is one of them. */
-function doublings(most: number): number[] {
+/** The requests as they are sent, without their secrets. */
+function requestsOf({ baseUrl, requests }: AttachPlan): string {
+  return masked(requests.map(request => nameOf(prepareRequest(baseUrl, request))).join(', '))
+}
+
+/**
+ * 1, 2, 4 … up to the largest, which is one of them. Where those are too few for the scaling law, the widest gaps are
+ * filled.
+ */
+function sweptConnections(most: number): number[] {
   const exponents = Array.from({ length: Math.ceil(Math.log2(most)) }, (_, exponent) => exponent)
-  return [...exponents.map(exponent => 2 ** exponent), most]
+  const swept = [...exponents.map(exponent => 2 ** exponent), most]
+  while (swept.length < Math.min(fewestConcurrencies, most)) {
+    const gaps = swept.slice(1).map((next, i) => ({ i, from: swept[i] ?? 1, next }))
+    const [widest] = gaps
+      .filter(({ from, next }) => next - from > 1)
+      .toSorted((a, b) => b.next / b.from - a.next / a.from)
+    if (widest === undefined) break
+    swept.splice(widest.i + 1, 0, Math.round((widest.from + widest.next) / 2))
+  }
+  return swept
+}
+
+function sweepStep(plan: AttachPlan, connections: number): Step {
+  return { ...stepOf(plan), load: closed(connections), ceiling: true }
 }
 
 function stepOf({ target, requests }: AttachPlan) {
   return { variant: target, knobs: {}, requests }
 }
 
-function objectiveOf({ p99Ms }: AttachPlan): Objective {
+function goalOf({ p99Ms }: AttachPlan): RateGoal {
   return { p99Ms, answeredShare }
 }
 
+/** The step of the sweep whose repeat narrows the answer most, or null if no repeat is needed. */
+function narrowing(plan: AttachPlan, samples: readonly Sample[]): Step | null {
+  const sweep = closedOf(samples)
+  const [best] = byThroughput(sweep)
+  const byClients = sweep.toSorted((a, b) => (a.load.connections ?? 0) - (b.load.connections ?? 0))
+  const needed = new Set([best, byClients[0], byClients.at(-1)].filter(one => one !== undefined))
+  const [widest] = [...needed]
+    .filter(({ throughputPerS }) => isOpenQuestion(throughputPerS, plan.timing.repeats))
+    .toSorted((a, b) => a.throughputPerS.repeats - b.throughputPerS.repeats || widthOf(b) - widthOf(a))
+  const connections = widest?.load.connections
+  return connections === undefined ? null : sweepStep(plan, connections)
+}
+
+/** Repeats the highest rate that held: one measurement does not show that it holds. */
+function confirmingRate(plan: AttachPlan, samples: readonly Sample[]): Step | null {
+  const highest = highestHolding(plan, samples)
+  if (highest === undefined || highest.throughputPerS.repeats >= plan.timing.repeats) return null
+  return { ...stepOf(plan), load: open(rateOf(highest), plan.maxConnections) }
+}
+
+function isOpenQuestion(figure: Figure, repeatsAtMost: number): boolean {
+  if (figure.repeats >= repeatsAtMost) return false
+  return figure.repeats < 2 || figure.high - figure.low > clearEnough * figure.median
+}
+
+function widthOf({ throughputPerS: { low, high, median } }: Sample): number {
+  return median === 0 ? 0 : (high - low) / median
+}
+
+function highestHolding(plan: AttachPlan, samples: readonly Sample[]): Sample | undefined {
+  const goal = goalOf(plan)
+  return samples
+    .filter(sample => isOpen(sample) && holds(sample, goal))
+    .toSorted((a, b) => rateOf(b) - rateOf(a))[0]
+}
+
 function nextRate(plan: AttachPlan, samples: readonly Sample[]): Step | null {
-  const objective = objectiveOf(plan)
+  if (samples.filter(isOpen).length >= ratesAtMost) return null
+  const goal = goalOf(plan)
   const ceilingPerS = byThroughput(closedOf(samples))[0]?.throughputPerS.median ?? 0
   const rates = samples.filter(isOpen)
-  const holding = rates.filter(sample => holds(sample, objective)).map(rateOf)
-  const failing = rates.filter(sample => !holds(sample, objective)).map(rateOf)
+  const holding = rates.filter(sample => holds(sample, goal)).map(rateOf)
+  const failing = rates.filter(sample => !holds(sample, goal)).map(rateOf)
   const highest = Math.max(0, ...holding)
   // What a closed loop could not get is beyond reach; nobody has to try it.
   const lowest = Math.min(closeEnough * ceilingPerS, plan.maxRatePerS * closeEnough, ...failing)
@@ -83,29 +162,35 @@ function nextRate(plan: AttachPlan, samples: readonly Sample[]): Step | null {
 }
 
 function conclude(plan: AttachPlan, samples: readonly Sample[]): Conclusion {
-  const objective = objectiveOf(plan)
   const sweep = closedOf(samples)
   const [best] = byThroughput(sweep)
-  const lone = sweep.find(({ load }) => load.connections === 1)
-  if (best === undefined) return { answer: 'Nothing was measured.', accused: null }
-  const highest = samples
-    .filter(sample => isOpen(sample) && holds(sample, objective))
-    .toSorted((a, b) => rateOf(b) - rateOf(a))[0]
-  const accused = withCores(best, sweep)
+  const single = sweep.find(({ load }) => load.connections === 1)
+  if (best === undefined) return { answer: 'Nothing was measured.', diagnosed: null }
+  const highest = highestHolding(plan, samples)
+  const diagnosed = withCores(best, sweep)
   return {
     answer: [
       `At most ${spread(best.throughputPerS, 'requests/s')}, at ${best.load.connections} connections.`,
-      lone === undefined ? '' : `A lone client waits ${spread(lone.latencyMs.p50, 'ms')}.`,
+      single === undefined ? '' : `One client alone waits ${spread(single.latencyMs.p50, 'ms')}.`,
       highest === undefined
         ? ''
         : `${number(rateOf(highest))} arrivals/s hold: at least ${percent(answeredShare)} answered, p99 ${spread(highest.latencyMs.p99, 'ms')} (wanted: ${number(plan.p99Ms)} ms).`,
     ]
       .filter(Boolean)
       .join(' '),
-    accused,
-    ...(lone !== undefined && lone !== best && { predictFrom: withCores(lone, sweep) }),
-    judgedAgain: verdict => fromOutside(verdict, sweep),
+    diagnosed,
+    ...(single !== undefined && single !== best && { predictFrom: withCores(single, sweep) }),
+    refine: diagnosis => withReason(fromOutside(diagnosis, sweep), plan.cpuUnknown),
   }
+}
+
+/** Says why the CPU of the service is unknown, and how to get it. */
+function withReason(diagnosis: Diagnosis, cpuUnknown: string | null): Diagnosis {
+  if (cpuUnknown === null) return diagnosis
+  const [first, ...others] = diagnosis.causes
+  const causes =
+    first === undefined ? [] : [{ ...first, evidence: [cpuUnknown, ...first.evidence] }, ...others]
+  return { ...diagnosis, causes, ...(diagnosis.limit === 'inconclusive' && { next: cpuUnknown }) }
 }
 
 /** Cores that the target was seen to use in any step, whole ones: what "full" is of a process not ours. */
@@ -126,13 +211,32 @@ function isOpen({ load }: Sample): boolean {
   return load.mode !== 'closed'
 }
 
+export interface Trouble {
+  readonly what: string
+  readonly remedy: string
+}
+
 /** Why no more load should be sent, or null: too large a share of a step's requests failed, or none was answered. */
-export function troubleIn(samples: readonly Sample[], toleratedShare: number): string | null {
-  for (const { label, errors, throughputPerS } of samples) {
+export function troubleIn(samples: readonly Sample[], toleratedShare: number): Trouble | null {
+  for (const { label, errors, failures, throughputPerS } of samples) {
     if (errors.ratio.high > toleratedShare) {
-      return `${percent(errors.ratio.high)} of the requests of "${label}" failed`
+      return {
+        what: `${percent(errors.ratio.high)} of the requests of "${label}" failed${describeFailures(failures)}`,
+        remedy: `${remedyOf(failures)} --max-errors tolerates more.`,
+      }
     }
-    if (throughputPerS.low === 0) return `"${label}" got no answer`
+    if (throughputPerS.low === 0) {
+      return {
+        what: `"${label}" got no answer`,
+        remedy: 'Give it longer with --timeout <s>, or fewer clients.',
+      }
+    }
   }
   return null
+}
+
+/** What to do about the most frequent failure. */
+function remedyOf(failures: Sample['failures'] = {}): string {
+  const [most] = Object.entries(failures).toSorted(([, a], [, b]) => b.median - a.median)
+  return remedyFor(Number(most?.[0]), undefined, 'Find the first error in the log of the service.')
 }

@@ -1,20 +1,26 @@
 import { LabError } from '../errors.ts'
-import type { LoadGenerator } from '../load/generator.ts'
+import type { LoadGenerator, LoadPlan } from '../load/generator.ts'
+import { requireOwnTarget } from '../load/target-guard.ts'
 import type { RequestTemplate } from '../load/templates.ts'
 import { type RunOptions, runLab } from '../run/run.ts'
+import { hideSecretsOfRequest, hideSecretsOfUrl } from '../secrets.ts'
 import { attachExperiment, troubleIn } from './attach-experiment.ts'
 import { attachedBed } from './attached-bed.ts'
-import { databaseProcess } from './database-process.ts'
+import { seeDatabase } from './database-process.ts'
 import { requireSuccess } from './first-request.ts'
+import { nameOf } from './listening-process.ts'
 import { readScenario } from './scenario.ts'
-import { requireOwnTarget } from './target-guard.ts'
-import { type ProcessName, targetProcess } from './target-process.ts'
+import { type ProcessName, targetProcesses } from './target-process.ts'
 
 export interface AttachOptions extends ProcessName, Pick<RunOptions, 'outFolder' | 'live' | 'signal'> {
   readonly url: string
   /** A file of requests; wins over `request`. */
   readonly scenario?: string | undefined
   readonly request: RequestTemplate
+  /** Headers that have no secret name may be written into the results. */
+  readonly showHeaders: boolean
+  /** How the load connects. */
+  readonly connection: Pick<LoadPlan, 'insecure' | 'timeoutS'>
   readonly databaseUrl?: string | undefined
   readonly durationS: number
   readonly repeats: number
@@ -31,33 +37,43 @@ export interface AttachOptions extends ProcessName, Pick<RunOptions, 'outFolder'
 }
 
 /**
- * Loads a service that the lab did not start, and judges it as one of ours. Resolves to the exit code. Throws
+ * Loads a service that the lab did not start, and diagnoses it as one of ours. Resolves to the exit code. Throws
  * LAB_TARGET where the target may not or need not be loaded, and where it fails under load; what was measured
  * until then is kept and reported.
  */
 export async function attach(options: AttachOptions): Promise<number> {
-  const { url, signal, maxErrors } = options
+  const { url, connection, signal, maxErrors } = options
+  for (const one of [url, options.databaseUrl ?? '']) hideSecretsOfUrl(one)
   if (!options.isOwned) await requireOwnTarget(url)
   const requests = options.scenario === undefined ? [options.request] : await readScenario(options.scenario)
+  for (const one of requests) hideSecretsOfRequest(one, options.showHeaders)
   const [first = options.request] = requests
-  const baseUrl = url.replace(/\/+$/, '')
+  const processes = await targetProcesses(options, url)
+  const pids = 'pids' in processes ? processes.pids : []
+  const unknown = 'pids' in processes ? null : cpuUnknown(processes.unknownBecause)
+  console.log(unknown ?? `service: ${pids.map(nameOf).join(', ')}`)
+  const database = options.databaseUrl === undefined ? null : await seeDatabase(options.databaseUrl)
+  const unavailable = database?.unavailable ?? []
+  for (const sentence of unavailable) console.log(sentence)
   const target = {
-    url: baseUrl,
+    url,
+    connection,
     adminUrl: null,
     profiler: null,
-    apiPid: targetProcess(options, url),
-    databasePid: options.databaseUrl === undefined ? null : await databaseProcess(options.databaseUrl),
-    databaseUrl: options.databaseUrl ?? null,
+    apiPid: pids[0] ?? null,
+    otherApiPids: pids.slice(1),
+    databasePid: database?.pid ?? null,
+    databaseUrl: database?.url ?? null,
     isNew: false,
     log: () => '',
   }
   const bed = attachedBed(target, first, signal)
   const experiment = attachExperiment({
     ...options,
-    ...{ target: new URL(url).host, requests },
+    ...{ target: new URL(url).host, requests, baseUrl: url, cpuUnknown: unknown },
     timing: { breakInS: 0, warmupS: 1, durationS: options.durationS, repeats: options.repeats },
   })
-  await requireSuccess(baseUrl, first, signal)
+  await requireSuccess(url, first, signal, connection)
   return runLab([experiment], {
     name: 'attach',
     timing: {},
@@ -66,7 +82,10 @@ export async function attach(options: AttachOptions): Promise<number> {
     generator: options.generator,
     live: options.live,
     signal,
-    attached: { bed, url: baseUrl, repeat: options.repeat },
+    attached: {
+      ...{ bed, url, repeat: options.repeat },
+      warnings: [...(unknown === null ? [] : [unknown]), ...unavailable],
+    },
     check(measured) {
       const trouble = troubleIn(
         measured.flatMap(({ samples }) => samples),
@@ -75,9 +94,13 @@ export async function attach(options: AttachOptions): Promise<number> {
       if (trouble === null) return
       throw new LabError(
         'LAB_TARGET',
-        `stopped: ${trouble}`,
-        'What was measured until then is kept. Find the first error in the log of the service; --max-errors tolerates more.',
+        `stopped: ${trouble.what}`,
+        `What was measured until then is kept. ${trouble.remedy}`,
       )
     },
   })
+}
+
+function cpuUnknown(because: string): string {
+  return `CPU of the service is unknown, because ${because}. Name its process with --pid.`
 }

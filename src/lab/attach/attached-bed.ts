@@ -8,9 +8,9 @@ import { requireSuccess } from './first-request.ts'
  */
 export function attachedBed(target: Target, request: RequestTemplate, signal: AbortSignal): TestBed {
   return {
-    lackOf: () => Promise.resolve(null),
+    unavailableBecause: () => Promise.resolve(null),
     async prepare() {
-      await requireSuccess(target.url, request, signal)
+      await requireSuccess(target.url, request, signal, target.connection)
       return target
     },
     retire: () => Promise.resolve(),

@@ -1,5 +1,6 @@
-import pg from 'pg'
+import { Client } from 'pg'
 import { LabError } from '../errors.ts'
+import { isPooler, readServer } from '../probes/postgres/server.ts'
 import { listPids, readOrNull, readStat } from '../probes/proc.ts'
 
 /** How one backend is known: its pid as the server sees it, and the port of its client in its process title. */
@@ -9,29 +10,32 @@ export interface Backend {
   readonly clientPort: number | null
 }
 
-/**
- * The PostgreSQL server behind a URL, if this machine sees its processes: also in a container, behind a port that is
- * forwarded, or behind a pooler, where whoever listens on the port is not the database. It is asked for the
- * backend that serves the question. null for one elsewhere. Throws LAB_TARGET where it cannot be asked.
- */
-export async function databaseProcess(url: string): Promise<number | null> {
-  const client = await connected(url)
-  try {
-    const { rows } = await client.query<Backend>(
-      'SELECT pg_backend_pid() AS pid, inet_client_port() AS "clientPort"',
-    )
-    const [backend] = rows
-    return backend === undefined ? null : postmasterOf(backend)
-  } finally {
-    await client.end()
-  }
+/** The database of a target, as far as this machine and the server let it be seen. */
+export interface SeenDatabase {
+  /** The server's first process; null where this machine does not see it. */
+  readonly pid: number | null
+  /** Where its statistics can be read; null where they are out of reach. */
+  readonly url: string | null
+  /** Which of its figures are unavailable, a sentence each. */
+  readonly unavailable: readonly string[]
 }
 
-async function connected(url: string): Promise<pg.Client> {
+/**
+ * The PostgreSQL server behind a URL, and what of it can be read. Its processes are found also in a container, behind
+ * a port that is forwarded, or behind a pooler, where whoever listens on the port is not the database: it is asked for
+ * the backend that serves the question. Statistics are not read through a pooler, whose few connections are part of
+ * what is measured. Throws LAB_TARGET where it cannot be asked.
+ */
+export async function seeDatabase(url: string): Promise<SeenDatabase> {
+  const client = new Client({ connectionString: url, connectionTimeoutMillis: 5_000 })
+  client.on('error', () => {})
   try {
-    const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 })
+    const isPooled = await isPooler(url)
     await client.connect()
-    return client
+    const pid = await serverPid(client)
+    if (isPooled) return { pid, url: null, unavailable: [behindPooler] }
+    const { version, untold } = await readServer(client)
+    return { pid, url, unavailable: untold.map(what => `PostgreSQL ${version} does not tell ${what}.`) }
   } catch (error) {
     throw new LabError(
       'LAB_TARGET',
@@ -39,7 +43,20 @@ async function connected(url: string): Promise<pg.Client> {
       'Give --database as postgresql://user:password@host:port/name, or leave it out: then its CPU is not read.',
       { cause: error },
     )
+  } finally {
+    await client.end()
   }
+}
+
+const behindPooler =
+  'A pooler such as PgBouncer answers at the address of --database, so the statistics of PostgreSQL are out of reach. Give the address of PostgreSQL itself.'
+
+async function serverPid(client: Client): Promise<number | null> {
+  const { rows } = await client.query<Backend>(
+    'SELECT pg_backend_pid() AS pid, inet_client_port() AS "clientPort"',
+  )
+  const [backend] = rows
+  return backend === undefined ? null : postmasterOf(backend)
 }
 
 function postmasterOf(backend: Backend): number | null {

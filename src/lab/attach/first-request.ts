@@ -1,52 +1,106 @@
+import { once } from 'node:events'
+import { type IncomingMessage, request as requestHttp } from 'node:http'
+import { request as requestHttps } from 'node:https'
 import { LabError } from '../errors.ts'
+import { takeNumbers } from '../load/numbers.ts'
+import { nameOf, originOf, prepareRequest } from '../load/prepare-request.ts'
 import { filled, type RequestTemplate } from '../load/templates.ts'
 
-const patienceMs = 5_000
+const usualPatienceS = 5
+
+export interface FirstRequestOptions {
+  /** Accept any certificate. */
+  readonly insecure?: boolean
+  /** How long the answer may take. */
+  readonly timeoutS?: number
+}
 
 /**
- * Sends one request and wants it answered with 2xx, before any load: whoever fails alone is not asked for
- * more. Throws LAB_TARGET with how it failed.
+ * Sends one request, built as those of the load are. A service that does not answer it with 2xx gets no load. Throws
+ * LAB_TARGET with the failure and what to do about it.
  */
 export async function requireSuccess(
   baseUrl: string,
-  { method = 'GET', path, headers, body }: RequestTemplate,
+  template: RequestTemplate,
   signal: AbortSignal,
+  { insecure = false, timeoutS = usualPatienceS }: FirstRequestOptions = {},
 ): Promise<void> {
-  const patience = AbortSignal.timeout(patienceMs)
-  const what = `${method} ${path}`
+  const patience = AbortSignal.timeout(timeoutS * 1000)
+  const origin = originOf(baseUrl)
+  const prepared = filled(prepareRequest(baseUrl, template), takeNumbers(1))
+  const what = nameOf(prepared)
+  const { method, target, headers, body } = prepared
+  const { hostname, port, protocol } = new URL(origin)
   try {
-    const response = await fetch(baseUrl + filled(path, 0), {
-      method,
-      ...(headers && { headers }),
-      ...(body !== undefined && { body: filled(body, 0) }),
-      // A redirect would take the load elsewhere; the generators do not follow one either.
-      redirect: 'manual',
+    const send = protocol === 'https:' ? requestHttps : requestHttp
+    const request = send({
+      ...{ hostname: hostname.replace(/^\[|\]$/g, ''), port, path: target, method },
+      headers: { ...headers, ...(body !== null && { 'content-length': String(Buffer.byteLength(body)) }) },
+      ...(protocol === 'https:' && { rejectUnauthorized: !insecure }),
+      agent: false,
       signal: AbortSignal.any([signal, patience]),
     })
-    await response.arrayBuffer()
-    if (!response.ok) throw unfit(`${baseUrl} answers ${response.status} to ${what}`)
+    request.end(body ?? undefined)
+    const [response] = (await once(request, 'response')) as [IncomingMessage]
+    response.resume()
+    await once(response, 'close')
+    const { statusCode: status = 0, complete } = response
+    if (!complete) throw unfit(`${origin} broke off its answer to ${what}`, usualRemedy)
+    if (status < 200 || status > 299) {
+      throw unfit(`${origin} answers ${status} to ${what}`, remedyFor(status, response.headers.location))
+    }
   } catch (error) {
     signal.throwIfAborted()
     if (error instanceof LabError) throw error
-    if (patience.aborted) throw unfit(`${baseUrl} does not answer ${what} within ${patienceMs / 1000} s`)
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
-    throw unfit(`${baseUrl} does not answer: ${messageOf(cause)}`, error)
+    if (patience.aborted) {
+      throw unfit(
+        `${origin} does not answer ${what} within ${timeoutS} s`,
+        'Give it longer with --timeout <s>, or mend the service.',
+      )
+    }
+    throw unfit(
+      `${origin} does not answer: ${messageOf(error)}`,
+      isCertificateError(error) ? '--insecure accepts any certificate.' : usualRemedy,
+      error,
+    )
   }
 }
 
-/** Of several addresses that all refused, Node's error has only a code. */
+const usualRemedy = 'Start or mend the service, or correct --url, --path or --scenario.'
+
+/** What to do about an answer whose status is not 2xx. */
+export function remedyFor(status: number, location?: string, otherwise = usualRemedy): string {
+  if (status >= 300 && status <= 399) {
+    return location === undefined
+      ? 'The load does not follow redirects: name the address that it leads to.'
+      : `It leads to ${location}, and the load does not follow redirects: name that as --url and --path.`
+  }
+  return remedies[status] ?? otherwise
+}
+
+const remedies: Record<number, string> = {
+  400: 'Give the service what it asks for: --method, --body, --header "content-type: …".',
+  401: 'Say who you are: --header "authorization: Bearer …".',
+  403: 'Say who you are: --header "authorization: Bearer …", or name a path that is allowed.',
+  404: 'Correct --url or --path.',
+  405: 'Name another --method.',
+  415: 'Say what the body is: --header "content-type: …".',
+  422: 'Correct --body.',
+  429: 'The service limits the rate: lower --max-connections and --max-rate, or raise its limit for the test.',
+  503: 'The service refuses work: wait until it is ready, or lower --max-connections and --max-rate.',
+}
+
+/** Node's TLS rejects the certificate. */
+function isCertificateError(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && /CERT|SELF_SIGNED|VERIFY/.test(String(error.code))
+}
+
+/** If all of several addresses refuse, Node's error has a code and no message. */
 function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   return error.message || ('code' in error ? String(error.code) : error.name)
 }
 
-function unfit(message: string, cause?: unknown): LabError {
-  return new LabError(
-    'LAB_TARGET',
-    message,
-    'Start or mend the service, or correct --url, --path or --scenario.',
-    {
-      cause,
-    },
-  )
+function unfit(message: string, remedy: string, cause?: unknown): LabError {
+  return new LabError('LAB_TARGET', message, remedy, { cause })
 }

@@ -1,5 +1,7 @@
+import { meanResponseMs, requestsInFlight } from '../analysis/little.ts'
 import { number, percent, spread } from '../analysis/wording.ts'
-import type { Limit, Sample, Verdict } from '../results.ts'
+import type { Diagnosis, Limit, Sample } from '../results.ts'
+import { locksUnderLoad } from './lock-queue.ts'
 
 /** More clients brought no more answers: the rates of two steps are this close. */
 const sameRate = 1.15
@@ -15,41 +17,43 @@ const sameCount = 1.5
 /**
  * What a closed sweep proves of a service without metrics where its CPU explains nothing: more clients only
  * wait longer, so there is a limit on how many requests it works on at once, and by Little's law
- * (N = X * R, with the latency of a lone client, who waits in no line) the sweep says how many.
+ * (N = X * R, with the mean latency of one client alone, which never queues) the sweep says how many.
  *
  * Whether the limit is a pool of database connections can be seen only in the database: all of so many
  * sessions busy at any moment, while PostgreSQL has time. Everything else of the kind (a semaphore, a pool of
  * threads, another service) looks the same from outside, and is called so.
  */
-export function fromOutside(verdict: Verdict, sweep: readonly Sample[]): Verdict {
-  const finding = waitIn(sweep)
-  if (finding === null) return verdict
+export function fromOutside(diagnosis: Diagnosis, sweep: readonly Sample[]): Diagnosis {
+  const finding = locksUnderLoad(sweep) ?? waitIn(sweep)
+  if (finding === null) return diagnosis
   const { limit, evidence, sentence, next } = finding
   const cause = { limit, evidence }
-  const [first, ...others] = verdict.causes.filter(one => one.limit !== 'inconclusive')
-  const isDoubtful = verdict.limit === 'inconclusive' || verdict.confidence === 'low'
+  const [first, ...others] = diagnosis.causes.filter(
+    one => one.limit !== 'inconclusive' && one.limit !== limit,
+  )
+  const isDoubtful = diagnosis.limit === 'inconclusive' || diagnosis.confidence === 'low'
   if (isDoubtful) {
     const causes = [cause, ...(first === undefined ? [] : [first]), ...others]
-    return { ...verdict, limit, confidence: 'medium', sentence, causes, next, ceiling: null }
+    return { ...diagnosis, limit, confidence: 'medium', sentence, causes, next, ceiling: null }
   }
   // A machine that others keep busy comes first, whatever the service waits for.
-  return spoilt.has(verdict.limit) && first !== undefined
-    ? { ...verdict, causes: [first, cause, ...others] }
-    : verdict
+  return spoilt.has(diagnosis.limit) && first !== undefined
+    ? { ...diagnosis, causes: [first, cause, ...others] }
+    : diagnosis
 }
 
 const spoilt: ReadonlySet<Limit> = new Set(['environment', 'host-cpu', 'load-generator'])
 
-type Finding = Pick<Verdict, 'limit' | 'sentence' | 'next'> & { readonly evidence: string[] }
+type Finding = Pick<Diagnosis, 'limit' | 'sentence' | 'next'> & { readonly evidence: string[] }
 
 function waitIn(sweep: readonly Sample[]): Finding | null {
   const plateau = plateauOf(sweep)
   if (plateau === null || !isAtEase(plateau.last)) return null
   const { before, last, slots } = plateau
   const evidence = [
-    `${before.load.connections} connections: ${spread(before.throughputPerS, 'requests/s')}, ${spread(before.latencyMs.p50, 'ms')}; ` +
-      `${last.load.connections} connections: ${spread(last.throughputPerS, 'requests/s')}, ${spread(last.latencyMs.p50, 'ms')}: more clients only wait longer`,
-    `at the latency of a lone client, that rate is ${number(slots)} requests at once`,
+    `${before.load.connections} connections: ${spread(before.throughputPerS, 'requests/s')}${meanWait(before)}; ` +
+      `${last.load.connections} connections: ${spread(last.throughputPerS, 'requests/s')}${meanWait(last)}: more clients only wait longer`,
+    `at the mean latency of one client alone, that rate is ${number(slots)} requests at once`,
     ...cpuOf(last),
   ]
   const pool = lentSessions(last, slots)
@@ -70,7 +74,7 @@ function waitIn(sweep: readonly Sample[]): Finding | null {
     evidence,
     next:
       last.postgres === undefined
-        ? `Look for what lets ${Math.round(slots)} requests through at a time: a pool, a semaphore, another service. --database tells whether it is the pool of database connections.`
+        ? `Look for what lets ${Math.round(slots)} requests through at a time: a pool, a semaphore, another service. --database tells whether it is the pool of database connections, or a lock.`
         : `Look for what lets ${Math.round(slots)} requests through at a time: a semaphore, a pool of threads, another service.`,
   }
 }
@@ -85,17 +89,29 @@ interface Plateau {
 
 function plateauOf(sweep: readonly Sample[]): Plateau | null {
   const sorted = sweep.toSorted((a, b) => clientsOf(a) - clientsOf(b))
-  const [lone] = sorted
+  const [single] = sorted
   const last = sorted.at(-1)
-  if (lone === undefined || last === undefined || clientsOf(lone) !== 1) return null
+  if (single === undefined || last === undefined || clientsOf(single) !== 1) return null
   const before = sorted.find(
     sample =>
       sample.throughputPerS.median * sameRate >= last.throughputPerS.median &&
       sample.throughputPerS.median <= last.throughputPerS.median * sameRate,
   )
   if (before === undefined || clientsOf(last) < moreClients * clientsOf(before)) return null
-  const slots = (last.throughputPerS.median * lone.latencyMs.p50.median) / 1000
-  return { before, last, slots }
+  const singleMs = meanMs(single)
+  return singleMs === null
+    ? null
+    : { before, last, slots: requestsInFlight(last.throughputPerS.median, singleMs) }
+}
+
+/** The mean that the generator measured, or the one that follows from the rate by Little's law, which needs means. */
+function meanMs(sample: Sample): number | null {
+  return (sample.latencyMs.mean ?? meanResponseMs(sample))?.median ?? null
+}
+
+function meanWait(sample: Sample): string {
+  const mean = sample.latencyMs.mean ?? meanResponseMs(sample)
+  return mean === null ? '' : `, ${spread(mean, 'ms')} on average`
 }
 
 /** Known to have time: an unknown CPU proves nothing. */

@@ -1,57 +1,213 @@
-import { readFileSync, readlinkSync } from 'node:fs'
-import { listOrNone, listPids, readTree } from '../probes/proc.ts'
+import { readlinkSync } from 'node:fs'
+import { connect } from 'node:net'
+import { basename } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { listOrNone, listPids, readOrNull, readTree } from '../probes/proc.ts'
+
+/** The root processes of a service, or why they are not certain. */
+export type Found = { readonly pids: readonly number[] } | { readonly unknownBecause: string }
 
 /**
- * The process of this machine that listens on a TCP port: of several that share the socket, the one that is
- * the others' parent. null where none can be seen: another machine, another user's process, another network
- * namespace, or no `/proc`.
+ * The processes of this machine that accept connections to a port at these addresses. If several share a socket, it is
+ * their common parent. If each has a socket of its own (SO_REUSEPORT), it is all of them.
+ *
+ * A program that only opens the socket for others (systemd, a process manager) is not the service. The function makes
+ * one connection to check: the process that accepts it must be one of those found.
  */
-export function listeningProcess(port: number): number | null {
-  const sockets = new Set(
-    ['/proc/net/tcp', '/proc/net/tcp6'].flatMap(file => listeningInodes(readOrEmpty(file), port)),
-  )
-  if (sockets.size === 0) return null
-  return rootOf(listPids().filter(pid => holdsAny(pid, sockets)))
-}
-
-/** The one whose tree has all the others; null where they have no such relation. */
-export function rootOf(pids: readonly number[]): number | null {
-  const isRoot = (root: number) => {
-    const tree = new Set(readTree(root).map(({ pid }) => pid))
-    return pids.every(pid => tree.has(pid))
+export async function acceptingProcesses(addresses: readonly string[], port: number): Promise<Found> {
+  if (process.platform !== 'linux')
+    return { unknownBecause: 'this system does not say who listens on a port' }
+  const sockets = listeningSockets(port)
+  const reached = [...new Set(addresses.map(connectable))]
+    .map(address => ({ address, accepting: acceptingAt(address, sockets) }))
+    .filter(({ accepting }) => accepting.length > 0)
+  const where = `${addresses.join(' or ')}, port ${port}`
+  if (reached.length === 0) {
+    return {
+      unknownBecause: `no process that can be seen from here listens on ${where} (it may run in a container, or behind a forwarder)`,
+    }
   }
-  return pids.find(isRoot) ?? null
+  const found = await Promise.all(
+    reached.map(async ({ address, accepting }) => ({
+      address,
+      found: await ownersOf(accepting, address, port),
+    })),
+  )
+  const [first] = found
+  if (first === undefined || 'unknownBecause' in first.found) return first?.found ?? { unknownBecause: where }
+  const other = found.find(one => JSON.stringify(one.found) !== JSON.stringify(first.found))
+  if (other === undefined) return first.found
+  return {
+    unknownBecause: `${first.address} and ${other.address} have different services on port ${port}, and the name in the URL means both`,
+  }
 }
 
-/** Parses `/proc/net/tcp` (proc_net(5)): inodes of the sockets in state 0A, LISTEN, on a port. */
-export function listeningInodes(table: string, port: number): string[] {
-  const hexPort = port.toString(16).toUpperCase().padStart(4, '0')
+/** A connection to "any address" arrives at loopback. */
+function connectable(address: string): string {
+  if (address === '0.0.0.0') return '127.0.0.1'
+  return address === '::' ? '::1' : address.replace(/^::ffff:(?=\d+\.)/i, '')
+}
+
+export interface ListeningSocket {
+  /** Such as `127.0.0.1`, `0.0.0.0`, `::`. */
+  readonly address: string
+  readonly inode: string
+  readonly userId: number
+}
+
+function listeningSockets(port: number): ListeningSocket[] {
+  return ['/proc/net/tcp', '/proc/net/tcp6'].flatMap(file => parseListeners(readOrNull(file) ?? '', port))
+}
+
+/** Parses `/proc/net/tcp` and `tcp6` (proc_net(5)): the sockets in state 0A, LISTEN, on a port. */
+export function parseListeners(table: string, port: number): ListeningSocket[] {
+  return rowsOf(table)
+    .filter(({ local, state }) => state === '0A' && local.port === port)
+    .map(({ local, inode, userId }) => ({ address: local.address, inode, userId }))
+}
+
+/** Inode of the accepted end of a connection from a local port; null: not accepted yet. */
+export function parseAccepted(table: string, port: number, fromPort: number): string | null {
+  const row = rowsOf(table).find(one => one.local.port === port && one.remote.port === fromPort)
+  return row === undefined || row.inode === '0' ? null : row.inode
+}
+
+function rowsOf(table: string) {
   return table
     .split('\n')
+    .slice(1)
     .map(line => line.trim().split(/\s+/))
-    .filter(([, local, , state]) => state === '0A' && local?.endsWith(`:${hexPort}`))
-    .flatMap(fields => fields[9] ?? [])
+    .filter(({ length }) => length > 9)
+    .map(([, local = '', remote = '', state, , , , userId, , inode = '']) => ({
+      ...{ local: endOf(local), remote: endOf(remote), state, inode, userId: Number(userId) },
+    }))
 }
 
-function holdsAny(pid: number, sockets: ReadonlySet<string>): boolean {
+/** `0100007F:1F90`: the address in 32-bit words of the machine's byte order, the port as a number. */
+function endOf(text: string): { address: string; port: number } {
+  const [hex = '', port = ''] = text.split(':')
+  const bytes = (hex.match(/.{8}/g) ?? []).flatMap(word => (word.match(/../g) ?? []).toReversed())
+  return { address: addressOf(bytes), port: Number.parseInt(port, 16) }
+}
+
+function addressOf(bytes: readonly string[]): string {
+  const dotted = (some: readonly string[]) => some.map(byte => Number.parseInt(byte, 16)).join('.')
+  if (bytes.length === 4) return dotted(bytes)
+  const text = bytes.join('').toLowerCase()
+  if (text.startsWith(`${'0'.repeat(20)}ffff`)) return dotted(bytes.slice(12))
+  // The URL parser shortens an IPv6 address.
+  return new URL(`http://[${text.match(/.{4}/g)?.join(':')}]`).hostname.slice(1, -1)
+}
+
+/** A socket on this address comes before one on all addresses, and one of the same family before one of both. */
+export function acceptingAt(address: string, sockets: readonly ListeningSocket[]): ListeningSocket[] {
+  const any = address.includes(':') ? ['::'] : ['0.0.0.0', '::']
+  for (const wanted of [address, ...any]) {
+    const accepting = sockets.filter(one => one.address === wanted)
+    if (accepting.length > 0) return accepting
+  }
+  return []
+}
+
+async function ownersOf(sockets: readonly ListeningSocket[], address: string, port: number): Promise<Found> {
+  const holders = holdersOf(new Set(sockets.map(({ inode }) => inode)))
+  const hidden = sockets.find(({ inode }) => !holders.some(({ inodes }) => inodes.has(inode)))
+  if (hidden !== undefined) {
+    return {
+      unknownBecause: `a process that listens there cannot be seen (it belongs to the user with the id ${hidden.userId}, or is in a container)`,
+    }
+  }
+  const candidates = holders.map(({ pid }) => pid)
+  const services = candidates.filter(pid => !opensForOthers(pid))
+  const pids = rootsOf(services)
+  const [manager] = candidates
+  if (pids.length === 0) {
+    return {
+      unknownBecause: `its socket belongs to ${nameOf(manager)}, which starts other programs too`,
+    }
+  }
+  const acceptedBy = await acceptingProcess(address, port)
+  const trees = new Set(pids.flatMap(pid => readTree(pid).map(one => one.pid)))
+  if (acceptedBy === null || trees.has(acceptedBy)) return { pids }
+  return {
+    unknownBecause: `${pids.map(nameOf).join(' and ')} listens there, but the connection came to ${nameOf(acceptedBy)}`,
+  }
+}
+
+/** The processes that are not descendants of another one in the list. */
+export function rootsOf(pids: readonly number[]): number[] {
+  const below = new Set(
+    pids.flatMap(root => readTree(root).flatMap(({ pid }) => (pid === root ? [] : [pid]))),
+  )
+  return pids.filter(pid => !below.has(pid)).toSorted((a, b) => a - b)
+}
+
+/** Names of programs that open sockets for what they start. */
+const managers = /^(?:systemd|init|launchd|x?inetd|s6-|supervisord|PM2 )/
+
+/** An ancestor of the lab, or a process manager, has other programs as children too. */
+function opensForOthers(pid: number): boolean {
+  if (pid === process.pid) return false
+  return managers.test(commandOf(pid)) || readTree(pid).some(one => one.pid === process.pid)
+}
+
+/** The name of the program as it was started, or the title that it gave itself; never its arguments. */
+export function commandOf(pid: number): string {
+  const [started = ''] = (readOrNull(`/proc/${pid}/cmdline`) ?? '').split('\0')
+  const name = started.startsWith('/') ? basename(started) : started.split(':')[0]
+  return name || readOrNull(`/proc/${pid}/comm`)?.trim() || 'unknown'
+}
+
+export function nameOf(pid: number | undefined): string {
+  return pid === undefined ? 'no process' : `${commandOf(pid)} (pid ${pid})`
+}
+
+const acceptPatienceMs = 500
+const acceptRetryMs = 20
+
+/** The process that accepts a connection; null if none accepts it within the time. */
+async function acceptingProcess(address: string, port: number): Promise<number | null> {
+  const socket = connect(port, address)
+  socket.on('error', () => {})
+  try {
+    const deadline = performance.now() + acceptPatienceMs
+    while (performance.now() < deadline) {
+      await pause(acceptRetryMs)
+      const { localPort } = socket
+      if (localPort === undefined) continue
+      const inode = ['/proc/net/tcp', '/proc/net/tcp6']
+        .map(file => parseAccepted(readOrNull(file) ?? '', port, localPort))
+        .find(one => one !== null)
+      const [holder] = inode === undefined || inode === null ? [] : holdersOf(new Set([inode]))
+      if (holder !== undefined) return holder.pid
+    }
+    return null
+  } finally {
+    socket.destroy()
+  }
+}
+
+interface Holder {
+  readonly pid: number
+  readonly inodes: ReadonlySet<string>
+}
+
+function holdersOf(sockets: ReadonlySet<string>): Holder[] {
+  return listPids()
+    .map(pid => ({ pid, inodes: new Set(socketsOf(pid).filter(inode => sockets.has(inode))) }))
+    .filter(({ inodes }) => inodes.size > 0)
+}
+
+function socketsOf(pid: number): string[] {
   const folder = `/proc/${pid}/fd`
-  return listOrNone(folder).some(fd => {
-    const inode = /^socket:\[(\d+)\]$/.exec(linkOrEmpty(`${folder}/${fd}`))?.[1]
-    return inode !== undefined && sockets.has(inode)
-  })
+  return listOrNone(folder).flatMap(
+    fd => /^socket:\[(\d+)\]$/.exec(linkOrEmpty(`${folder}/${fd}`))?.[1] ?? [],
+  )
 }
 
 function linkOrEmpty(path: string): string {
   try {
     return readlinkSync(path)
-  } catch {
-    return ''
-  }
-}
-
-function readOrEmpty(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
   } catch {
     return ''
   }

@@ -3,12 +3,12 @@ import { pathToFileURL } from 'node:url'
 import { Type } from 'typebox'
 import { Value } from 'typebox/value'
 import { LabError } from '../errors.ts'
-import type { RequestTemplate } from '../load/templates.ts'
+import { methods, type RequestTemplate } from '../load/templates.ts'
 
 const Requests = Type.Array(
   Type.Object(
     {
-      method: Type.Optional(Type.Enum(['GET', 'POST', 'PUT', 'DELETE'])),
+      method: Type.Optional(Type.Enum([...methods])),
       path: Type.String({ pattern: '^/' }),
       headers: Type.Optional(Type.Record(Type.String(), Type.String())),
       body: Type.Optional(Type.String()),

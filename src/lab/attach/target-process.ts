@@ -2,9 +2,8 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { LabError } from '../errors.ts'
-import { readOrNull } from '../probes/proc.ts'
-import { listeningProcess, rootOf } from './listening-process.ts'
-import { isOwnAddress } from './target-guard.ts'
+import { addressesOf, isOfThisMachine } from '../load/target-guard.ts'
+import { acceptingProcesses, commandOf, type Found, rootsOf } from './listening-process.ts'
 
 /** How the target's process was named; none of it: whoever listens on the URL's port, if it is this machine's. */
 export interface ProcessName {
@@ -14,24 +13,24 @@ export interface ProcessName {
 }
 
 /**
- * The process whose tree is the target. null where nothing was named and nothing is found, and then its CPU
- * cannot be read. Throws LAB_TARGET where what was named is not there.
+ * The processes whose trees are the target, or why its CPU cannot be read. Throws LAB_TARGET where what was named is
+ * not there.
  */
-export function targetProcess({ pid, container, cgroup }: ProcessName, url: string): number | null {
-  if (pid !== undefined) return existing(pid)
-  if (container !== undefined) return existing(containerPid(container))
-  if (cgroup !== undefined) return cgroupRoot(cgroup)
-  return localListener(url)
+export async function targetProcesses({ pid, container, cgroup }: ProcessName, url: string): Promise<Found> {
+  if (pid !== undefined) return { pids: [existing(pid)] }
+  if (container !== undefined) return { pids: [existing(containerPid(container))] }
+  return cgroup === undefined ? localListeners(url) : { pids: cgroupRoots(cgroup) }
 }
 
-function localListener(url: string): number | null {
+async function localListeners(url: string): Promise<Found> {
   const { hostname, port, protocol } = new URL(url)
-  const host = hostname.replace(/^\[|\]$/g, '')
-  if (host !== 'localhost' && !(isOwnAddress(host) && /^(?:127\.|::1$)/.test(host))) return null
+  const addresses = await addressesOf(hostname)
+  const here = addresses.filter(isOfThisMachine)
+  if (here.length === 0) return { unknownBecause: `${hostname} is another machine` }
   const portNumber = port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port)
-  const pid = listeningProcess(portNumber)
-  const isForwarder = pid !== null && readOrNull(`/proc/${pid}/comm`)?.trim() === 'docker-proxy'
-  return isForwarder ? publishingContainer(portNumber) : pid
+  const found = await acceptingProcesses(here, portNumber)
+  const isForwarded = 'pids' in found && found.pids.some(pid => commandOf(pid) === 'docker-proxy')
+  return isForwarded ? { pids: [publishingContainer(portNumber)] } : found
 }
 
 /** Docker forwards a published port, and the CPU of the forwarder says nothing of the service. */
@@ -61,7 +60,7 @@ function containerPid(name: string): number {
 }
 
 /** Everything below the path, as the kernel lists it; `/sys/fs/cgroup` may be left out. */
-function cgroupRoot(path: string): number {
+function cgroupRoots(path: string): number[] {
   const folder = path.startsWith('/sys/fs/cgroup') ? path : join('/sys/fs/cgroup', path)
   let pids: number[]
   try {
@@ -69,9 +68,9 @@ function cgroupRoot(path: string): number {
   } catch {
     throw notThere(`there is no cgroup ${folder}`)
   }
-  const root = rootOf(pids)
-  if (root !== null && pids.length > 0) return root
-  throw notThere(`the cgroup ${folder} has ${pids.length} processes, and none is the others' parent`)
+  const roots = rootsOf(pids)
+  if (roots.length > 0) return roots
+  throw notThere(`the cgroup ${folder} has no process`)
 }
 
 function notThere(what: string): LabError {

@@ -12,10 +12,10 @@ const modes = ['off', 'on', 'sync'] as const
 /** Finding B1: a framework's ping fell from 3,100 requests/s to 800-2,000 when its access log was on. */
 export const accessLog: Experiment = {
   name: 'access-log',
-  question: 'What does a line in the access log cost, and does it matter how it is written?',
+  question: 'How much does an access log cost, and does it matter how lines are written?',
   hypothesis:
-    'Of a request that does nothing else, a good part. Lines that are gathered and written together cost the ' +
-    'building of the line; a line written by itself costs a system call as well, and the thread waits for it.',
+    'The log is a large part of a request that does nothing else. Lines that are written together cost only the building ' +
+    'of the line. A line that is written alone also costs a system call, for which the thread waits.',
   finding: 'B1',
   varies: 'access log: off, buffered, one write a line',
   holds: `GET /ping/, ${connections} connections, one worker, the log read through a pipe by the lab`,
@@ -48,15 +48,15 @@ function of(samples: readonly Sample[], mode: (typeof modes)[number]): Sample | 
 
 function conclude(samples: readonly Sample[]): Conclusion {
   const off = of(samples, 'off')
-  const accused = of(samples, 'sync') ?? byThroughput(samples)[0] ?? null
-  if (off === undefined) return { answer: 'The service without a log was not measured.', accused }
+  const diagnosed = of(samples, 'sync') ?? byThroughput(samples)[0] ?? null
+  if (off === undefined) return { answer: 'The service without a log was not measured.', diagnosed }
   const prices = (['on', 'sync'] as const).flatMap(mode => {
     const logged = of(samples, mode)
     return logged === undefined ? [] : [priceOf(mode, off, logged)]
   })
   return {
     answer: `Without a log: ${spread(off.throughputPerS, 'requests/s')}. ${prices.join(' ')}`.trimEnd(),
-    accused,
+    diagnosed,
   }
 }
 

@@ -1,7 +1,5 @@
-import { accept } from './accept.ts'
 import { accessLog } from './access-log.ts'
 import { batchLinger } from './batch-linger.ts'
-import { batchStatement } from './batch-statement.ts'
 import { blockingCalls } from './blocking-calls.ts'
 import { capacity } from './capacity.ts'
 import { ceiling } from './ceiling.ts'
@@ -10,13 +8,13 @@ import { cpuLimit } from './cpu-limit.ts'
 import { durability } from './durability.ts'
 import type { Experiment } from './experiment.ts'
 import { insertCost } from './insert-cost.ts'
+import { ledgerPrice } from './ledger-price.ts'
 import { loadGenerator } from './load-generator.ts'
 import { networkPath } from './network-path.ts'
 import { observabilityPrice } from './observability-price.ts'
 import { peersCompared } from './peers.ts'
 import { ping } from './ping.ts'
 import { rowsPerRequest } from './rows-per-request.ts'
-import { scraping } from './scraping.ts'
 import { strategiesCompared } from './strategies.ts'
 import { tenThousand } from './ten-thousand.ts'
 import { workers } from './workers.ts'
@@ -36,24 +34,22 @@ export const experiments: readonly Experiment[] = [
   cpuLimit,
   durability,
   observabilityPrice,
+  ledgerPrice,
   peersCompared,
   blockingCalls,
   networkPath,
-  scraping,
-  batchStatement,
   batchLinger,
-  accept,
   capacity,
 ]
 
 /** These run by name only. */
 const apart: ReadonlySet<Experiment> = new Set([
-  // How the service should be built, not what an insert costs or what limits it.
-  ...[scraping, batchStatement, batchLinger, accept],
+  // A setting to try, not what an insert costs or what limits it.
+  batchLinger,
   // They install other languages' packages, or pull an image, which a run of everything should not do.
   ...[peersCompared, blockingCalls, networkPath],
-  // Most of an hour by itself, because a few percent can only be read once V8 has compiled all there is.
-  observabilityPrice,
+  // Half an hour together: a difference of a few percent takes many pairs of windows.
+  ...[observabilityPrice, ledgerPrice],
 ])
 
 /** What `--full` runs: every finding of the source reports, in under an hour. */
@@ -67,5 +63,8 @@ const pingInTour: Experiment = {
   steps: ping.steps.filter(({ load }) => load.mode === 'closed' && [8, 64].includes(load.connections)),
 }
 
-/** What a bare `npm run lab` runs: the most telling, in under five minutes also where processes start slowly. */
+/** The README says so too, and a test compares them with the estimate of the tour. */
+export const tourMinutes = 5
+
+/** What a bare `npm run lab` runs: the most telling, in less than `tourMinutes`. */
 export const tour: readonly Experiment[] = [pingInTour, insertCost]

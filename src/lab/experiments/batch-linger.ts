@@ -20,17 +20,17 @@ const arrivalsPerS = 5_000
 const arrivals = open(arrivalsPerS, 200)
 const waitingClients = closed(16)
 
-/** Whether rows should wait for company. */
+/** Whether a batch should wait for more rows. */
 export const batchLinger: Experiment = {
   name: 'batch-linger',
-  question: 'What does it save that a batch waits some milliseconds for more rows, and who pays for it?',
+  question: 'Should a batch wait some milliseconds for more rows: what does it save, and who waits?',
   hypothesis:
-    'A service that keeps up commits a few rows at a time, and a batch of three costs hardly less than one of twenty. ' +
-    'Where rows arrive whether or not others are answered, 2 ms of waiting make them cost the API a third less and ' +
-    'PostgreSQL half. Clients that wait for their answer send less instead.',
+    'A service that keeps up writes a few rows per batch, and a batch of three costs hardly less than one of twenty. If ' +
+    'rows arrive at a rate, a wait of 2 ms makes a row a third cheaper for the API and half as expensive for PostgreSQL. ' +
+    'Clients that wait for their answer send fewer rows instead.',
   finding: 'A3',
-  varies: 'how long a batch waits for company (BATCH_LINGER_MS), arrivals or waiting clients',
-  holds: 'one row a request, one worker, one lane, durable commits',
+  varies: 'how long a batch waits for more rows (BATCH_LINGER_MS), arrivals or waiting clients',
+  holds: 'one row a request, one worker, durable commits',
   timing: { breakInS: 4, warmupS: 2, durationS: 5, repeats: 3 },
   steps: [arrivals, waitingClients].flatMap(load => lingersMs.map(lingerMs => step(lingerMs, load))),
   conclude,
@@ -53,8 +53,8 @@ function variantOf(lingerMs: number): string {
 function conclude(samples: readonly Sample[]): Conclusion {
   const answers = [arrivalsAnswer(samples), waitingAnswer(samples)].filter(answer => answer !== null)
   return {
-    answer: answers.length === 0 ? 'Waiting was not measured beside not waiting.' : answers.join(' '),
-    accused: byThroughput(samples)[0] ?? null,
+    answer: answers.length === 0 ? 'Waiting and not waiting were not both measured.' : answers.join(' '),
+    diagnosed: byThroughput(samples)[0] ?? null,
   }
 }
 

@@ -7,17 +7,17 @@ import { crudMix, seedTasks } from './tasks.ts'
 
 const users = 100
 const workers = [1, 4, 16]
-/** With it a lone request takes about the report's 14 ms. */
+/** With it a single request takes about 14 ms, as in the report. */
 const databaseDelayMs = 10
 
 /** Finding C2 on its own stack: processes help a service that only waits, and need no cores for it. */
 export const blockingCalls: Experiment = {
   name: 'blocking-calls',
   question:
-    'Requests to a Python service take seconds while its CPU has little to do, and 16 processes bring 1.6 s to 90 ms: why?',
+    'Requests to my Python service take seconds although its CPU is hardly used, and 16 processes reduce 1.6 s to 90 ms: why?',
   hypothesis:
-    'Its handlers call the database in a way that blocks the event loop, so that each process answers one request at a ' +
-    'time: the wait falls with the number of processes, and with one most of a core is idle.',
+    'Its handlers call the database with calls that block the event loop, so each process answers one request at a time. ' +
+    'The wait falls with the number of processes. With one process most of a core is idle.',
   finding: 'C2',
   varies: 'worker processes',
   holds: `FastAPI with blocking calls, ${users} users, the CRUD mix, a database ${databaseDelayMs} ms away`,
@@ -34,7 +34,7 @@ export const blockingCalls: Experiment = {
       ceiling: true,
     }),
   ),
-  // The number of processes is the knob, and it is turned.
+  // The experiment itself varies the number of processes.
   confirms: false,
   conclude,
   reproduce,
@@ -57,7 +57,7 @@ function conclude(samples: readonly Sample[]): Conclusion {
   })
   return {
     answer: waits.join(' ') || 'Nothing was measured.',
-    accused: withWorkers(samples, 1) ?? byThroughput(samples)[0] ?? null,
+    diagnosed: withWorkers(samples, 1) ?? byThroughput(samples)[0] ?? null,
   }
 }
 

@@ -10,10 +10,10 @@ const busiest = Math.max(...clients)
 export const capacity: Experiment = {
   name: 'capacity',
   question:
-    'What does an insert cost, so that any number of workers, rows and clients can be planned from it?',
+    'What does an insert cost on this machine, so that I can plan workers and databases for any rate?',
   hypothesis:
-    'A request, a row and a batch each have their price. Who knows these prices, the length of a commit and the ' +
-    'number of cores predicts the throughput of a full machine, and of two workers, within 20 %: `plan` says how near it came.',
+    'A request, a row and a batch each have a cost. From these costs, the time of a commit and the number of cores the ' +
+    'throughput of a full machine, and of two workers, can be predicted within 20 %. `plan` shows how close it came.',
   finding: null,
   varies: 'connections, rows a request, workers',
   holds: 'group commit, durable commits, everything on the same cores',
@@ -45,13 +45,13 @@ function variantOf(workers: number, rows: number): string {
 
 function conclude(samples: readonly Sample[]): Conclusion {
   const [one, two] = [1, 2].map(workers => find(samples, variantOf(workers, 1), busiest))
-  const accused = one ?? byThroughput(samples)[0] ?? null
+  const diagnosed = one ?? byThroughput(samples)[0] ?? null
   if (one === undefined || two === undefined)
-    return { answer: 'Two workers were not measured beside one.', accused }
+    return { answer: 'One worker and two workers were not both measured.', diagnosed }
   return {
     answer:
       `One worker answers ${spread(one.throughputPerS, 'requests/s')} to ${busiest} clients, two on the same cores ` +
-      `${spread(ratio(two.throughputPerS, one.throughputPerS), 'times')} as many. \`npm run lab -- plan --rate …\` carries it on.`,
-    accused,
+      `${spread(ratio(two.throughputPerS, one.throughputPerS), 'times')} as many. \`npm run lab -- plan --rate …\` plans from these figures.`,
+    diagnosed,
   }
 }

@@ -12,10 +12,10 @@ const busiest = 64
 /** Whether a machine's limit can be told without driving it there: what capacity planning lives on. */
 export const ceiling: Experiment = {
   name: 'ceiling',
-  question: 'Can the most that inserts will reach be told from a light load, and how do they get there?',
+  question: 'Can I predict the highest insert rate of a machine from a light load?',
   hypothesis:
-    'The CPU that a few clients cost says within 15 % where the cores are full: for prepared statements almost ' +
-    'as it is, for batches once their falling demand D(n) = a + b/n is carried on.',
+    'The CPU per request with a few clients predicts within 15 % the rate at which the cores are full. For batches the ' +
+    'prediction must include that a row costs less in a larger batch: D(n) = a + b/n.',
   finding: null,
   varies: 'connections, insert strategy',
   holds: 'one row a request, one worker, pool of 20, durable commits, one service process for all steps',
@@ -39,7 +39,7 @@ function conclude(samples: readonly Sample[], machine: Machine): Conclusion {
     return prediction === null ? [] : [{ strategy, prediction }]
   })
   const [best] = byThroughput(samples)
-  const accused = find(samples, 'batched', busiest) ?? best ?? null
+  const diagnosed = find(samples, 'batched', busiest) ?? best ?? null
   const ofBatched = predictions.find(({ strategy }) => strategy === 'batched')?.prediction
   return {
     answer:
@@ -48,7 +48,7 @@ function conclude(samples: readonly Sample[], machine: Machine): Conclusion {
         : best === undefined
           ? 'Nothing was measured.'
           : `Too little could be read to predict from; the most was ${spread(best.throughputPerS, 'requests/s')}.`,
-    accused,
+    diagnosed,
     ...(ofBatched && { predictedPerS: ofBatched.predictedPerS }),
   }
 }

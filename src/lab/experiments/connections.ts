@@ -23,11 +23,11 @@ type Work = keyof typeof work
 /** Findings B2 and B3: a connection for each request against a pool of them, on the tasks API; and on inserts. */
 export const connections: Experiment = {
   name: 'connections',
-  question: 'What does a database connection for each request cost, and how large must a pool be?',
+  question: 'What does a database connection per request cost, and how large must my pool be?',
   hypothesis:
-    'Opening a connection (a process of the server, a password, a catalogue to read) costs many times the ' +
-    'statement, and past max_connections requests fail. A pool of a few connections a core gives all the ' +
-    'throughput there is; more of them only wait inside PostgreSQL instead of before it.',
+    'Opening a connection (a server process, a password check, a catalogue to read) costs many times as much as the ' +
+    'statement, and beyond max_connections requests fail. A pool of a few connections per core gives the full ' +
+    'throughput. With a larger pool requests wait inside PostgreSQL instead of in the service.',
   finding: 'B2, B3',
   varies: 'connection mode, pool size, statement: a page of 25 tasks, or a prepared insert',
   holds: `one worker, max_connections ${maxConnections}, tables with ${number(120_000)} tasks`,
@@ -91,7 +91,7 @@ function conclude(samples: readonly Sample[]): Conclusion {
   ].filter(Boolean)
   return {
     answer: answer.length === 0 ? 'Too little was measured to compare.' : answer.join(' '),
-    accused: find(samples, variantOf('insert', 1), pooledClients) ?? byThroughput(samples)[0] ?? null,
+    diagnosed: find(samples, variantOf('insert', 1), pooledClients) ?? byThroughput(samples)[0] ?? null,
   }
 }
 
@@ -166,7 +166,8 @@ function reproduce(samples: readonly Sample[]): Reproduction[] {
       reported: [200, 900],
       reportedText: '200 → 900 requests/s',
       ours: [opened?.throughputPerS, pool?.throughputPerS],
-      explanation: 'the page costs this service less, so that opening a connection weighs more beside it',
+      explanation:
+        'a page costs this service less than the report’s, so opening a connection is a larger part of the request',
     }),
     statement({
       finding: 'B2',

@@ -12,10 +12,10 @@ const limits: readonly (number | null)[] = [null, 1, 0.5, 0.25]
 /** Finding C1: 100 users waited 2 s on a container of one CPU. Is that what one CPU does, or a quarter? */
 export const cpuLimit: Experiment = {
   name: 'cpu-limit',
-  question: 'What does a container that may use one core, a half or a quarter do to 100 users?',
+  question: 'How long do 100 users wait when the container may use one core, a half or a quarter?',
   hypothesis:
-    'One core is all that one JavaScript thread uses, so a limit of one takes little. Below it throughput falls ' +
-    'with the limit, and the slowest answers wait for whole periods of 100 ms in which the process stands still.',
+    'One JavaScript thread uses one core at most, so a limit of one core costs little. Below it throughput falls with ' +
+    'the limit, and the slowest answers wait for periods of 100 ms in which the process is stopped.',
   finding: 'C1',
   varies: 'cores that the service may use, users',
   holds:
@@ -26,7 +26,7 @@ export const cpuLimit: Experiment = {
   reproduce: samples => [
     reproduction({
       finding: 'C1',
-      compared: 'latency of a lone request → with 100 users, one CPU',
+      compared: 'latency of a single request → with 100 users, one CPU',
       unit: 'ms',
       reported: [14, 2_000],
       reportedText: '14 ms → 2 s',
@@ -69,7 +69,7 @@ function conclude(samples: readonly Sample[]): Conclusion {
       measured.length === 0
         ? 'Nothing was measured.'
         : `${number(users)} users: ${measured.map(({ cores, sample }) => described(cores, sample)).join('; ')}.`,
-    accused: tightest?.sample ?? null,
+    diagnosed: tightest?.sample ?? null,
   }
 }
 

@@ -10,10 +10,10 @@ const modes = ['on', 'off'] as const
 /** What waiting for the disk costs, and who pays. An experiment: an answer before its row is safe is no default. */
 export const durability: Experiment = {
   name: 'durability',
-  question: 'What does it cost to answer only when a row is on disk?',
+  question: 'What does it cost to answer only after the row is on disk?',
   hypothesis:
-    'A lone client waits for the flush each time. Many share one: PostgreSQL flushes for all that wait, so with 64 ' +
-    'of them, and more so in batches, waiting for the disk costs little throughput.',
+    'One client alone waits for each flush. Many clients share a flush: PostgreSQL flushes once for all that wait. So ' +
+    'with 64 clients, and even more with batches, waiting for the disk costs little throughput.',
   finding: null,
   varies: 'synchronous_commit, insert strategy, connections',
   holds: 'one row a request, one worker, pool of 20, fsync on',
@@ -54,12 +54,12 @@ function conclude(samples: readonly Sample[]): Conclusion {
   })
   return {
     answer: gains.length === 0 ? 'No two settings were measured to compare.' : gains.join(' '),
-    accused: safe?.('prepared', busy) ?? byThroughput(samples)[0] ?? null,
+    diagnosed: safe?.('prepared', busy) ?? byThroughput(samples)[0] ?? null,
   }
 }
 
 function gain(strategy: string, connections: number, durable: Sample, hasty: Sample): string {
-  const who = connections === 1 ? 'a lone client' : `${connections} clients`
+  const who = connections === 1 ? 'one client' : `${connections} clients`
   return (
     `Not waiting for the disk, ${who} get ${spread(ratio(hasty.throughputPerS, durable.throughputPerS), 'times')} ` +
     `the ${strategy} inserts, each after ${spread(hasty.latencyMs.p50, 'ms')} instead of ${spread(durable.latencyMs.p50, 'ms')}.`

@@ -1,14 +1,14 @@
 import type { Machine } from '../analysis/demand.ts'
 import { type LoadGenerator, type LoadShape, rampS } from '../load/generator.ts'
 import type { RequestTemplate } from '../load/templates.ts'
-import type { Figure, Knobs, Reproduction, Sample, Verdict } from '../results.ts'
+import type { Diagnosis, Figure, Knobs, Reproduction, Sample } from '../results.ts'
 import type { PeerName } from '../stack/peers/peers.ts'
 
-/** One question put to the service, with everything needed to ask it again. One file in this folder each. */
+/** One question of a user, and how it is measured. One file in this folder each. */
 export interface Experiment {
   readonly name: string
   readonly question: string
-  /** What we expect and why; the answer may refute it. */
+  /** What we expect, and why. The answer may differ. */
   readonly hypothesis: string
   /** The source report's finding that it reproduces (`A1` … `C2`), or null. */
   readonly finding: string | null
@@ -19,21 +19,24 @@ export interface Experiment {
   /** Steps that depend on what was measured before them. */
   readonly search?: Search
   /**
-   * The verdict is put to the proof by turning the accused knob one step, which takes a minute: not worth it
-   * where the experiment turns that knob itself, or accuses what another one has accused already.
+   * The suspected limit is tested: its setting is changed one step and measured again, which takes a minute. Not for an
+   * experiment that varies that setting itself.
    */
   readonly confirms?: boolean
-  /** Pure: reads the answer off the samples. Called with what was measured, which may be less than all. */
+  /** Pure: the answer that the samples give. Some samples may be missing. */
   conclude(samples: readonly Sample[], machine: Machine): Conclusion
-  /** Pure: the comparisons that the source report makes, made here. */
+  /** Pure: the comparisons of the source report, with our figures. */
   reproduce?(samples: readonly Sample[]): Reproduction[]
 }
 
-/** Looks for a value between others: which step is worth measuring next is known only from the last. */
+/** Looks for a value step by step: each step depends on the ones before it. */
 export interface Search {
   /** Steps at most, for the time it may take. */
   readonly atMost: number
-  /** Pure; null: found. Each step is measured with all its repeats before the next is asked for. */
+  /**
+   * Pure. null: the search is over. Each step is measured with all its repeats before the next call. A step whose label
+   * was measured before is measured again.
+   */
   next(samples: readonly Sample[]): Step | null
 }
 
@@ -46,62 +49,63 @@ export interface Timing {
   readonly repeats: number
 }
 
-/** One setting of the knobs under one load. */
+/** One combination of settings under one load. */
 export interface Step {
-  /** What sets this step apart beside its load: `prepared`, `4 workers`. With the load it labels the sample. */
+  /** How this step differs from others with the same load: `prepared`, `4 workers`. With the load it labels the sample. */
   readonly variant: string
-  /** What the step sets, as tables and plots name it; the load's own figures are not repeated here. */
+  /** What the step sets, as tables and plots name it, without the load. */
   readonly knobs: Knobs
   readonly load: LoadShape
   readonly requests: readonly RequestTemplate[]
   /** What is started and measured; the service of this repository by default. */
   readonly program?: PeerName
-  /** Environment of the service process: its knobs, and `NODE_OPTIONS` for preloaded modules. */
+  /** Environment of the service process: its settings, and `NODE_OPTIONS` for preloaded modules. */
   readonly service?: Readonly<Record<string, string>>
-  /**
-   * Environment of a second service that gets the same load at the same moment, for a small difference in CPU:
-   * what slows the machine slows both, and cancels (see `ratioByRepeat`). PostgreSQL works for both, so its share
-   * in a request is not known then.
-   */
-  readonly beside?: Readonly<Record<string, string>>
+  /** For a difference smaller than the changes of the machine's pace; see {@link Control}. */
+  readonly control?: Control
   /** Settings of the PostgreSQL server, as in postgresql.conf. */
   readonly postgres?: Readonly<Record<string, string>>
   /** Runs against the emptied tables before the warm-up: rows to read, locks to meet. */
   readonly seed?: readonly string[]
-  /** A sink for spans runs beside the service, which is told of it by `OTEL_EXPORTER_OTLP_ENDPOINT`. */
-  readonly spanSink?: boolean
+  /** The lab takes the service's spans and drops them; `OTEL_EXPORTER_OTLP_ENDPOINT` tells the service where. */
+  readonly takesSpans?: boolean
   /** The generator must take little of the machine: the step looks for a ceiling, or compares costs. */
   readonly ceiling?: boolean
   /** The step is about this generator; where it is not installed the step is left out. */
   readonly generator?: LoadGenerator['name']
   /** The service process is held to so many cores, as a container is; see `stack/cpu-limit.ts`. */
   readonly serviceCores?: number
-  /**
-   * The service has a core to itself, and takes turns there with the one beside it, each standing still while the other
-   * runs; see `stack/own-core.ts`. So its throughput is that of half the time, and its latencies hold the other's turns.
-   */
-  readonly ownCore?: boolean
-  /** A path whose answers carry `cpu_duration`; asked gently beside the load. */
+  /** A path whose answers carry `cpu_duration`; asked one request at a time while the load runs. */
   readonly reportedCpu?: string
-  /** All workers are scraped this often while the load runs, as Prometheus would. */
-  readonly scrapeEveryS?: number
   /** After each measurement the same load is sent once more, shortly, and profiled. One worker only. */
   readonly profile?: boolean
+}
+
+/**
+ * Another service that does the same work. Both run at the same time, and the same load goes to one and to the other in
+ * turn, in short windows. The pace of a machine changes within seconds, so only two windows that follow each other are
+ * compared; see `run/run-step.ts`.
+ */
+export interface Control extends Pick<Step, 'program' | 'service'> {
+  /** What tables and plots call it. */
+  readonly name: string
+  /** Windows that each of the two services gets in one repeat. */
+  readonly windows: number
 }
 
 export interface Conclusion {
   /** The question answered in one or two sentences, with figures and their spread. */
   readonly answer: string
-  /** The sample that the verdict is about, usually the one with the highest throughput; null of none. */
-  readonly accused: Sample | null
+  /** The sample to diagnose, usually the one with the highest throughput; null where there is none. */
+  readonly diagnosed: Sample | null
   /** A sample of the same work under a lower load, from whose demands the ceiling is predicted. */
   readonly predictFrom?: Sample
   /** The ceiling where it takes more than one sample to predict it; wins over `predictFrom`. */
   readonly predictedPerS?: Figure
-  /** What turning the accused knob did, where the experiment turned it. */
-  readonly confirmed?: Verdict['confirmed']
-  /** Pure: what the samples prove together, where one alone left the verdict inconclusive. */
-  readonly judgedAgain?: (verdict: Verdict) => Verdict
+  /** What a change of the suspected limit's setting did, where the experiment itself varies it. */
+  readonly confirmed?: Diagnosis['confirmed']
+  /** Pure: adds to the diagnosis what only several samples together show. */
+  readonly refine?: (verdict: Diagnosis) => Diagnosis
 }
 
 /** Names a step in tables and plots: `prepared, 64 connections`. */
@@ -111,7 +115,7 @@ export function labelOf({ variant, load }: Pick<Step, 'variant' | 'load'>): stri
 }
 
 /**
- * What a step takes beside its load: process start, migrations, emptying the tables, generator start.
+ * What a step takes in addition to its load: process start, migrations, emptying the tables, generator start.
  * A guess for the progress bar and `list`, nothing is measured by it.
  */
 export const stepOverheadS = 1.5
@@ -119,22 +123,30 @@ export const stepOverheadS = 1.5
 const profilingS = 4.5
 
 /** Steps with the same key are measured on one service process. */
-export function processKeyOf({ program, service, beside, postgres, spanSink, serviceCores }: Step): string {
-  return JSON.stringify([program, service, beside, postgres, spanSink, serviceCores])
+export function processKeyOf({
+  program,
+  service,
+  control,
+  postgres,
+  takesSpans,
+  serviceCores,
+}: Step): string {
+  return JSON.stringify([program, service, control, postgres, takesSpans, serviceCores])
 }
 
-/** The accused knob is turned in two steps, each on a process of its own. */
+/** Two settings of the suspected limit are measured, each on a process of its own. */
 const confirmingSteps = 2
-/** Fewer cannot be told from noise: of three against three, none reaches into the other by chance 1 in 20. */
+/** With three repeats each, the two settings are apart by chance in 1 of 20 cases; with fewer, more often. */
 export const confirmingRepeats = 3
 
 /** How long an experiment will take, in seconds. */
 export function estimateS(experiment: Pick<Experiment, 'steps' | 'timing' | 'search' | 'confirms'>): number {
   const { steps, timing, search, confirms = false } = experiment
   const stepS = timing.warmupS + timing.durationS + stepOverheadS
-  const processes = new Set(steps.map(processKeyOf)).size
+  const processes = new Set(steps.map(processKeyOf)).size + steps.filter(step => step.control).length
+  const windows = steps.map(({ control }) => (control === undefined ? 1 : 2 * control.windows))
   const extraS = steps.map(step => (step.profile ? profilingS : 0) + rampS(step.load))
-  const measuringS = processes * timing.breakInS + steps.length * stepS + sum(extraS)
+  const measuringS = processes * timing.breakInS + sum(windows) * stepS + sum(extraS)
   const searchingS = (search?.atMost ?? 0) * (timing.breakInS + stepS)
   const confirmingS = confirms ? confirmingSteps * (timing.breakInS + stepS) : 0
   return (

@@ -4,7 +4,7 @@ import type { Reproduction, Sample } from '../results.ts'
 import { byThroughput, type Conclusion, closed, type Experiment, find } from './experiment.ts'
 import { statement } from './reproduction.ts'
 
-/** A strategy of the service's INSERT_STRATEGY; add one here and it is measured beside the others. */
+/** A strategy of the service's INSERT_STRATEGY; add one here and it is measured with the others. */
 const strategies = ['single', 'prepared', 'batched']
 /** One client alone shows what the usual reading is right about; the strategies differ with many. */
 const loads = [
@@ -20,10 +20,10 @@ const busiest = Math.max(...loads.map(({ connections }) => connections))
  */
 export const insertCost: Experiment = {
   name: 'insert-cost',
-  question: 'What does one insert cost in CPU, and can the reading that says 1-2 ms be trusted?',
+  question: 'How much CPU does one insert cost, and is the usual reading of 1-2 ms right?',
   hypothesis:
-    'Some 50 us of API CPU an insert, at one connection as at many. The usual reading agrees for a lone ' +
-    'request and is many times too high at 64, because it charges a request for everything that ran meanwhile.',
+    'An insert costs the API some 50 us of CPU, with one connection as with many. The usual reading is right with one ' +
+    'connection. With 64 it is many times too high, because it charges a request for everything that ran meanwhile.',
   finding: 'A1',
   varies: 'insert strategy, connections',
   holds: 'one row a request, one worker, pool of 20, durable commits, tables empty at the start of each step',
@@ -47,10 +47,10 @@ export const insertCost: Experiment = {
 
 function conclude(samples: readonly Sample[]): Conclusion {
   const best = find(samples, 'batched', busiest) ?? byThroughput(samples)[0]
-  if (best === undefined) return { answer: 'Nothing was measured.', accused: null }
+  if (best === undefined) return { answer: 'Nothing was measured.', diagnosed: null }
   return {
     answer: [costs(samples), naiveReading(best)].filter(Boolean).join(' '),
-    accused: best,
+    diagnosed: best,
   }
 }
 
@@ -60,7 +60,7 @@ function costs(samples: readonly Sample[]): string {
     return cost ? [`${spread(cost, 'us')} with ${strategy}`] : []
   })
   if (known.length === 0) return 'The CPU of the API could not be read.'
-  return `At ${number(busiest)} connections one insert costs the API ${known.join(', ')}.`
+  return `With ${number(busiest)} connections one insert costs the API ${known.join(', ')}.`
 }
 
 function naiveReading({ cpuPerRequestUs, reportedCpuUs, load }: Sample): string {
@@ -68,10 +68,10 @@ function naiveReading({ cpuPerRequestUs, reportedCpuUs, load }: Sample): string 
   const ledger = reportedCpuUs?.ledger
   if (!naive || cpuPerRequestUs.api === null) return ''
   const times = ratio(naive, cpuPerRequestUs.api)
-  const own = ledger ? `, its own ledger ${spread(ledger, 'us')}` : ''
+  const own = ledger ? `; the service's ledger says ${spread(ledger, 'us')}` : ''
   return (
-    `At ${number(load.connections ?? 1)} connections the usual reading says ${spread(naive, 'us')}, ` +
-    `${number(times.median)} times what the process really used${own}.`
+    `With ${number(load.connections ?? 1)} connections the usual reading says ${spread(naive, 'us')}, ` +
+    `${number(times.median)} times what the process used${own}.`
   )
 }
 
@@ -94,10 +94,10 @@ function reproduce(samples: readonly Sample[]): Reproduction[] {
       reproduced: holds,
       because:
         times === null
-          ? 'the service did not tell its usual reading, or its CPU could not be read'
+          ? 'the service did not report the usual reading, or its CPU could not be read'
           : holds
-            ? 'the usual reading charges an insert for all that ran beside it, so it says milliseconds of one that costs microseconds'
-            : `the usual reading is only ${spread(times, 'times')} what was used, or stays below a millisecond`,
+            ? 'the usual reading charges an insert for everything that ran in the meantime, so it says milliseconds where an insert costs microseconds'
+            : `the usual reading is only ${spread(times, 'times')} what was used, or is below a millisecond`,
     }),
   ]
 }

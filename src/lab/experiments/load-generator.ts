@@ -5,16 +5,16 @@ import { byThroughput, type Conclusion, closed, type Experiment, find } from './
 import { statement } from './reproduction.ts'
 
 const connections = 64
-/** From the cheapest to the dearest. */
+/** From the cheapest to the most expensive. */
 const generators: readonly Load['generator'][] = ['wrk', 'autocannon', 'k6']
 
-/** The end of finding B1: at 13,000 requests/s it was not the service that could do no more. */
+/** Last part of finding B1: at 13,000 requests/s the load generator was the limit, not the service. */
 export const loadGenerator: Experiment = {
   name: 'load-generator',
-  question: 'How much of a throughput is the load generator, and not the service?',
+  question: 'Does my load generator limit the throughput that I measure?',
   hypothesis:
-    'Where they share cores, a generator that spends more on a request than the service does leaves the service ' +
-    'less than half: what it measures is itself, and a lower bound.',
+    'On shared cores, a generator that needs more CPU per request than the service leaves the service less than half of ' +
+    'the CPU. Then the figure is a lower bound of what the service can do.',
   finding: 'B1',
   varies: 'load generator: wrk (if installed), autocannon, k6 (if installed)',
   holds: `GET /ping/, ${connections} connections, one worker, one service process for all of them`,
@@ -41,15 +41,15 @@ function conclude(samples: readonly Sample[]): Conclusion {
     answer:
       measured.length === 0
         ? 'Nothing was measured.'
-        : `The same service answers ${measured.map(described).join(', ')}.`,
-    accused: dearest ?? byThroughput(samples)[0] ?? null,
+        : `The same service answers ${measured.map(described).join('; ')}.`,
+    diagnosed: dearest ?? byThroughput(samples)[0] ?? null,
   }
 }
 
 function described({ throughputPerS, cpuPerRequestUs, load }: Sample): string {
   const { generator: cost } = cpuPerRequestUs
-  const price = cost === null ? '' : `, which spends ${spread(cost, 'us')} on each`
-  return `${spread(throughputPerS, 'requests/s')} of ${load.generator}${price}`
+  const price = cost === null ? '' : `, which uses ${spread(cost, 'us')} of CPU per request`
+  return `${spread(throughputPerS, 'requests/s')} from ${load.generator}${price}`
 }
 
 function reproduce(samples: readonly Sample[]): Reproduction[] {
@@ -63,15 +63,15 @@ function reproduce(samples: readonly Sample[]): Reproduction[] {
   return [
     statement({
       finding: 'B1',
-      compared: 'the same ping, sent by a dear load generator → by a cheap one',
+      compared: 'the same ping, sent by an expensive load generator → by a cheap one',
       reported: '13,000 requests/s from Go/gin, where the load generator was the limit',
       ours: isCompared ? measured.toReversed().map(described).join(' → ') : 'not measured',
       ratio: gain,
       reproduced: isLimited,
       because: isLimited
-        ? 'the service answers more as soon as the generator costs less'
+        ? 'the service answers more when the generator uses less CPU'
         : isCompared
-          ? 'the generators differ by no more than the noise of the repeats'
+          ? 'the generators do not differ beyond the noise of the repeats'
           : 'a second generator is not installed here (k6 or wrk)',
     }),
   ]

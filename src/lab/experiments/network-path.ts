@@ -16,10 +16,10 @@ type Path = keyof typeof paths
 /** Finding B1: the ping of 3,100 requests/s in a container was one of 4,700 without. */
 export const networkPath: Experiment = {
   name: 'network-path',
-  question: 'What does a container take from a ping: its isolation, or the way through a published port?',
+  question: 'Does a container make my service slower: by its isolation, or by its published port?',
   hypothesis:
-    'The isolation nothing that can be measured. The published port a good part: each packet goes through a bridge ' +
-    'and is rewritten, or is copied by a proxy process, on the same cores.',
+    'The isolation costs nothing that can be measured. The published port costs a large part of a ping: each packet goes ' +
+    'through a bridge and is rewritten, or is copied by a proxy process, on the same cores.',
   finding: 'B1',
   varies:
     'how the same server is reached: natively, in a container of the host’s network, behind a published port',
@@ -35,7 +35,7 @@ export const networkPath: Experiment = {
       ceiling: true,
     }),
   ),
-  // The path is the knob, and every turn of it is measured.
+  // The experiment itself varies the path.
   confirms: false,
   conclude,
   reproduce,
@@ -58,7 +58,7 @@ function conclude(samples: readonly Sample[]): Conclusion {
       `${path}: ${rate}, ${spread(ratio(sample.throughputPerS, native.throughputPerS), 'times')} native.`,
     ]
   })
-  return { answer: answers.join(' ') || 'Nothing was measured.', accused: byThroughput(samples)[0] ?? null }
+  return { answer: answers.join(' ') || 'Nothing was measured.', diagnosed: byThroughput(samples)[0] ?? null }
 }
 
 function reproduce(samples: readonly Sample[]): Reproduction[] {

@@ -10,10 +10,10 @@ const busiest = Math.max(...connections)
 /** What the HTTP server and framework cost before any work is done: the floor under every other figure. */
 export const ping: Experiment = {
   name: 'ping',
-  question: 'What does a request cost that does nothing, and how many of them can one process answer?',
+  question: 'What does a request that does nothing cost, and how many can one process answer?',
   hypothesis:
-    'Somewhere between 10 and 20 us of CPU each; one JavaScript thread is the ceiling, so throughput stops ' +
-    'growing once a handful of connections keep that thread busy, and latency grows instead.',
+    'A ping costs between 10 and 20 us of CPU. One JavaScript thread is the limit: a few connections keep it busy, and ' +
+    'more connections only raise the latency.',
   finding: null,
   varies: 'connections',
   holds: 'one worker, access log off, GET /ping/, no database work',
@@ -32,16 +32,17 @@ export const ping: Experiment = {
 function conclude(samples: readonly Sample[], machine: Machine): Conclusion {
   // The same step in every run, whichever of two equals happens to be a little ahead.
   const busy = find(samples, 'ping', busiest) ?? byThroughput(samples)[0]
-  if (busy === undefined) return { answer: 'Nothing was measured.', accused: null }
+  if (busy === undefined) return { answer: 'Nothing was measured.', diagnosed: null }
   const cost = busy.cpuPerRequestUs.api
-  const price = cost === null ? 'Its CPU could not be read' : `It costs the API ${spread(cost, 'us')} of CPU`
+  const price =
+    cost === null ? 'Its CPU could not be read' : `A ping costs the API ${spread(cost, 'us')} of CPU`
   const prediction = predictCeiling(samples, machine)
   return {
     answer:
-      `${price}; ${number(busy.load.connections ?? 1)} connections get ${spread(busy.throughputPerS, 'answers/s')}, ` +
+      `${price}. With ${number(busy.load.connections ?? 1)} connections the service answers ${spread(busy.throughputPerS, 'requests/s')}, ` +
       `with a median latency of ${spread(busy.latencyMs.p50, 'ms')}.` +
       (prediction === null ? '' : ` The ceiling: ${predictionText(prediction)}.`),
-    accused: busy,
+    diagnosed: busy,
     ...(prediction && { predictedPerS: prediction.predictedPerS }),
   }
 }

@@ -1,14 +1,14 @@
 import { demandAt, fitBatchDemand } from '../analysis/batch-demand.ts'
 import { type Demand, demand, demandsOf, type Machine, type Resource } from '../analysis/demand.ts'
-import { hostFull } from '../analysis/verdict/case.ts'
+import { hostFull } from '../analysis/diagnosis/case.ts'
 import { number, percent, spread } from '../analysis/wording.ts'
 import type { Figure, Sample } from '../results.ts'
 import { byThroughput } from './experiment.ts'
 
 /**
- * What counts as a light load: well below what fills anything, but no lone client. For it everything sleeps between
- * any two requests, and what it costs to wake three processes is paid by nobody on a machine that is at work: with
- * the lone client in the fit three ceilings of ping were predicted 14 to 30 % too high, without it at most 12 %.
+ * A light load: well below full, but more than one client. With one client all processes sleep between two requests,
+ * and a busy machine does not have the cost of waking them. With one client in the fit three ceilings of ping were
+ * wrong by 14 to 30 %, without it by at most 12 %.
  */
 const lightest = 2
 const heaviestLight = 16
@@ -22,8 +22,8 @@ export interface Prediction {
 
 /**
  * Predicts, from the light steps of a closed sweep, the most that more clients could reach: each resource's
- * demand a request is fitted as D(n) = a + b/n over the number of clients (what a turn of an event loop, a
- * wake-up or a batch costs is shared by those served in it, `batched` being only the strongest case), carried
+ * demand a request is fitted as D(n) = a + b/n over the number of clients (an iteration of the event loop, a wake-up
+ * or a batch has a cost that the requests in it share; `batched` is only the strongest case), carried
  * on to the number that got most, and the lowest of the ceilings cores / D is the prediction. Its range is that of
  * the demands' own repeats.
  *
@@ -45,8 +45,8 @@ export function predictCeiling(samples: readonly Sample[], machine: Machine): Pr
 }
 
 function demandOn(resource: Resource, sample: Sample, machine: Machine): Demand | null {
-  const { utilisation, throughputPerS, besideUs } = sample
-  if (resource === 'host' && besideUs === undefined) {
+  const { utilisation, throughputPerS } = sample
+  if (resource === 'host') {
     return demand('host', utilisation.host, throughputPerS, machine.cores * hostFull)
   }
   return demandsOf(sample, machine).find(one => one.resource === resource) ?? null
@@ -82,7 +82,7 @@ const names: Record<Resource, string> = {
   host: 'the host they share',
 }
 
-/** The prediction beside what came of it. */
+/** The prediction, and what was measured. */
 export function predictionText({ resource, predictedPerS, measured }: Prediction): string {
   const off = measured.throughputPerS.median / predictedPerS.median - 1
   return (

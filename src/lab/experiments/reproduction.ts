@@ -5,7 +5,7 @@ import type { Figure, Reproduction } from '../results.ts'
 /** Two ratios are of one order of size when they are within half a power of ten of each other. */
 const sameOrder = Math.sqrt(10)
 
-export interface Comparison {
+export interface ReportedComparison {
   /** `A1` … `C2`. */
   readonly finding: string
   /** What is compared with what, as `access log off against on`. */
@@ -21,11 +21,11 @@ export interface Comparison {
 }
 
 /**
- * Whether a report's comparison comes out the same here. Machines, languages and frameworks differ, so the
- * figures are not compared, their ratio is: it must point the same way in every repeat and be of the same
- * order of size. What does not is a result as well, with what shows it.
+ * Whether a report's comparison comes out the same here. Machines, languages and frameworks differ, so only the ratio
+ * of the two figures is compared: it must be in the same direction in every repeat, and of the same order of size. A
+ * comparison that is not reproduced is a result too, and says why.
  */
-export function reproduction(comparison: Comparison): Reproduction {
+export function reproduction(comparison: ReportedComparison): Reproduction {
   const { finding, compared, unit, reported, reportedText, ours, explanation } = comparison
   const [first, second] = ours
   const reportedRatio = reported[1] / reported[0]
@@ -40,7 +40,7 @@ export function reproduction(comparison: Comparison): Reproduction {
     }
   }
   const ourRatio = ratio(second, first)
-  const { reproduced, because } = judged(reportedRatio, ourRatio)
+  const { reproduced, because } = compareRatios(reportedRatio, ourRatio)
   return {
     ...base,
     ours: `${spread(first, unit)} → ${spread(second, unit)}`,
@@ -50,7 +50,7 @@ export function reproduction(comparison: Comparison): Reproduction {
   }
 }
 
-function judged(reported: number, ours: Figure): Pick<Reproduction, 'reproduced' | 'because'> {
+function compareRatios(reported: number, ours: Figure): Pick<Reproduction, 'reproduced' | 'because'> {
   const here = `${spread(ours, 'times')} here`
   const there = `${number(reported)} times in the report`
   const isSameWay = reported > 1 ? ours.low > 1 : ours.high < 1
@@ -58,13 +58,13 @@ function judged(reported: number, ours: Figure): Pick<Reproduction, 'reproduced'
     const isOpposite = reported > 1 ? ours.high < 1 : ours.low > 1
     return {
       reproduced: false,
-      because: `${here} ${isOpposite ? 'point the other way than' : 'are no difference beyond the noise, against'} ${there}`,
+      because: `${here} ${isOpposite ? 'is the opposite of' : 'is no difference beyond the noise, against'} ${there}`,
     }
   }
   const reproduced = Math.max(ours.median / reported, reported / ours.median) <= sameOrder
   return {
     reproduced,
-    because: `${here} ${reproduced ? 'are of the order of size of' : 'point the same way, but are not of the order of size of'} ${there}`,
+    because: `${here} ${reproduced ? 'is of the same order of size as' : 'is in the same direction, but not of the same order of size as'} ${there}`,
   }
 }
 

@@ -11,9 +11,9 @@ const rowCounts = [1, 10, 100]
 /** Finding A2: several inserts a request bring a service down to 300 requests/s, because each is a statement. */
 export const rowsPerRequest: Experiment = {
   name: 'rows-per-request',
-  question: 'What do ten or a hundred rows a request cost, against one?',
+  question: 'What do ten or a hundred rows per request cost, compared with one?',
   hypothesis:
-    'One statement a row: ten rows cost nearly ten times the CPU of one. As one batch: at most four times.',
+    'With one statement per row, ten rows cost nearly ten times the CPU of one. As one batch they cost at most four times.',
   finding: 'A2',
   varies: 'rows a request, insert strategy',
   holds: `${connections} connections, one worker, all rows of a request stored or none`,
@@ -52,7 +52,7 @@ function conclude(samples: readonly Sample[]): Conclusion {
       growths.length === 0
         ? 'The CPU of the API could not be read.'
         : `Ten rows a request cost the API's CPU of one row ${growths.join(', ')}.`,
-    accused: byThroughput(samples)[0] ?? null,
+    diagnosed: byThroughput(samples)[0] ?? null,
   }
 }
 
@@ -72,7 +72,7 @@ function reproduce(samples: readonly Sample[]): Reproduction[] {
       reportedText: '500-1,000 (from 1-2 ms each) → about 300 requests/s a worker',
       ours: [one?.throughputPerS, ten?.throughputPerS],
       explanation:
-        'what a request costs beside its inserts is small in this service, so ten of them cost nearly ten times as much',
+        'in this service a request costs little apart from its inserts, so ten inserts cost nearly ten times as much',
     }),
     statement({
       finding: 'A2',

@@ -10,11 +10,11 @@ const strategies = ['single', 'prepared', 'batched']
 /** The insert strategies side by side, each fully observed, between a bare `prepared` and a ping. */
 export const strategiesCompared: Experiment = {
   name: 'strategies',
-  question: 'What does the way of inserting decide: how much CPU, how many rows a second, at what latency?',
+  question: 'Which way of inserting is best: in CPU, in rows per second and in latency?',
   hypothesis:
-    'Statements that wait for each other cost the API some 50 us and PostgreSQL some 60 us each. Sharing a ' +
-    'commit between the requests that arrive meanwhile costs at most half of that in the API and a fifth in ' +
-    'PostgreSQL, answers at least three times as many, and a lone client notices nothing.',
+    'One statement per request costs the API some 50 us and PostgreSQL some 60 us. A batch of the requests that arrive ' +
+    'while the previous batch is being written costs at most half of that in the API and a fifth in PostgreSQL. It ' +
+    'answers at least three times as many requests, and one client alone sees no difference.',
   finding: 'A3',
   varies: 'insert strategy, connections',
   holds: 'one row a request, one worker, durable commits, tables empty at the start of each step',
@@ -42,7 +42,7 @@ function step(variant: string, connections: number, service: Record<string, stri
 function conclude(samples: readonly Sample[]): Conclusion {
   const batched = find(samples, 'batched', busy)
   if (batched === undefined)
-    return { answer: 'The batch was not measured.', accused: byThroughput(samples)[0] ?? null }
+    return { answer: 'The batch was not measured.', diagnosed: byThroughput(samples)[0] ?? null }
   return {
     answer: [
       `Batched: ${spread(batched.throughputPerS, 'requests/s')} at ${busy} connections.`,
@@ -51,7 +51,7 @@ function conclude(samples: readonly Sample[]): Conclusion {
       ...comparison('a ping', batched, find(samples, 'ping', busy)),
       ...loneClient(samples),
     ].join(' '),
-    accused: batched,
+    diagnosed: batched,
   }
 }
 
@@ -71,7 +71,7 @@ function loneClient(samples: readonly Sample[]): string[] {
   if (prepared === undefined || batched === undefined) return []
   const slower = ratio(batched.latencyMs.p50, prepared.latencyMs.p50)
   return [
-    `A lone client waits ${spread(batched.latencyMs.p50, 'ms')} for a batch and ` +
+    `One client alone waits ${spread(batched.latencyMs.p50, 'ms')} for a batch and ` +
       `${spread(prepared.latencyMs.p50, 'ms')} for a prepared statement (${number(slower.median)} times).`,
   ]
 }

@@ -1,30 +1,30 @@
 import { number, spread } from '../analysis/wording.ts'
 import type { Reproduction, Sample } from '../results.ts'
 import { type Conclusion, type Experiment, open, type Step } from './experiment.ts'
-import { holds, rateOf } from './objective.ts'
+import { holds, rateOf } from './rate-goal.ts'
 import { statement } from './reproduction.ts'
 
-const objective = { ratePerS: 10_000, p99Ms: 50, answeredShare: 0.99 }
+const goal = { ratePerS: 10_000, p99Ms: 50, answeredShare: 0.99 }
 /**
  * By Little's law so many are on their way while every answer takes four fifths of what the slowest may: a stall of
  * that length drops no arrival, a longer one does, and they are counted. More of them cost: k6 takes its virtual users
  * in turn, so each request walks through the memory of all, which was 4 us more at 400 of them than at 250. With 250
  * the median of five runs in turn sent 97.3 % of 10,000/s, with 400 it sent 99.2 %.
  */
-const maxConnectionsAt = (ratePerS: number) => Math.ceil((ratePerS * objective.p99Ms * 0.8) / 1000)
+const maxConnectionsAt = (ratePerS: number) => Math.ceil((ratePerS * goal.p99Ms * 0.8) / 1000)
 
 /** Finding A3: the asker wanted more than 10,000 requests/s, whatever the answers take meanwhile. */
 export const tenThousand: Experiment = {
   name: 'ten-thousand',
-  question: 'Does one process take 10,000 inserts a second that arrive whether or not it keeps up?',
+  question: 'Can one process take 10,000 inserts per second that arrive whether or not it keeps up?',
   hypothesis:
-    `${number(objective.ratePerS)} arrivals a second are answered with a p99 under ${objective.p99Ms} ms and no ` +
+    `${number(goal.ratePerS)} arrivals a second are answered with a p99 under ${goal.p99Ms} ms and no ` +
     'error, on two cores that also run PostgreSQL and the generator.',
   finding: 'A3',
   varies: 'arrival rate: the wanted one, then a search for the highest that holds',
   holds: 'batched inserts of one row, one worker, telemetry full, durable commits',
   timing: { breakInS: 4, warmupS: 2, durationS: 5, repeats: 3 },
-  steps: [arrivalsAt(objective.ratePerS)],
+  steps: [arrivalsAt(goal.ratePerS)],
   search: { atMost: 5, next: nextRate },
   conclude,
   reproduce,
@@ -65,42 +65,42 @@ function nextRate(samples: readonly Sample[]): Step | null {
 
 function conclude(samples: readonly Sample[]): Conclusion {
   const measured = samples.toSorted((a, b) => rateOf(a) - rateOf(b))
-  const wanted = measured.find(sample => rateOf(sample) === objective.ratePerS)
+  const wanted = measured.find(sample => rateOf(sample) === goal.ratePerS)
   const highest = measured.filter(isHeld).at(-1)
-  const verdictOnGoal =
+  const goalText =
     wanted === undefined
-      ? `${number(objective.ratePerS)}/s was not measured.`
-      : `${number(objective.ratePerS)} arrivals/s ${isHeld(wanted) ? 'hold' : 'do not hold'}: ` +
+      ? `${number(goal.ratePerS)}/s was not measured.`
+      : `${number(goal.ratePerS)} arrivals/s ${isHeld(wanted) ? 'hold' : 'do not hold'}: ` +
         `${spread(wanted.throughputPerS, 'answers/s')}, p99 ${spread(wanted.latencyMs.p99, 'ms')}.`
   const limit =
     highest === undefined
       ? 'No rate held.'
       : `The highest rate that held is ${number(rateOf(highest))}/s, with a p99 of ${spread(highest.latencyMs.p99, 'ms')}.`
   return {
-    answer: `${verdictOnGoal} ${limit}`,
+    answer: `${goalText} ${limit}`,
     // What keeps it from the goal; where that is reached, from the next rate.
-    accused: [...(wanted ? [wanted] : []), ...measured].find(sample => !isHeld(sample)) ?? highest ?? null,
+    diagnosed: [...(wanted ? [wanted] : []), ...measured].find(sample => !isHeld(sample)) ?? highest ?? null,
   }
 }
 
 function isHeld(sample: Sample): boolean {
-  return holds(sample, objective)
+  return holds(sample, goal)
 }
 
 function reproduce(samples: readonly Sample[]): Reproduction[] {
-  const wanted = samples.find(sample => rateOf(sample) === objective.ratePerS)
+  const wanted = samples.find(sample => rateOf(sample) === goal.ratePerS)
   const reproduced = wanted !== undefined && isHeld(wanted)
   return [
     statement({
       finding: 'A3',
-      compared: `${number(objective.ratePerS)} inserts a second that arrive whether or not it keeps up`,
+      compared: `${number(goal.ratePerS)} inserts a second that arrive whether or not it keeps up`,
       reported: 'wanted: more than 10,000 requests/s',
       ours: wanted
         ? `${spread(wanted.throughputPerS, 'answers/s')} (${wanted.load.mode}, ${wanted.load.generator}), p99 ${spread(wanted.latencyMs.p99, 'ms')}`
         : 'not measured',
       reproduced,
       because: reproduced
-        ? `answered in every repeat, with a p99 within ${objective.p99Ms} ms, no error and at most ${number(wanted.errors.dropped.high)} arrivals dropped`
+        ? `answered in every repeat, with a p99 within ${goal.p99Ms} ms, no error and at most ${number(wanted.errors.dropped.high)} arrivals dropped`
         : wanted
           ? `this machine did not hold it: ${number(wanted.errors.dropped.high)} arrivals dropped, p99 up to ${number(wanted.latencyMs.p99.high)} ms`
           : 'it was not measured',

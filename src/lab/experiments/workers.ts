@@ -25,16 +25,16 @@ type Kind = 'blocking' | 'small pool' | 'as it is'
 
 /**
  * Findings C1 and C2: more worker processes brought 1.6 s to 90 ms although CPU was low throughout. So what
- * they multiplied was no CPU but what each process had one of: a thread that waited, or a small pool. Shown
- * beside the case where there is nothing to multiply.
+ * they multiplied was no CPU but what each process had one of: a thread that waited, or a small pool. The
+ * case where there is nothing to multiply is shown too.
  */
 export const workers: Experiment = {
   name: 'workers',
-  question: 'When do more worker processes help, and when can they not?',
+  question: 'When do more worker processes help, and when do they not?',
   hypothesis:
-    `Where each request holds its process for ${blockMs} ms without using it, sixteen workers answer almost sixteen ` +
-    'times as many and users wait a sixteenth. Where each worker has one database connection and commits are ' +
-    'slow, four workers do what one with a pool of four does. Where the cores are full, nothing.',
+    `If each request blocks its process for ${blockMs} ms, sixteen workers answer almost sixteen times as many requests, ` +
+    'and users wait a sixteenth of the time. If each worker has one database connection and commits are slow, four ' +
+    'workers do as much as one worker with a pool of four. If the cores are full, more workers do not help.',
   finding: 'C1, C2',
   varies:
     'workers, users, and what a request waits for: a blocking call, a connection of a small pool, nothing',
@@ -100,7 +100,7 @@ function conclude(samples: readonly Sample[]): Conclusion {
       answer.length === 0
         ? 'No two settings were measured to compare.'
         : `Against one worker: ${answer.join('; ')}.`,
-    accused: of(samples, 'blocking', 1, many) ?? byThroughput(samples)[0] ?? null,
+    diagnosed: of(samples, 'blocking', 1, many) ?? byThroughput(samples)[0] ?? null,
   }
 }
 
@@ -121,7 +121,7 @@ function reproduce(samples: readonly Sample[]): Reproduction[] {
   return [
     reproduction({
       finding: 'C1',
-      compared: 'latency of a lone request → with 100 users, one process that blocks',
+      compared: 'latency of a single request → with 100 users, one process that blocks',
       unit: 'ms',
       reported: [14, 2_000],
       reportedText: '14 ms → 2 s',

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs'
 import type { Html } from '../report/html.ts'
 import type { Results } from '../results.ts'
-import type { Watcher } from '../run/progress.ts'
 import { serveOnLoopback } from './loopback-server.ts'
 import { type LiveState, livePageOf, measuredParts, type Plan, passingParts } from './page.ts'
+import type { Watcher } from './progress.ts'
 import { type RateReading, shownS } from './rate-line.ts'
 
-/** The report while it comes about: a page on loopback that follows the run. */
+/** The report during the run: a page on loopback. */
 export interface LivePage extends Watcher, AsyncDisposable {
   readonly url: string
   /** What has been measured so far; best called between two measurements, for then the plots are drawn. */

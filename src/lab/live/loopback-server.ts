@@ -25,7 +25,7 @@ export interface LoopbackServer extends AsyncDisposable {
   tellLast(message: string): void
 }
 
-/** A tab that does not read any more must not fill the lab's memory. */
+/** Limit for a tab that no longer reads, so that it does not fill the lab's memory. */
 const unreadBytesTolerated = 16 * 2 ** 20
 const graceMs = 500
 
@@ -76,7 +76,7 @@ export async function serveOnLoopback({ files, stream, greeting }: ServerOptions
   }
 }
 
-/** No connection outlives its answer, so none can hold up the lab's end. */
+/** Connections are closed after the answer, so none delays the end of the lab. */
 const headers: OutgoingHttpHeaders = {
   connection: 'close',
   'cache-control': 'no-store',
@@ -103,7 +103,7 @@ function isLoopbackName(host = ''): boolean {
   return /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/i.test(host)
 }
 
-/** A page of another site could not read the stream, yet make the lab work for it. */
+/** Refuses pages of other sites: they could not read the stream, but would make the lab do work. */
 function isFromElsewhere({ headers: sent }: IncomingMessage): boolean {
   const site = sent['sec-fetch-site']
   return site !== undefined && site !== 'same-origin' && site !== 'none'

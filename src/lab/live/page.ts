@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs'
+import { diagnosisList } from '../report/diagnosis.ts'
 import { htmlDocument, masthead, stylesheet } from '../report/document.ts'
 import { caveatList, environmentSection } from '../report/environment.ts'
 import { experimentSection } from '../report/experiment.ts'
 import { formatInstant, formatNumber } from '../report/format.ts'
 import { type Html, html } from '../report/html.ts'
-import { verdictList } from '../report/verdict.ts'
 import type { ExperimentResult, Results } from '../results.ts'
 import { type RateReading, rateLine } from './rate-line.ts'
 
-/** What the lab will do, known before it begins. */
+/** What the lab will do, known in advance. */
 export interface Plan {
   readonly experiments: readonly { readonly name: string; readonly question: string }[]
   /** About so many seconds in all. */
@@ -30,7 +30,7 @@ export interface LiveState {
 
 const liveStyles = readFileSync(new URL('live.css', import.meta.url), 'utf8')
 
-/** The page before anything is known, with a place for each part; `live.js` fills them. */
+/** The empty page with a place for each part; `live.js` fills them. */
 export function livePageOf({ experiments }: Plan, startedAt: Date): string {
   const body = html`${masthead(html`live <time>${formatInstant(startedAt.toISOString())}</time>`)}
 <main>
@@ -83,7 +83,7 @@ export function measuredParts({ plan, results }: LiveState): Record<string, Html
   const latest = experiments.findLast(({ samples }) => samples.length > 0)
   return {
     moment: html`<h2>Bottleneck of the moment</h2>
-      ${latest === undefined ? html`<p>Nothing has been measured yet.</p>` : verdictList([latest])}
+      ${latest === undefined ? html`<p>Nothing has been measured yet.</p>` : diagnosisList([latest])}
       ${caveatList(manifest)}`,
     contents: contentsOf(plan, results),
     ...Object.fromEntries(
@@ -93,7 +93,7 @@ export function measuredParts({ plan, results }: LiveState): Record<string, Html
   }
 }
 
-/** An experiment that is over stays the same object: its plots are drawn once. */
+/** A finished experiment stays the same object, so its plots are drawn once. */
 const sections = new WeakMap<ExperimentResult, Html>()
 
 function sectionOf(experiment: ExperimentResult, { manifest }: Results): Html {

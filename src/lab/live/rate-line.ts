@@ -1,14 +1,14 @@
 import { formatNumber } from '../report/format.ts'
 import { type Html, html } from '../report/html.ts'
 
-/** Requests answered a second, as the load generator said it at a moment. */
+/** Requests answered per second at a moment, from the load generator. */
 export interface RateReading {
   readonly atMs: number
   readonly perS: number
 }
 
 export const shownS = 60
-/** Without a reading for so long, no load was sent: between two steps the line is broken. */
+/** After so long without a reading no load was sent, and the line has a gap. */
 const gapMs = 1500
 const width = 880
 const height = 72

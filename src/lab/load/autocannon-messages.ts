@@ -1,5 +1,5 @@
 import type { LoadResult } from './generator.ts'
-import type { RequestTemplate } from './templates.ts'
+import type { PreparedRequest } from './templates.ts'
 
 /** What the lab and its autocannon process say to each other. */
 export type ToChild = { type: 'start'; plan: ChildPlan } | { type: 'open' } | { type: 'close' }
@@ -9,8 +9,8 @@ export type FromChild =
   | { type: 'result'; result: LoadResult }
 
 export interface ChildPlan {
-  readonly baseUrl: string
-  readonly requests: readonly RequestTemplate[]
+  readonly origin: string
+  readonly requests: readonly PreparedRequest[]
   /** Indexes into `requests`, in the order each connection sends them. */
   readonly order: readonly number[]
   readonly connections: number
@@ -20,4 +20,7 @@ export interface ChildPlan {
   readonly ratePerS: number | null
   readonly warmupS: number
   readonly durationS: number
+  readonly timeoutS: number
+  /** The value of the first `{n}`. The next requests count on from it. */
+  readonly firstNumber: number
 }

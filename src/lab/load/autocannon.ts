@@ -6,7 +6,15 @@ import { LabError } from '../errors.ts'
 import { spawnGuarded } from '../stack/janitor.ts'
 import { keepTail, lastErrorLine } from '../stack/output-tail.ts'
 import type { ChildPlan, FromChild, ToChild } from './autocannon-messages.ts'
-import type { LoadGenerator, LoadHooks, LoadPlan, LoadResult } from './generator.ts'
+import {
+  defaultTimeoutS,
+  type LoadGenerator,
+  type LoadHooks,
+  type LoadPlan,
+  type LoadResult,
+} from './generator.ts'
+import { takeNumbers } from './numbers.ts'
+import { originOf, prepareRequest } from './prepare-request.ts'
 import { weightedOrder } from './templates.ts'
 
 const childFile = fileURLToPath(new URL('autocannon-child.ts', import.meta.url))
@@ -77,16 +85,18 @@ async function runAutocannon(plan: LoadPlan, hooks: LoadHooks): Promise<LoadResu
  */
 const pacedConnections = 64
 
-function childPlan({ baseUrl, requests, shape, warmupS, durationS }: LoadPlan): ChildPlan {
+function childPlan({ baseUrl, requests, shape, warmupS, durationS, timeoutS }: LoadPlan): ChildPlan {
   const open = shape.mode === 'open'
   return {
-    baseUrl,
-    requests,
+    origin: originOf(baseUrl),
+    requests: requests.map(request => prepareRequest(baseUrl, request)),
     order: weightedOrder(requests),
     connections: open ? Math.min(shape.maxConnections, pacedConnections) : shape.connections,
     rampPerS: open ? null : (shape.rampPerS ?? null),
     ratePerS: open ? Math.round(shape.ratePerS) : null,
     warmupS,
     durationS,
+    timeoutS: timeoutS ?? defaultTimeoutS,
+    firstNumber: takeNumbers(warmupS + durationS),
   }
 }

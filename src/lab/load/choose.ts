@@ -1,8 +1,12 @@
 import { LabError } from '../errors.ts'
 import { autocannonGenerator } from './autocannon.ts'
-import type { LoadGenerator } from './generator.ts'
+import type { LoadGenerator, LoadPlan, LoadShape } from './generator.ts'
 import { findK6 } from './k6.ts'
-import { findWrk } from './wrk.ts'
+import { findWrk, wrkCanSend } from './wrk.ts'
+
+export const generatorNames: readonly LoadGenerator['name'][] = ['k6', 'autocannon', 'wrk']
+
+export const generatorHelp = 'send all load with this one; what wrk cannot send, another sends'
 
 /** What a step needs from its generator. */
 export interface Need {
@@ -10,6 +14,8 @@ export interface Need {
   readonly ceiling: boolean
   /** The step is about this very one. */
   readonly generator?: LoadGenerator['name'] | undefined
+  readonly requests: LoadPlan['requests']
+  readonly load: LoadShape
 }
 
 /** Those on this machine. */
@@ -19,8 +25,8 @@ export function installedGenerators(): LoadGenerator[] {
 
 /**
  * Gives the generator for each step: k6 where it is installed, autocannon where it is not and for ceilings,
- * unless one was asked for by name, by the step or else by the user. Throws LAB_LOAD_GENERATOR when the one
- * asked for is not there.
+ * unless one was asked for by name, by the step or else by the user. Where the user asked for wrk, another sends what
+ * wrk cannot send. Throws LAB_LOAD_GENERATOR when the one asked for is not there.
  */
 export function generatorChoice(
   wanted?: LoadGenerator['name'],
@@ -37,8 +43,9 @@ export function generatorChoice(
   }
   const asked = wanted === undefined ? null : named(wanted)
   const usual = installed.find(({ name }) => name === 'k6') ?? autocannonGenerator
-  return ({ ceiling, generator }) => {
+  return ({ ceiling, generator, requests, load }) => {
     if (generator !== undefined) return named(generator)
-    return asked ?? (ceiling ? autocannonGenerator : usual)
+    const canSend = asked?.name !== 'wrk' || wrkCanSend({ requests, shape: load })
+    return asked !== null && canSend ? asked : ceiling ? autocannonGenerator : usual
   }
 }

@@ -39,7 +39,13 @@ export interface LoadPlan {
   /** The ramp, if any, is part of it. */
   readonly warmupS: number
   readonly durationS: number
+  /** Accept any certificate. autocannon and wrk always do. */
+  readonly insecure?: boolean
+  /** A request without an answer after this time has failed; 30 by default. */
+  readonly timeoutS?: number
 }
+
+export const defaultTimeoutS = 30
 
 export interface LoadHooks {
   readonly signal: AbortSignal
@@ -51,7 +57,7 @@ export interface LoadHooks {
 
 /** What one window showed. */
 export interface LoadResult {
-  /** Answers 2xx (k6: 2xx and 3xx). */
+  /** Answers with 2xx; wrk counts 3xx too. */
   readonly succeeded: number
   /** Other answers, and requests that got none. */
   readonly failed: number

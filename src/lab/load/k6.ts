@@ -7,7 +7,16 @@ import { fileURLToPath } from 'node:url'
 import { LabError } from '../errors.ts'
 import { findFreePort } from '../stack/free-port.ts'
 import { spawnGuarded } from '../stack/janitor.ts'
-import type { LoadGenerator, LoadHooks, LoadPlan, LoadResult } from './generator.ts'
+import {
+  defaultTimeoutS,
+  type LoadGenerator,
+  type LoadHooks,
+  type LoadPlan,
+  type LoadResult,
+} from './generator.ts'
+import type { Plan } from './k6-plan.ts'
+import { takeNumbers } from './numbers.ts'
+import { originOf, prepareRequest } from './prepare-request.ts'
 import { failureStatuses, weightedOrder } from './templates.ts'
 
 const scriptFile = fileURLToPath(new URL('k6-script.ts', import.meta.url))
@@ -65,13 +74,24 @@ async function runK6(plan: LoadPlan, hooks: LoadHooks): Promise<LoadResult> {
   return readSummary(summary, plan.durationS)
 }
 
-function scriptPlan({ requests, ...plan }: LoadPlan) {
+function scriptPlan({
+  baseUrl,
+  requests,
+  insecure = false,
+  timeoutS = defaultTimeoutS,
+  ...plan
+}: LoadPlan): Plan {
+  const { shape, warmupS, durationS } = plan
+  const users = shape.mode === 'open' ? shape.maxConnections : shape.connections
   return {
     ...plan,
+    ...{ insecure, timeoutS },
+    origin: originOf(baseUrl),
     order: weightedOrder(requests),
-    requests: requests.map(({ method = 'GET', path, headers = {}, body = null }) => ({
-      ...{ method, path, headers, body },
-    })),
+    requests: requests.map(request => prepareRequest(baseUrl, request)),
+    firstNumber: takeNumbers(warmupS + durationS),
+    // The warm-up may use other virtual users, and two more open and close the window.
+    usersAtMost: 2 * users + 2,
   }
 }
 
@@ -83,7 +103,7 @@ export function readSummary(summary: string, durationS: number): LoadResult {
     // A rate metric counts in `passes` how often its condition, here "failed", was true.
     succeeded: value('http_req_failed', 'fails'),
     failed: value('http_req_failed', 'passes'),
-    failures: failuresIn(metrics),
+    failures: failuresIn(metrics, value('http_req_failed', 'passes')),
     dropped: metrics['dropped_iterations{scenario:measure}']?.values['count'] ?? 0,
     durationS,
     stalled: null,
@@ -99,13 +119,13 @@ export function readSummary(summary: string, durationS: number): LoadResult {
 }
 
 /** k6 says status 0 where there was no answer. */
-function failuresIn(metrics: K6Summary['metrics']): Record<string, number> {
-  return Object.fromEntries(
-    failureStatuses.flatMap(status => {
-      const count = metrics[`http_reqs{phase:measure,status:${status}}`]?.values['count'] ?? 0
-      return count === 0 ? [] : [[status === 0 ? 'no answer' : String(status), count]]
-    }),
-  )
+function failuresIn(metrics: K6Summary['metrics'], failed: number): Record<string, number> {
+  const counts = failureStatuses.flatMap((status): [string, number][] => {
+    const count = metrics[`http_reqs{phase:measure,status:${status}}`]?.values['count'] ?? 0
+    return count === 0 ? [] : [[status === 0 ? 'no answer' : String(status), count]]
+  })
+  const others = failed - counts.reduce((sum, [, count]) => sum + count, 0)
+  return Object.fromEntries(others > 0 ? [...counts, ['another status', others]] : counts)
 }
 
 interface K6Summary {

@@ -4,8 +4,15 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { LabError } from '../errors.ts'
 import { spawnGuarded } from '../stack/janitor.ts'
-import type { LoadGenerator, LoadHooks, LoadPlan, LoadResult } from './generator.ts'
-import { type RequestTemplate, varies } from './templates.ts'
+import {
+  defaultTimeoutS,
+  type LoadGenerator,
+  type LoadHooks,
+  type LoadPlan,
+  type LoadResult,
+} from './generator.ts'
+import { originOf, prepareRequest } from './prepare-request.ts'
+import type { RequestTemplate } from './templates.ts'
 
 const scriptFile = fileURLToPath(new URL('wrk.lua', import.meta.url))
 
@@ -23,15 +30,12 @@ export function findWrk(): LoadGenerator | null {
 }
 
 /** Whether wrk can send it. */
-export function wrkCanSend({
-  requests,
-  shape,
-}: Pick<LoadPlan, 'requests'> & { shape: LoadPlan['shape'] }): boolean {
+export function wrkCanSend({ requests, shape }: Pick<LoadPlan, 'requests' | 'shape'>): boolean {
   return (
     shape.mode === 'closed' &&
     shape.rampPerS === undefined &&
     requests.length === 1 &&
-    requests.every(request => !varies(request))
+    requests.every(request => !prepareRequest('http://any', request).varies)
   )
 }
 
@@ -46,28 +50,29 @@ async function runWrk(plan: LoadPlan, hooks: LoadHooks): Promise<LoadResult> {
     )
   }
   const { connections } = plan.shape
-  const url = plan.baseUrl + request.path
   if (plan.warmupS > 0) {
-    await send(url, request, connections, plan.warmupS, { ...hooks, onWindow: () => {} })
+    await send(plan, request, connections, plan.warmupS, { ...hooks, onWindow: () => {} })
   }
-  return send(url, request, connections, plan.durationS, hooks)
+  return send(plan, request, connections, plan.durationS, hooks)
 }
 
 async function send(
-  url: string,
-  { method = 'GET', headers = {}, body }: RequestTemplate,
+  { baseUrl, timeoutS = defaultTimeoutS }: LoadPlan,
+  request: RequestTemplate,
   connections: number,
   durationS: number,
   { signal, onWindow }: Pick<LoadHooks, 'signal' | 'onWindow'>,
 ): Promise<LoadResult> {
   signal.throwIfAborted()
+  const { method, target, headers, body } = prepareRequest(baseUrl, request)
   const args = [
     ...['--threads', '1', '--connections', String(connections)],
-    ...['--duration', `${Math.max(1, Math.round(durationS))}s`, '--timeout', '30s', '--script', scriptFile],
+    ...['--duration', `${Math.max(1, Math.round(durationS))}s`, '--timeout', `${Math.ceil(timeoutS)}s`],
+    ...['--script', scriptFile],
     ...Object.entries(headers).flatMap(([name, value]) => ['--header', `${name}: ${value}`]),
   ]
-  const { child, pid, ended, end } = await spawnGuarded('wrk', [...args, url], {
-    env: { PATH: process.env['PATH'], METHOD: method, ...(body !== undefined && { BODY: body }) },
+  const { child, pid, ended, end } = await spawnGuarded('wrk', [...args, originOf(baseUrl) + target], {
+    env: { PATH: process.env['PATH'], METHOD: method, ...(body !== null && { BODY: body }) },
     stdio: ['pipe', 'ignore', 'pipe'],
     stopSignal: 'SIGKILL',
   })

@@ -3,14 +3,14 @@ import type { Figure, Sample } from '../results.ts'
 import { costsOf, isOrdinary } from './costs.ts'
 import { simulate } from './simulation.ts'
 
-/** What the model says of a step that it never saw, beside what was measured. */
+/** What the model predicts for a step that it was not given, and what was measured. */
 export interface Check {
   readonly label: string
-  readonly throughputPerS: Comparison
-  readonly p95Ms: Comparison
+  readonly throughputPerS: Predicted
+  readonly p95Ms: Predicted
 }
 
-export interface Comparison {
+export interface Predicted {
   readonly predicted: number
   readonly measured: Figure
 }

@@ -19,10 +19,10 @@ export interface Costs {
   /** What the load generator takes for a request, and for each burst of answers that a batch brings it. */
   readonly generatorUs: number
   readonly generatorBurstUs: number
-  /** Part of what a request costs the API: collected in stops of this length, during which it answers nobody. */
+  /** Part of the API's CPU of a request: garbage is collected in pauses of this length, in which nothing is answered. */
   readonly garbageUs: number
   readonly garbageStopUs: number
-  /** What a batch takes beside CPU: the flush of the WAL, wake-ups, the network, us. */
+  /** Time of a batch that is not CPU: the flush of the WAL, wake-ups, the network, us. */
   readonly pauseUs: number
 }
 
@@ -170,13 +170,13 @@ function fitted(steps: readonly (readonly Reading[])[]): Costs | null {
     .filter(({ rows }) => rows === 1)
     .toSorted((a, b) => b.throughputPerS - a.throughputPerS)[0]
   if (api === null || database === null || generator === null || lone === undefined) return null
-  // A lone client's next request waits for this one: what its round takes beyond everyone's CPU is the pause.
+  // With one client each request waits for the one before. Its time beyond all CPU is the pause.
   const cpuUs = lone.apiUs + lone.databaseUs + lone.generatorUs
   return {
     api,
     database,
     ...generator,
-    // A lone client's garbage is collected while it waits.
+    // With one client garbage is collected while the client waits.
     garbageUs: Math.min(busiest?.garbageUs ?? 0, api.requestUs),
     garbageStopUs: busiest?.garbageStopUs ?? 0,
     pauseUs: Math.max(0, 1e6 / lone.throughputPerS - cpuUs),

@@ -38,7 +38,7 @@ export class Machine {
 
   runUntil(endUs: number): void {
     while (this.nowUs < endUs) {
-      for (const core of this.#cores) this.#turn(core)
+      for (const core of this.#cores) this.#rotate(core)
       const timer = this.#timers.reduce<Timer | undefined>(
         (first, each) => (first !== undefined && first.atUs <= each.atUs ? first : each),
         undefined,
@@ -71,7 +71,7 @@ export class Machine {
   }
 
   /** Who has nothing to do leaves; who has had its slice while another waits goes to the end of the line. */
-  #turn(core: Thread[]): void {
+  #rotate(core: Thread[]): void {
     const [first, next] = core
     if (first === undefined) return
     const isIdle = first.current === undefined

@@ -1,4 +1,5 @@
-import { type Plan, poolSize } from './plan.ts'
+import { poolSize } from './figures/database.ts'
+import type { Plan } from './plan.ts'
 
 /** Where the overlay that it builds on lies, seen from the folder that is written. */
 export interface OverlayPlace {

@@ -1,6 +1,7 @@
 import { number, percent, spread } from '../analysis/wording.ts'
-import type { Check, Comparison } from './check.ts'
-import type { Plan, PlanFigure } from './plan.ts'
+import type { Check, Predicted } from './check.ts'
+import type { PlanFigure } from './figures/figure.ts'
+import type { Plan } from './plan.ts'
 
 /** The plan for a terminal: a line a figure, its formula below, and what it rests on where it was not measured. */
 export function renderPlan({ objective, assumptions, figures, checks, notes }: Plan): string {
@@ -35,7 +36,7 @@ function checkLine({ label, throughputPerS, p95Ms }: Check): string {
   return `- ${label}: ${compared(throughputPerS, 'requests/s')}; p95 ${compared(p95Ms, 'ms')}`
 }
 
-function compared({ predicted, measured }: Comparison, unit: string): string {
+function compared({ predicted, measured }: Predicted, unit: string): string {
   const off = predicted / measured.median - 1
   return `${number(predicted)} ${unit}, measured ${spread(measured, unit)}: ${percent(Math.abs(off))} ${off < 0 ? 'too little' : 'too much'}`
 }

@@ -1,6 +1,6 @@
 import { type MetricsReading, sumsByLabel, valuesOf } from './service-metrics.ts'
 
-/** What the service's own ledger of CPU has charged since it began, all workers together, us. */
+/** What the service's CPU ledger has charged since the start, all workers together, us. */
 export interface LedgerTotals {
   /** Requests whose figure is final. */
   readonly requests: number
@@ -9,14 +9,14 @@ export interface LedgerTotals {
   readonly bucketsUs: ReadonlyMap<string, number>
 }
 
-/** What it charged in a window, us a request: the request's own CPU, and each bucket's part. */
+/** What it charged in a window, us per request: CPU of the request itself, and of each bucket. */
 export interface LedgerReading {
   readonly requestUs: number
   readonly bucketsUs: ReadonlyMap<string, number>
 }
 
 /**
- * Reads the histogram of CPU per request, all its routes, and the buckets beside it. null where no page has
+ * Reads the histogram of CPU per request, all its routes, and the unattributed buckets. null where no page has
  * both: a service without a ledger.
  */
 export function ledgerOf({ pages }: MetricsReading): LedgerTotals | null {

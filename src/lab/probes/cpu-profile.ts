@@ -52,7 +52,7 @@ export async function profileCpu(
   }
 }
 
-/** Its main thread is the one that the process began with, so its id is the process's. */
+/** The main thread has the id of the process. */
 async function mainThreadTime(
   pid: number,
   lengthMs: number,

@@ -16,7 +16,7 @@ export interface SpeedWatch {
   /** Does a fixed piece of work, about 10 ms of it, and notes the CPU it took. Call it between loads. */
   sample(): void
   /**
-   * A slow sample over a fast one (the ninth decile over the first, for in a long run a lone burst moves no
+   * A slow sample over a fast one (the ninth decile over the first, because in a long run a single burst moves no
    * median); null before the second. 1.0 is a machine that keeps its speed.
    */
   spread(): number | null

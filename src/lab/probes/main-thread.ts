@@ -1,6 +1,6 @@
 import { readSchedule, readTree, type Schedule } from './proc.ts'
 
-/** How the main thread of each process of a tree has fared with the scheduler, by process. */
+/** Scheduler times of the main thread of each process of a tree, by process. */
 export type MainThreads = ReadonlyMap<number, Schedule>
 
 /** The main threads of a tree; empty without `/proc`. For Node such a thread is the event loop. */
@@ -13,7 +13,7 @@ export function readMainThreads(rootPid: number): MainThreads {
   )
 }
 
-/** Shares of a window, 0 … 1: a thread had a core, or stood in the scheduler's queue for one. */
+/** Shares of a window, 0 … 1: a thread had a core, or waited in the scheduler's queue for one. */
 export interface ThreadShares {
   readonly ran: number
   readonly queued: number
@@ -43,7 +43,7 @@ export function wanted({ ran, queued }: ThreadShares): number {
   return Math.min(1, ran + queued)
 }
 
-/** Main threads that stood in line for a core between two readings, on average; null of none. */
+/** Main threads that waited for a core between two readings, on average; null of none. */
 export function queuedThreads(before: MainThreads, after: MainThreads, elapsedS: number): number | null {
   const waitedUs = [...after].flatMap(([pid, schedule]) => {
     const earlier = before.get(pid)

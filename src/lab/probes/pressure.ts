@@ -9,8 +9,8 @@ export interface Pressure {
 }
 
 /**
- * Reads pressure stall information (PSI): of the process's own cgroup, where neighbours do not count, and
- * of the whole host where there is no such cgroup.
+ * Reads pressure stall information (PSI) of the process's own cgroup, without other programs, or of the whole
+ * host where there is no such cgroup.
  */
 export function readPressure(pid: number | null): Pressure {
   const ofCgroup = (resource: string) => (pid === null ? null : cgroupFile(pid, `${resource}.pressure`))

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 
-/** The files of Linux's `/proc` that the probes read. A process that has gone meanwhile is left out. */
+/** The files of Linux's `/proc` that the probes read. A process that has ended meanwhile is left out. */
 
 /** Linux counts in USER_HZ, which its interface fixes at 100 whatever the kernel's own tick. */
 const tickUs = 10_000
@@ -31,7 +31,7 @@ export function listPids(): number[] {
     .map(Number)
 }
 
-/** How a thread has fared with the scheduler since it began. */
+/** Scheduler times of a thread since its start. */
 export interface Schedule {
   readonly ranUs: number
   /** Time it was ready to run and had no core. */

@@ -9,11 +9,11 @@ export interface ReportedCpu {
   readonly answered: number
 }
 
-/** Far apart enough to add next to nothing to the load, close enough for some hundred answers a window. */
+/** Gives some hundred answers per window and adds very little load. */
 const pauseBetweenMs = 10
 
 /**
- * Asks `url` one request at a time while a load runs beside it, and keeps what each answer says of its own
+ * Asks `url` one request at a time while a load runs, and keeps what each answer says of its own
  * CPU by the usual reading. The ledger's word is not taken from the answers, where it is provisional, but
  * from the metrics.
  *

@@ -57,8 +57,8 @@ export interface ServiceWindow {
 }
 
 /**
- * Reads the metrics that OpenTelemetry's conventions name, and what this service adds to them. null where
- * there is no histogram of request durations: without it nothing can be said of where requests are.
+ * Reads the metrics of the OpenTelemetry conventions, and those that this service adds. null without a
+ * histogram of request durations: then the locations of requests are unknown.
  */
 export function serviceTotalsOf({ atMs, pages }: MetricsReading): ServiceTotals | null {
   const values = (metric: string, label?: string) => pages.flatMap(page => valuesOf(page, metric, label))
@@ -179,4 +179,23 @@ function merged(maps: readonly ReadonlyMap<string, number>[]): Map<string, numbe
 
 function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0)
+}
+
+/** Insert statements that carried batches since the service began, all workers together, and their rows. */
+export interface BatchTotals {
+  readonly batches: number
+  readonly rows: number
+}
+
+/** Reads the histogram `insert_batch_rows`. */
+export function batchesOf({ pages }: MetricsReading): BatchTotals {
+  const total = (metric: string) =>
+    pages.flatMap(page => valuesOf(page, metric)).reduce((sum, value) => sum + value, 0)
+  return { batches: total('insert_batch_rows_count'), rows: total('insert_batch_rows_sum') }
+}
+
+/** Mean rows in a batch between two readings; null where there was none. */
+export function rowsPerBatch(before: BatchTotals, after: BatchTotals): number | null {
+  const batches = after.batches - before.batches
+  return batches > 0 ? (after.rows - before.rows) / batches : null
 }

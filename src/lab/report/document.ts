@@ -5,7 +5,7 @@ export const stylesheet = readFileSync(new URL('report.css', import.meta.url), '
 
 export interface Document {
   readonly title: string
-  /** What the page may do beside showing itself, as directives of a Content-Security-Policy. */
+  /** What the page may load or run, as directives of a Content-Security-Policy. */
   readonly allows?: string
   readonly styles: string
   readonly head?: Html
@@ -13,8 +13,8 @@ export interface Document {
 }
 
 /**
- * A whole page, self-contained, in light and dark. Its policy forbids whatever `allows` does not name: what a
- * hostile service smuggled past the escaping would still be inert.
+ * A whole page, self-contained, in light and dark. Its policy forbids everything that `allows` does not name,
+ * so text of a hostile service stays harmless even if the escaping failed.
  */
 export function htmlDocument({ title, allows, styles, head, body }: Document): Html {
   const policy = [
@@ -40,9 +40,9 @@ ${body}
 }
 
 /** Works without script: the stylesheet reads the chosen radio button through `:has()`. */
-export function masthead(beside: Html): Html {
+export function masthead(note: Html): Html {
   return html`<header class="masthead">
-  <p class="brand">insertlab ${beside}</p>
+  <p class="brand">insertlab ${note}</p>
   <fieldset class="theme">
     <legend>Theme</legend>
     <label><input type="radio" name="theme" value="system" checked>system</label>

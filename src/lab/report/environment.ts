@@ -4,8 +4,8 @@ import { type Html, html } from './html.ts'
 import { prose } from './prose.ts'
 
 /**
- * Whatever limits how far the figures of this run may be carried, in calm words; empty where nothing does.
- * The run's own warnings come first; shared cores are added where they do not speak of them.
+ * What the reader must know before using these figures elsewhere; empty where there is nothing. The warnings
+ * of the run come first. Shared cores are added if no warning mentions them.
  */
 export function caveats({ warnings, sharedCores, cores }: Manifest): string[] {
   if (!sharedCores || warnings.some(warning => warning.includes('lower bound'))) return warnings
@@ -25,7 +25,7 @@ export function caveatList(manifest: Manifest): Html | null {
   </aside>`
 }
 
-/** What a fixed piece of work cost during the run: the same on every machine, so figures of two can be set off. */
+/** CPU of a fixed piece of work during the run. It is the same work on every machine, so it compares two machines. */
 function speedInWords({ fixedWorkUs }: Manifest): string {
   return fixedWorkUs ? figureInText(fixedWorkUs, 'µs of CPU') : notMeasured
 }
@@ -52,7 +52,7 @@ export function environmentSection(manifest: Manifest): Html {
       'cgroup CPU quota',
       manifest.cgroupQuotaCores === null ? 'none' : `${formatSetting(manifest.cgroupQuotaCores)} cores`,
     ],
-    ['Speed, by a fixed piece of work between the loads', speedInWords(manifest)],
+    ['Time of a fixed piece of work between the loads', speedInWords(manifest)],
     [
       'CPU time stolen by the hypervisor',
       manifest.stealRatio === null

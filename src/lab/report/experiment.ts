@@ -1,6 +1,6 @@
 import type { CpuProfile } from '../analysis/call-tree.ts'
-import type { ExperimentResult, Manifest, Sample } from '../results.ts'
-import { accusedSample } from './accused.ts'
+import type { ExperimentResult, Figure, Manifest, Sample } from '../results.ts'
+import { diagnosisDetails } from './diagnosis.ts'
 import { formatSetting } from './format.ts'
 import { type Html, html } from './html.ts'
 import { plotsFor } from './plots/plots-for.ts'
@@ -9,7 +9,6 @@ import { prose } from './prose.ts'
 import { resourceTable } from './resources.ts'
 import { sampleTables } from './tables.ts'
 import { describeSetting, describeValue, distinct, splitDimensions } from './variation.ts'
-import { verdictDetails } from './verdict.ts'
 
 /**
  * One experiment, from its question to the command that repeats it.
@@ -20,8 +19,8 @@ export function experimentSection(
   manifest: Manifest,
   profiles: ReadonlyMap<string, CpuProfile>,
 ): Html {
-  const { name, question, hypothesis, finding, answer, samples, verdict, repeat } = experiment
-  const accused = accusedSample(experiment)
+  const { name, question, hypothesis, finding, answer, samples, verdict: diagnosis, repeat } = experiment
+  const diagnosed = diagnosedSample(experiment)
   const isLowerBound = mayDoMore(experiment, manifest)
   return html`<section class="experiment" id="${name}" aria-labelledby="${name}-title">
     <header>
@@ -33,9 +32,9 @@ export function experimentSection(
     </header>
     ${samples.length === 0 ? html`<p class="note">No sample was completed: there is nothing to plot.</p>` : null}
     ${plotsFor(experiment, profiles).map(renderPlot)}
-    <h3>Why: the verdict and its evidence</h3>
-    ${verdictDetails(verdict)}
-    ${accused === null ? null : resourceTable(accused, manifest)}
+    <h3>Why: the evidence</h3>
+    ${diagnosisDetails(diagnosis)}
+    ${diagnosed === null ? null : resourceTable(diagnosed, manifest)}
     ${samples.length === 0 ? null : figuresOf(samples, isLowerBound)}
     <h3>How to repeat it</h3>
     <pre><code>${repeat}</code></pre>
@@ -43,9 +42,9 @@ export function experimentSection(
   `
 }
 
-/** The service may do more than was seen: the host was shared, or something outside the service gave way first. */
-function mayDoMore({ verdict }: ExperimentResult, { sharedCores }: Manifest): boolean {
-  return sharedCores || verdict.limit === 'load-generator' || verdict.limit === 'environment'
+/** The service may do more than was measured: it shared the host, or the limit was outside the service. */
+function mayDoMore({ verdict: diagnosis }: ExperimentResult, { sharedCores }: Manifest): boolean {
+  return sharedCores || diagnosis.limit === 'load-generator' || diagnosis.limit === 'environment'
 }
 
 function figuresOf(samples: readonly Sample[], isLowerBound: boolean): Html {
@@ -64,7 +63,7 @@ function figuresOf(samples: readonly Sample[], isLowerBound: boolean): Html {
     ${sampleTables(samples, isLowerBound)}`
 }
 
-/** What the samples themselves say against them; null where nothing does. */
+/** Doubts about the samples; null where there are none. */
 function doubtsAbout(samples: readonly Sample[]): Html | null {
   const doubted = samples
     .map(({ label, doubts = [], complaint }) => ({
@@ -91,4 +90,22 @@ function loadInWords(samples: readonly Sample[]): string {
     ({ load }) => `${load.generator}, ${modes[load.mode]}, ${formatSetting(load.durationS)} s a repeat`,
   )
   return [...new Set(loads)].join(' or ')
+}
+
+/**
+ * The sample being diagnosed: the one that the diagnosis names, or (in older results) the one with the
+ * throughput of its ceiling, or the one with the highest throughput. null where there are no samples.
+ */
+function diagnosedSample({ samples, verdict: diagnosis }: ExperimentResult): Sample | null {
+  const measured = diagnosis.ceiling?.measuredPerS
+  return (
+    samples.find(({ label }) => label === diagnosis.accused) ??
+    samples.find(({ throughputPerS }) => measured !== undefined && isSame(throughputPerS, measured)) ??
+    samples.toSorted((a, b) => b.throughputPerS.median - a.throughputPerS.median)[0] ??
+    null
+  )
+}
+
+function isSame(a: Figure, b: Figure): boolean {
+  return a.median === b.median && a.low === b.low && a.high === b.high
 }

@@ -3,7 +3,7 @@ import { formatFigure, formatNumber } from './format.ts'
 import { type Html, html } from './html.ts'
 import { prose } from './prose.ts'
 
-/** What the source reports found, beside what was found here; null where no experiment compares with them. */
+/** What the source reports found, and what was found here; null where no experiment compares with them. */
 export function findingsTable(experiments: readonly ExperimentResult[]): Html | null {
   const rows = experiments
     .flatMap(({ name, reproduction = [] }) => reproduction.map(one => ({ name, ...one })))
@@ -12,8 +12,8 @@ export function findingsTable(experiments: readonly ExperimentResult[]): Html | 
   const reproduced = rows.filter(row => row.reproduced).length
   return html`<section class="findings" aria-labelledby="findings-title">
     <h2 id="findings-title">${reproduced} of ${rows.length} reported comparisons reproduced</h2>
-    <p>What must agree is the ratio of the two settings that a report compares, in direction and order of size; its
-      absolute figures are of another machine.</p>
+    <p>A comparison is reproduced if the ratio of its two figures has the same direction and order of size here as in the
+      report. Absolute figures come from different machines and are not compared.</p>
     <div class="scroll" role="region" tabindex="0" aria-label="Findings">
       <table class="words">
         <caption>The source reports’ findings, and ours</caption>

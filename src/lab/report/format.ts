@@ -13,7 +13,7 @@ export function formatNumber(value: number, significant = 3): string {
   return atStep(value, magnitude(value) - significant + 1)
 }
 
-/** A number that was set, not measured (a knob, an axis tick): all its digits, none added. */
+/** A number that was set, not measured (a setting, an axis tick): all its digits, none added. */
 export function formatSetting(value: number): string {
   return grouped(value, 0, 6)
 }
@@ -54,7 +54,7 @@ export function formatSum(figures: readonly (Figure | null)[]): string {
     .join(' + ')
 }
 
-/** A figure in running text: `54.2 µs (52.9–55.8)`; a lone repeat says so instead of a range. */
+/** A figure in running text: `54.2 µs (52.9–55.8)`; a single repeat says so instead of a range. */
 export function figureInText(figure: Figure, unit: string): string {
   const { median, range } = formatFigure(figure)
   return `${median}${thinSpace}${unit} (${range ?? 'one run'})`
@@ -95,7 +95,7 @@ export function shorten(label: string, characters: number): string {
   return label.length > characters ? `${label.slice(0, characters - 1).trimEnd()}…` : label
 }
 
-/** What a verdict's code is called in a sentence. */
+/** The name of a limit in a sentence. */
 export const limitNames: Record<Limit, string> = {
   'api-cpu': 'CPU of the API',
   'connection-pool': 'connection pool',

@@ -10,8 +10,8 @@ export class Html {
 export type Content = Html | string | number | null | readonly Content[]
 
 /**
- * Template tag that escapes every value it is given unless the value is `Html` already, so that nothing a
- * measured service says (an error text, a label, a version) can become markup by being forgotten.
+ * Template tag that escapes every value unless it is `Html` already. So text of a measured service (an error,
+ * a label, a version) never becomes markup by mistake.
  */
 export function html(strings: TemplateStringsArray, ...values: Content[]): Html {
   return new Html(String.raw({ raw: strings }, ...values.map(toMarkup)))
@@ -23,8 +23,8 @@ export function trusted(markup: string): Html {
 }
 
 /**
- * Text without characters that no reader can see but that a browser acts on: control characters, and the
- * direction overrides that make a label read as something else.
+ * Text without invisible characters that a browser acts on: control characters, and direction overrides,
+ * which change how a label reads.
  */
 export function visible(text: string): string {
   return text.replace(/(?![\n\t])[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, '\ufffd')

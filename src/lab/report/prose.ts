@@ -1,8 +1,8 @@
 const unbreakable = '\u00a0'
 
 /**
- * A sentence as a page sets it. Those of the results are written for a terminal: here they get the proper signs, and
- * a figure stays on one line with its unit.
+ * A sentence for the page. The sentences of the results are written for a terminal: here they get typographic
+ * signs, and a figure stays on one line with its unit.
  */
 export function prose(text: string): string {
   return text

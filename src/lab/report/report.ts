@@ -1,15 +1,15 @@
 import type { CpuProfile } from '../analysis/call-tree.ts'
 import type { Results } from '../results.ts'
+import { diagnosisList } from './diagnosis.ts'
 import { htmlDocument, masthead, stylesheet } from './document.ts'
 import { caveatList, environmentSection } from './environment.ts'
 import { experimentSection } from './experiment.ts'
 import { findingsTable } from './findings.ts'
 import { formatInstant } from './format.ts'
 import { type Html, html } from './html.ts'
-import { verdictList } from './verdict.ts'
 
 /**
- * One HTML file from one run's results: verdicts first, then each experiment with its plots, evidence and
+ * One HTML file from one run's results: diagnoses first, then each experiment with its plots, evidence and
  * tables, then the environment. Self-contained, without script, in light and dark, fit for print.
  * @param profiles the raw profiles that samples name; a flame graph is drawn of those at hand
  */
@@ -21,9 +21,9 @@ export function renderReport(
   const body = html`${masthead(html`<time>${formatInstant(results.startedAt)}</time>`)}
 <main>
   <section class="summary" aria-labelledby="summary-title">
-    <h1 id="summary-title">${experiments.length === 1 ? 'Verdict' : 'Verdicts'}</h1>
+    <h1 id="summary-title">${experiments.length === 1 ? 'Diagnosis' : 'Diagnoses'}</h1>
     ${results.complete ? null : incompleteNotice(experiments.length)}
-    ${experiments.length === 0 ? html`<p>No experiment was completed.</p>` : verdictList(experiments)}
+    ${experiments.length === 0 ? html`<p>No experiment was completed.</p>` : diagnosisList(experiments)}
     ${caveatList(manifest)}
   </section>
   ${findingsTable(experiments)}

@@ -46,10 +46,10 @@ function resourcesOf(sample: Sample, { cores: all }: Manifest): Resource[] {
     {
       name: 'API: event loop',
       utilisation: [
-        ...share(utilisation.apiThread, 'of the time'),
+        ...share(utilisation.apiThread, 'of the time busy'),
         ...share(utilisation.apiThreadRan, 'of the time on a core'),
       ],
-      saturation: share(utilisation.apiThreadQueued, 'of the time in line for a core'),
+      saturation: share(utilisation.apiThreadQueued, 'of the time waiting for a core'),
       errors: [
         ...shareUnlessNone(errors.ratio, 'of requests not answered 2xx'),
         ...named(sample.refusals, (name, figure) => shareUnlessNone(figure, `refused: ${name}`)),
@@ -73,18 +73,18 @@ function resourcesOf(sample: Sample, { cores: all }: Manifest): Resource[] {
     {
       name: 'Batches',
       utilisation: amount(sample.rowsPerBatch, 'rows in a batch'),
-      saturation: amount(whereabouts?.batchQueue, 'requests waiting for the next one'),
+      saturation: amount(whereabouts?.batchQueue, 'requests waiting for the next batch'),
       errors: [],
     },
     {
       name: 'Connection pool',
       utilisation: [
-        ...fraction(pool?.used, pool?.max, 'connections lent'),
-        ...amount(pool?.useMs, 'ms a loan'),
+        ...fraction(pool?.used, pool?.max, 'connections in use'),
+        ...amount(pool?.useMs, 'ms in use at a time'),
       ],
       saturation: [
         ...amount(whereabouts?.poolQueue, 'requests waiting'),
-        ...amount(pool?.waitMs, 'ms a wait'),
+        ...amount(pool?.waitMs, 'ms waited for a connection'),
       ],
       errors: unlessNone(pool?.timeouts, 'gave up waiting'),
     },
@@ -92,8 +92,8 @@ function resourcesOf(sample: Sample, { cores: all }: Manifest): Resource[] {
       name: 'PostgreSQL: CPU',
       utilisation: cores(utilisation.database, ofCores),
       saturation: [
-        ...amount(utilisation.databaseQueued, 'processes in line for a core'),
-        ...amount(whereabouts?.database, 'requests with a statement under way'),
+        ...amount(utilisation.databaseQueued, 'processes waiting for a core'),
+        ...amount(whereabouts?.database, 'requests with a running statement'),
         ...shareUnlessNone(throttled?.database, 'of the time stopped by its quota'),
       ],
       errors: [],
@@ -103,7 +103,9 @@ function resourcesOf(sample: Sample, { cores: all }: Manifest): Resource[] {
       utilisation: [],
       saturation: [
         ...sessionsWaiting(sample, 'Lock', 'sessions waiting for a lock'),
-        ...named(postgres?.blockers, (name, figure) => amount(figure, `behind: ${name}`)),
+        ...named(postgres?.blockers, (name, figure) =>
+          amount(figure, `waiting behind a session that is ${name}`),
+        ),
       ],
       errors: [],
     },
@@ -144,7 +146,7 @@ function resourcesOf(sample: Sample, { cores: all }: Manifest): Resource[] {
       name: 'Load generator',
       utilisation: cores(utilisation.generator, 'cores'),
       saturation: [
-        ...share(sample.generatorStalled, 'of the time it stood still'),
+        ...share(sample.generatorStalled, 'of the time not running when it should'),
         ...shareUnlessNone(throttled?.generator, 'of the time stopped by its quota'),
       ],
       errors: unlessNone(errors.dropped, 'requests never sent'),
@@ -159,7 +161,7 @@ function amount(figure: Reading, unit: string): string[] {
   return figure === null || figure === undefined ? [] : [figureInText(figure, unit)]
 }
 
-/** A hundredth of a core is the smallest worth telling. */
+/** In hundredths of a core. */
 function cores(figure: Reading, unit: string): string[] {
   if (figure === null || figure === undefined) return []
   const { median, range } = formatFigureFixed(figure, 2)
@@ -170,7 +172,7 @@ function share(figure: Reading, of: string): string[] {
   return figure === null || figure === undefined ? [] : amount(scaleFigure(figure, 100), `% ${of}`)
 }
 
-/** For what is worth a line only where it happened. */
+/** For figures that are shown only where they are not zero. */
 function unlessNone(figure: Reading, unit: string): string[] {
   return figure !== null && figure !== undefined && figure.high > 0 ? amount(figure, unit) : []
 }

@@ -1,5 +1,6 @@
+import { cpuOverControl, rateOverControl } from '../analysis/demand.ts'
 import type { Figure, Sample } from '../results.ts'
-import { formatFigure, formatFigureFixed, notMeasured, scaleFigure } from './format.ts'
+import { formatFigure, formatFigureFixed, formatNumber, notMeasured, scaleFigure } from './format.ts'
 import { type Html, html } from './html.ts'
 import { ledgerEntries } from './plots/palette.ts'
 
@@ -15,7 +16,7 @@ interface Column {
 
 const percent = (figure: Figure | null) => (figure === null ? null : scaleFigure(figure, 100))
 
-/** Where nothing was answered, nothing took any time: not even none. */
+/** Where no request was answered there is no latency; 0 would be wrong. */
 function latencyOf({ latencyMs, throughputPerS }: Sample, percentile: 'p50' | 'p90' | 'p99' | 'max') {
   return throughputPerS.high > 0 ? latencyMs[percentile] : null
 }
@@ -39,6 +40,14 @@ const cpuColumns: readonly Column[] = [
 const reportedColumns: readonly Column[] = [
   { heading: 'Ledger says', unit: 'µs', read: sample => sample.reportedCpuUs?.ledger ?? null },
   { heading: 'Usual reading says', unit: 'µs', read: sample => sample.reportedCpuUs?.naive ?? null },
+]
+
+const controlColumns: readonly Column[] = [
+  { heading: 'API', unit: 'µs', read: sample => sample.besideUs ?? null },
+  { heading: 'Throughput', unit: 'req/s', read: sample => sample.besidePerS ?? null },
+  { heading: 'p99', unit: 'ms', read: sample => sample.besideP99Ms ?? null },
+  { heading: 'CPU per request', unit: '× the control', read: cpuOverControl, decimals: 3 },
+  { heading: 'Throughput', unit: '× the control', read: rateOverControl, decimals: 3 },
 ]
 
 const agreementColumn: Column = {
@@ -66,6 +75,9 @@ const utilisationColumns: readonly Column[] = [
  */
 export function sampleTables(samples: readonly Sample[], isLowerBound: boolean): Html {
   const isReported = samples.some(sample => sample.reportedCpuUs !== undefined)
+  const hasControl = samples.some(sample => sample.besideUs !== undefined)
+  const accounted = samples.filter(({ ledgerUs }) => ledgerUs !== undefined)
+  const profiled = samples.filter(({ layersUs }) => layersUs !== undefined)
   const layers = [...new Set(samples.flatMap(sample => Object.keys(sample.layersUs ?? {})))]
   const ledgerColumns = [...new Set(samples.flatMap(sample => Object.keys(sample.ledgerUs ?? {})))].map(
     (entry): Column => ({
@@ -85,9 +97,37 @@ export function sampleTables(samples: readonly Sample[], isLowerBound: boolean):
   return html`
     ${figureTable(isLowerBound ? 'Throughput (at least) and latency' : 'Throughput and latency', samples, loadColumns)}
     ${figureTable('CPU per answered request', samples, isReported ? [...cpuColumns, ...reportedColumns] : cpuColumns)}
-    ${ledgerColumns.length > 0 ? figureTable('API CPU per request by the service’s ledger', samples, ledgerColumns) : null}
-    ${layers.length > 0 ? figureTable('API CPU per request by layer', samples, [...layerColumns, agreementColumn]) : null}
+    ${hasControl ? figureTable('The control of each sample, and the sample compared with it', samples, controlColumns) : null}
+    ${samples.map(pairsTable)}
+    ${ledgerColumns.length > 0 ? figureTable('API CPU per request by the service’s ledger', accounted, ledgerColumns) : null}
+    ${layers.length > 0 ? figureTable('API CPU per request by layer', profiled, [...layerColumns, agreementColumn]) : null}
     ${figureTable('Resources in use', samples, utilisationColumns)}`
+}
+
+/** Every pair of windows of a sample that has a control; null of one that has none. */
+function pairsTable(sample: Sample): Html | null {
+  const { label, besideUs, besidePerS, cpuPerRequestUs, throughputPerS } = sample
+  const rates = rateOverControl(sample)?.values
+  if (rates === undefined) return null
+  const costs = cpuOverControl(sample)?.values
+  const shown = (value: number | undefined) =>
+    value === undefined
+      ? html`<td class="missing">${notMeasured}</td>`
+      : html`<td>${formatNumber(value)}</td>`
+  return html`
+    <details>
+      <summary>Each pair of windows of “${label}”</summary>
+      <table class="figures">
+        <thead><tr><th scope="col">Pair</th>
+          <th scope="col">Control <span>µs</span></th><th scope="col">API <span>µs</span></th><th scope="col">CPU <span>× the control</span></th>
+          <th scope="col">Control <span>req/s</span></th><th scope="col">Throughput <span>req/s</span></th><th scope="col">Throughput <span>× the control</span></th></tr></thead>
+        <tbody>${rates.map(
+          (rate, pair) => html`<tr><th scope="row">${pair + 1}</th>
+            ${shown(besideUs?.values?.[pair])}${shown(cpuPerRequestUs.api?.values?.[pair])}${shown(costs?.[pair])}
+            ${shown(besidePerS?.values?.[pair])}${shown(throughputPerS.values?.[pair])}${shown(rate)}</tr>`,
+        )}</tbody>
+      </table>
+    </details>`
 }
 
 function figureTable(caption: string, samples: readonly Sample[], columns: readonly Column[]): Html {

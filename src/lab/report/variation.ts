@@ -1,7 +1,7 @@
 import type { Knobs, Sample } from '../results.ts'
 import { formatSetting } from './format.ts'
 
-/** One property of a sample that an experiment can vary: a knob, or a side of the load. */
+/** One property of a sample that an experiment can vary: a setting, or a part of the load. */
 export interface Dimension {
   name: string
   /** null where a sample has no such property. */
@@ -27,7 +27,7 @@ export function describeSetting(dimension: Dimension, sample: Sample): string {
   return `${dimension.name} ${describeValue(dimension.read(sample))}`
 }
 
-/** A knob's value in words; booleans read on and off. */
+/** A setting's value in words; booleans read on and off. */
 export function describeValue(value: Knobs[string] | null): string {
   if (value === null) return 'unset'
   if (typeof value === 'boolean') return value ? 'on' : 'off'

@@ -23,12 +23,14 @@ export interface Database extends AsyncDisposable {
 const tables = ['simple_text', 'tasks']
 
 /**
- * Opens a database: on the server that `DATABASE_URL` names, where a new one is created and dropped again,
+ * Opens a database: on the server that the user names, where a new one is created and dropped again,
  * so that no table of anyone else is ever touched; otherwise on an embedded server with these settings.
  */
-export async function openDatabase(settings?: Readonly<Record<string, string>>): Promise<Database> {
-  const serverUrl = process.env['DATABASE_URL']
-  if (serverUrl !== undefined) return openOnServer(serverUrl)
+export async function openDatabase(
+  serverUrl: string | null,
+  settings?: Readonly<Record<string, string>>,
+): Promise<Database> {
+  if (serverUrl !== null) return openOnServer(serverUrl)
   const server = await startPostgres(settings === undefined ? {} : { settings })
   return {
     url: server.url,
@@ -124,8 +126,8 @@ async function onServer<T>(serverUrl: string, use: (client: Client) => Promise<T
   } catch (cause) {
     throw new LabError(
       'LAB_TARGET',
-      `no database can be created where DATABASE_URL points: ${cause instanceof Error ? cause.message : cause}`,
-      'Name a superuser of a PostgreSQL 17 or newer (databases and checkpoints are theirs), or unset DATABASE_URL.',
+      `no database can be created on the server that was named: ${cause instanceof Error ? cause.message : cause}`,
+      'Name a superuser of a PostgreSQL 17 or newer (databases and checkpoints are theirs), or leave it to the lab: without --database-url, and with DATABASE_URL unset.',
       { cause },
     )
   }

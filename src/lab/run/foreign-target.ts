@@ -1,27 +1,28 @@
 import { LabError } from '../errors.ts'
 import type { Step } from '../experiments/experiment.ts'
 import { labelOf } from '../experiments/experiment.ts'
+import { originOf } from '../load/prepare-request.ts'
+import { masked } from '../secrets.ts'
 import type { TestBed } from './test-bed.ts'
 
 /**
  * A service that someone else runs (`--url`). The lab only sends it load: it sets no knob, empties no table,
- * and reads no CPU but the generator's. Where `DATABASE_URL` is set it names that service's database, whose
- * statistics are read.
+ * and reads no CPU but the generator's. Where the user names that service's database, its statistics are read.
  */
-export async function foreignTestBed(url: string): Promise<TestBed> {
+export async function foreignTestBed(url: string, databaseUrl: string | null): Promise<TestBed> {
   await requireAnswer(url)
   const target = {
-    url: url.replace(/\/+$/, ''),
+    url,
     adminUrl: null,
     profiler: null,
     apiPid: null,
     isNew: false,
     databasePid: null,
-    databaseUrl: process.env['DATABASE_URL'] ?? null,
+    databaseUrl,
     log: () => '',
   }
   return {
-    lackOf: () => Promise.resolve(null),
+    unavailableBecause: () => Promise.resolve(null),
     prepare: () => Promise.resolve(target),
     retire: () => Promise.resolve(),
     postgresVersion: () => null,
@@ -36,16 +37,16 @@ export function stepsForForeignTarget(steps: readonly Step[]): Step[] {
     const {
       program,
       service,
-      beside,
+      control,
       postgres,
       seed,
-      spanSink,
+      takesSpans,
       serviceCores,
       reportedCpu,
       profile,
       ...sent
     } = step
-    const foreign = { ...sent, variant: sent.requests.map(({ path }) => path).join(' + '), knobs: {} }
+    const foreign = { ...sent, variant: masked(sent.requests.map(({ path }) => path).join(' + ')), knobs: {} }
     different.set(labelOf(foreign), foreign)
   }
   return [...different.values()]
@@ -53,11 +54,11 @@ export function stepsForForeignTarget(steps: readonly Step[]): Step[] {
 
 async function requireAnswer(url: string): Promise<void> {
   try {
-    await fetch(url, { signal: AbortSignal.timeout(5000) })
+    await fetch(originOf(url), { signal: AbortSignal.timeout(5000) })
   } catch (cause) {
     throw new LabError(
       'LAB_TARGET',
-      `nothing answers at ${url}`,
+      `nothing answers at ${masked(url)}`,
       'Start the service, or correct --url; without --url the lab starts its own.',
       { cause },
     )

@@ -4,7 +4,7 @@ import type { ServiceWindow } from '../probes/service-state.ts'
 import type { Figure, Postgres, Sample } from '../results.ts'
 import { type Observation, requestsServed } from './observe.ts'
 
-/** The parts of a sample that say what was seen from inside: of the service, of PostgreSQL, of the kernel. */
+/** The parts of a sample that come from inside: from the service, PostgreSQL and the kernel. */
 type Inside = Pick<
   Sample,
   | 'failures'
@@ -20,7 +20,7 @@ type Inside = Pick<
 
 const topStatements = 5
 
-/** Pure; a part of which nothing could be read is left out. */
+/** Pure. Leaves out each part of which nothing could be read. */
 export function insideFigures(observations: readonly Observation[]): Inside {
   const maybe = (of: (one: Observation) => number | null) => figureOrNull(observations.map(of))
   return {
@@ -127,7 +127,7 @@ function postgresFigures(observations: readonly Observation[]): Pick<Inside, 'po
 
 type Window = PostgresWindow & { readonly requestsPerS: number }
 
-/** The dearest statements of the first repeat, as all repeats saw them. */
+/** The most expensive statements of the first repeat, with their figures of all repeats. */
 function statementFigures(windows: readonly Window[]): Postgres['statements'] {
   const [first] = windows
   return (first?.statements ?? []).slice(0, topStatements).flatMap(({ text }) => {
@@ -147,7 +147,7 @@ function statementFigures(windows: readonly Window[]): Postgres['statements'] {
   })
 }
 
-/** By rates, because this window and the one that requests are counted in differ by a statement or two. */
+/** From rates, because this window and the window of the requests differ by a few statements. */
 function perRequest(amount: number | null, { windowS, requestsPerS }: Window): number | null {
   return over(over(amount, windowS), requestsPerS)
 }
@@ -161,7 +161,7 @@ function allOrNull<T>(values: readonly (T | null)[]): T[] | null {
   return known.length === values.length ? known : null
 }
 
-/** A figure a name, in the order given; a repeat without a name had none of it. null where a repeat lacks all. */
+/** One figure per name, in the given order. A repeat without a name counts as 0. null where a repeat has no names. */
 export function figuresByName(
   repeats: readonly (ReadonlyMap<string, number> | null)[],
   order: readonly string[] = [],

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { arch, cpus, platform, release, totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import { type Circumstances, speedLoss } from '../analysis/verdict/case.ts'
+import { type Circumstances, speedLoss } from '../analysis/diagnosis/case.ts'
 import { number, percent } from '../analysis/wording.ts'
 import { readQuotaCores } from '../probes/cgroup.ts'
 import type { Figure, Manifest } from '../results.ts'
@@ -15,9 +15,11 @@ export interface RunFacts extends Circumstances {
   readonly busyBefore: number | null
   /** CPU of the fixed piece of work between the loads, us. */
   readonly fixedWorkUs: Figure | null
+  /** Of the caller, before those of the machine. */
+  readonly warnings: readonly string[]
 }
 
-/** Under what circumstances the figures were taken, and what that does to them. */
+/** The circumstances of the figures, and warnings that follow from them. */
 export function describeRun(facts: RunFacts): Manifest {
   const { cores, sharedCores, stealRatio } = facts
   const cpuModel = cpus()[0]?.model.trim() ?? 'unknown'
@@ -37,7 +39,7 @@ export function describeRun(facts: RunFacts): Manifest {
     cgroupQuotaCores,
     stealRatio,
     fixedWorkUs: facts.fixedWorkUs,
-    warnings: warnings({ ...facts, cpuModel, cgroupQuotaCores }),
+    warnings: [...facts.warnings, ...warnings({ ...facts, cpuModel, cgroupQuotaCores })],
   }
 }
 
@@ -64,7 +66,7 @@ function warnings({
       stealRatio > stealWorthSaying &&
       `The hypervisor took ${percent(stealRatio)} of the CPU time during the run.`,
     slowed !== null &&
-      `The machine did not keep its speed: the same work took ${number(slowed)} times the CPU at some times of the run, and CPU per request varied with it.`,
+      `The machine's speed changed: the same work took ${number(slowed)} times the CPU at slow times of the run, and CPU per request changed with it.`,
     cgroupQuotaCores !== null &&
       cgroupQuotaCores < cores &&
       `The container may use ${cgroupQuotaCores} of the ${cores} cores.`,

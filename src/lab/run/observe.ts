@@ -1,6 +1,5 @@
 import { LabError } from '../errors.ts'
 import type { LoadGenerator, LoadPlan, LoadResult } from '../load/generator.ts'
-import { batchesOf, rowsPerBatch } from '../probes/batch-rows.ts'
 import { readThrottledUs } from '../probes/cgroup.ts'
 import { type LedgerReading, ledgerBetween, ledgerOf } from '../probes/cpu-ledger.ts'
 import { busyCores, type HostReading, readHostCpu } from '../probes/host-cpu.ts'
@@ -23,7 +22,13 @@ import {
   metricsUrls,
   readPages,
 } from '../probes/service-metrics.ts'
-import { type ServiceWindow, serviceBetween, serviceTotalsOf } from '../probes/service-state.ts'
+import {
+  batchesOf,
+  rowsPerBatch,
+  type ServiceWindow,
+  serviceBetween,
+  serviceTotalsOf,
+} from '../probes/service-state.ts'
 import type { Target } from './test-bed.ts'
 
 /** Everything seen in one window: one repeat of one step. */
@@ -156,7 +161,7 @@ export function requestsSent({ load }: Observation): number {
   return load.succeeded + load.failed
 }
 
-/** Every request that the service paid for in the window: the load's, failed ones too, and the side probe's. */
+/** Every request that used CPU of the service in the window: those of the load, failed ones too, and of the side probe. */
 export function requestsServed(one: Observation): number {
   return requestsSent(one) + (one.reported?.answered ?? 0)
 }
@@ -166,7 +171,7 @@ function watchDatabase({ databaseUrl, databasePid }: Target) {
   return databaseUrl === null ? null : watchPostgres(databaseUrl, databasePid !== null)
 }
 
-/** Keeps the live rates whose whole period lies within the window: the first one in it began before it. */
+/** Keeps the live rates whose whole period is in the window. The first one began before the window, so it is dropped. */
 function liveRates() {
   let open = false
   const rates: number[] = []
@@ -193,7 +198,7 @@ interface Edge {
   readonly metrics: MetricsReading
 }
 
-/** A worker whose page was missed at one edge is not in the window: its whole history would look like growth. */
+/** Leaves out a worker whose page is missing at one edge: its totals since its start would count as growth. */
 function ofPagesThatAnsweredTwice(opening: Edge, closing: Edge): { opened: Edge; closed: Edge } {
   const [before, after] = [opening.metrics.pages, closing.metrics.pages]
   const kept = (pages: readonly string[]) => pages.map((page, i) => (before[i] && after[i] ? page : ''))
@@ -203,12 +208,22 @@ function ofPagesThatAnsweredTwice(opening: Edge, closing: Edge): { opened: Edge;
   }
 }
 
-/** What is read from files is read before this function first waits, so it belongs to the instant of the call. */
+/** The sum, or null if there is no value or one of them is unknown. */
+function sumOrNull(values: readonly (number | null)[]): number | null {
+  const known = values.filter(value => value !== null)
+  return known.length === 0 || known.length < values.length
+    ? null
+    : known.reduce((sum, value) => sum + value, 0)
+}
+
+/** Files are read before the first `await`, so their values belong to the instant of the call. */
 async function readEdge(target: Target, generatorPid: number, pages: readonly string[]): Promise<Edge> {
   const atMs = performance.now()
   const host = readHostCpu()
   const threadsOf = (pid: number | null): MainThreads => (pid === null ? new Map() : readMainThreads(pid))
-  const [apiThreads, databaseThreads] = [threadsOf(target.apiPid), threadsOf(target.databasePid)]
+  const apiPids = target.apiPid === null ? [] : [target.apiPid, ...(target.otherApiPids ?? [])]
+  const apiThreads: MainThreads = new Map(apiPids.flatMap(pid => [...threadsOf(pid)]))
+  const databaseThreads = threadsOf(target.databasePid)
   const pressure = readPressure(target.apiPid)
   const throttledOf = (pid: number | null) => (pid === null ? null : readThrottledUs(pid))
   const throttled = {
@@ -218,7 +233,7 @@ async function readEdge(target: Target, generatorPid: number, pages: readonly st
   }
   const tree = (pid: number | null) => (pid === null ? null : readTreeCpuUs(pid))
   const [api, database, generator, metrics] = await Promise.all([
-    tree(target.apiPid),
+    Promise.all(apiPids.map(tree)).then(sumOrNull),
     tree(target.databasePid),
     tree(generatorPid),
     readPages(pages),

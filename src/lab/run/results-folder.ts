@@ -1,12 +1,4 @@
-import {
-  appendFileSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { appendFileSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { Value } from 'typebox/value'
 import { CpuProfile } from '../analysis/call-tree.ts'
@@ -20,23 +12,22 @@ export interface ResultsFolder {
   readonly reportFile: string
   /** Replaces `results.json` in one step: a reader, or a run killed meanwhile, never sees half of it. */
   save(results: Results): void
-  /** Adds what the service printed, under a heading, to `service.log` beside it. */
+  /** Adds what the service printed, under a heading, to `service.log` in the folder. */
   keepLog(heading: string, log: string): void
   /** Writes a file that the results name: a raw profile. */
   keep(file: string, content: string | Uint8Array): void
-  /** Renders `report.html` beside it. */
+  /** Renders `report.html` in the folder. */
   report(results: Results): void
 }
 
-/** Makes `<parent>/<time>-<name>` and points `<parent>/latest` at it. */
+/** Makes `<parent>/<time>-<name>`, or with a number after it where that is taken, and points `<parent>/latest` at it. */
 export function createResultsFolder(parent: string, name: string, startedAt: Date): ResultsFolder {
   const time = startedAt.toISOString().slice(0, 19).replaceAll(':', '-')
-  const path = join(resolve(parent), `${time}-${name}`)
-  mkdirSync(path, { recursive: true })
+  const path = createNewFolder(join(resolve(parent), `${time}-${name}`))
   const link = join(dirname(path), 'latest')
-  rmSync(`${link}.new`, { force: true })
-  symlinkSync(basename(path), `${link}.new`)
-  renameSync(`${link}.new`, link)
+  const newLink = `${path}.latest`
+  symlinkSync(basename(path), newLink)
+  renameSync(newLink, link)
   const reportFile = join(path, 'report.html')
   return {
     path,
@@ -45,6 +36,20 @@ export function createResultsFolder(parent: string, name: string, startedAt: Dat
     keepLog: (heading, log) => appendFileSync(join(path, 'service.log'), `== ${heading}\n${log}\n`),
     keep: (file, content) => replace(join(path, file), content),
     report: results => replace(reportFile, renderReport(results, readProfiles(path, results))),
+  }
+}
+
+/** Two runs may start in the same second: the folder that exists already belongs to the other one. */
+function createNewFolder(wanted: string): string {
+  mkdirSync(dirname(wanted), { recursive: true })
+  for (let number = 1; ; number++) {
+    const path = number === 1 ? wanted : `${wanted}-${number}`
+    try {
+      mkdirSync(path)
+      return path
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+    }
   }
 }
 
@@ -85,7 +90,7 @@ export function renderAgain(path: string): string {
   return reportFile
 }
 
-/** The profiles that the results name; one that is gone or spoilt is left out, the report does without. */
+/** The profiles that the results name. One that is missing or unreadable is left out. */
 function readProfiles(folder: string, { experiments }: Results): Map<string, CpuProfile> {
   const files = experiments.flatMap(({ samples }) => samples.flatMap(({ profile }) => profile?.files ?? []))
   return new Map(

@@ -1,6 +1,6 @@
+import { diagnose } from '../analysis/diagnose.ts'
+import type { Circumstances } from '../analysis/diagnosis/case.ts'
 import { scalingOf } from '../analysis/scaling.ts'
-import type { Circumstances } from '../analysis/verdict/case.ts'
-import { judge } from '../analysis/verdict.ts'
 import {
   confirmingRepeats,
   type Experiment,
@@ -10,18 +10,17 @@ import {
   type Timing,
 } from '../experiments/experiment.ts'
 import type { LoadGenerator } from '../load/generator.ts'
-import type { ExperimentResult, Sample, Verdict } from '../results.ts'
-import { confirmationOf, turnOf } from './intervention.ts'
+import type { Diagnosis, ExperimentResult, Sample } from '../results.ts'
+import { changeOf, confirmationOf } from './intervention.ts'
 import { generatorOf, runStep, type StepContext } from './run-step.ts'
 import { type Profiled, sampleOf } from './sample.ts'
-import { shuffledInGroups } from './shuffle.ts'
 
-/** One experiment as it will be run: its own timing, or what the command line made of it. */
+/** One experiment as it will be run: with its own timing, or with that of the command line. */
 export interface Planned {
   readonly experiment: Experiment
   readonly steps: readonly Step[]
   readonly timing: Timing
-  /** Whether a verdict is put to the proof by turning the accused knob; a foreign target has none to turn. */
+  /** Whether the suspected limit is tested by a change of its setting; a foreign target has no setting of ours. */
   readonly confirms: boolean
   /** The command that repeats it. */
   readonly repeat: string
@@ -42,7 +41,7 @@ export async function runExperiments(plans: readonly Planned[], context: RunCont
   const finished: ExperimentResult[] = []
   for (const planned of plans) {
     context.progress.say(`${planned.experiment.name}: ${planned.experiment.question}`)
-    const plan = await withoutLacking(planned, context)
+    const plan = await onlyAvailable(planned, context)
     const save = (result: ExperimentResult) => context.onResults([...finished, result])
     finished.push(await runExperiment(plan, context, save))
   }
@@ -53,26 +52,28 @@ interface Possible extends Planned {
   readonly skipped: readonly string[]
 }
 
-/** The plan with the steps that can be taken here: a program may want what is not installed. */
-async function withoutLacking(plan: Planned, { bed, progress, installed }: RunContext): Promise<Possible> {
-  const lacks = new Map<Step, string>()
+/** The plan with the steps that are possible here: a program may need what is not installed. */
+async function onlyAvailable(plan: Planned, { bed, progress, installed }: RunContext): Promise<Possible> {
+  const unavailable = new Map<Step, string>()
   for (const step of plan.steps) {
-    const lack = generatorLack(step, installed) ?? (await bed.lackOf(step, line => progress.say(line)))
-    if (lack !== null) lacks.set(step, lack)
+    const because =
+      generatorUnavailable(step, installed) ??
+      (await bed.unavailableBecause(step, line => progress.say(line)))
+    if (because !== null) unavailable.set(step, because)
   }
-  const skipped = [...new Set(lacks.values())].map(lack => {
-    const variants = [...lacks].filter(([, why]) => why === lack).map(([{ variant }]) => variant)
-    return `Skipped ${[...new Set(variants)].join(', ')}: ${lack}`
+  const skipped = [...new Set(unavailable.values())].map(because => {
+    const variants = [...unavailable].filter(([, why]) => why === because).map(([{ variant }]) => variant)
+    return `Skipped ${[...new Set(variants)].join(', ')}: ${because}`
   })
   for (const line of skipped) progress.say(line)
-  return { ...plan, steps: plan.steps.filter(step => !lacks.has(step)), skipped }
+  return { ...plan, steps: plan.steps.filter(step => !unavailable.has(step)), skipped }
 }
 
-function generatorLack({ generator }: Step, installed: RunContext['installed']): string | null {
+function generatorUnavailable({ generator }: Step, installed: RunContext['installed']): string | null {
   return generator === undefined || installed.includes(generator) ? null : `${generator} is not installed`
 }
 
-/** Its steps, what its search asks for beyond them, and the proof of its verdict. */
+/** Its steps, those that its search asks for, and the test of its suspected limit. */
 async function runExperiment(
   plan: Possible,
   context: RunContext,
@@ -89,9 +90,11 @@ async function runExperiment(
 
   await measureAndSave(steps, timing)
   for (let asked = 0; asked < (experiment.search?.atMost ?? 0); asked++) {
-    const step = experiment.search?.next(samplesOf(plan, measured, context)) ?? null
-    if (step === null) break
-    await measureAndSave([step], searchTiming(plan))
+    const next = experiment.search?.next(samplesOf(plan, measured, context)) ?? null
+    if (next === null) break
+    // A search may ask for one more measurement of a step that has been measured.
+    const known = [...measured.keys()].find(step => labelOf(step) === labelOf(next))
+    await measureAndSave([known ?? next], searchTiming(plan))
   }
   const result = resultOf(plan, measured, context)
   save(result)
@@ -108,15 +111,15 @@ interface Measured {
   readonly observations: readonly Profiled[]
 }
 
-/** A longer run is asked for the sake of the steps that are known beforehand; a search stays affordable. */
+/** `--duration` lengthens the known steps only; a search would take too long. */
 function searchTiming({ timing, experiment }: Planned): Timing {
   return { ...timing, durationS: Math.min(timing.durationS, experiment.timing.durationS) }
 }
 
 /**
- * Every repeat visits all steps in an order shuffled anew, on service processes started in that repeat (one
- * for all steps that need the same), so that drift of the machine and the luck of one process show as
- * spread, not as a difference between steps.
+ * Every repeat measures all steps in a new random order, on service processes that were started in that repeat (one
+ * for all steps that need the same). So drift of the machine, and differences between two processes of one program,
+ * show as spread and not as a difference between steps.
  */
 async function measure(
   { experiment }: Pick<Planned, 'experiment'>,
@@ -128,25 +131,26 @@ async function measure(
   for (let repeat = 1; repeat <= timing.repeats; repeat++) {
     await context.bed.retire()
     for (const step of shuffledInGroups(steps, processKeyOf)) {
-      observed(step, await runStep(step, { experiment: experiment.name, timing, repeat }, context))
+      const round = { experiment: experiment.name, timing, repeat }
+      await runStep(step, round, context, observation => observed(step, observation))
     }
   }
 }
 
-/** Turns the accused knob one step and measures both settings in turn. null: there is nothing to turn. */
+/** Changes the setting of the suspected limit one step and measures both settings. null: no setting to change. */
 async function confirm(
   plan: Possible,
   measured: ReadonlyMap<Step, Measured>,
-  { limit, accused }: Verdict,
+  { limit, accused: diagnosed }: Diagnosis,
   context: RunContext,
-): Promise<Verdict['confirmed']> {
-  const step = [...measured.keys()].find(one => labelOf(one) === accused)
+): Promise<Diagnosis['confirmed']> {
+  const step = [...measured.keys()].find(one => labelOf(one) === diagnosed)
   if (step === undefined) return null
   const generator = generatorOf(step, context).name
-  const turn = turnOf(limit, step, { generator, installed: context.installed })
-  if (turn === null) return null
+  const change = changeOf(limit, step, { generator, installed: context.installed })
+  if (change === null) return null
   const before = { ...step, variant: `${step.variant}, again` }
-  const after = { ...turn.step, variant: `${step.variant}, ${turn.turned}` }
+  const after = { ...change.step, variant: `${step.variant}, ${change.settings}` }
   const ratesPerS = new Map<Step, number[]>([
     [before, []],
     [after, []],
@@ -155,14 +159,14 @@ async function confirm(
   await measure(plan, [before, after], timing, context, (one, { load }) => {
     ratesPerS.get(one)?.push(load.succeeded / load.durationS)
   })
-  return confirmationOf(turn.turned, ratesPerS.get(before) ?? [], ratesPerS.get(after) ?? [])
+  return confirmationOf(change.settings, ratesPerS.get(before) ?? [], ratesPerS.get(after) ?? [])
 }
 
 function resultOf(
   plan: Possible,
   measured: ReadonlyMap<Step, Measured>,
   context: RunContext,
-  confirmed: Verdict['confirmed'] = null,
+  confirmed: Diagnosis['confirmed'] = null,
 ): ExperimentResult {
   const { experiment, repeat, skipped } = plan
   const { name, question, hypothesis, finding } = experiment
@@ -171,12 +175,12 @@ function resultOf(
   const {
     answer,
     predictedPerS,
-    judgedAgain = verdict => verdict,
-    ...trial
+    refine = diagnosis => diagnosis,
+    ...input
   } = experiment.conclude(samples, circumstances)
-  const verdict = judgedAgain(judge(confirmed === null ? trial : { ...trial, confirmed }, circumstances))
-  const measuredPerS = trial.accused?.throughputPerS
-  const ceiling = predictedPerS && measuredPerS ? { predictedPerS, measuredPerS } : verdict.ceiling
+  const diagnosis = refine(diagnose(confirmed === null ? input : { ...input, confirmed }, circumstances))
+  const measuredPerS = input.diagnosed?.throughputPerS
+  const ceiling = predictedPerS && measuredPerS ? { predictedPerS, measuredPerS } : diagnosis.ceiling
   const reproduction = experiment.reproduce?.(samples)
   const scaling = scalingOf(samples)
   return {
@@ -184,7 +188,7 @@ function resultOf(
     repeat,
     answer: [answer, ...skipped].join(' '),
     samples,
-    verdict: { ...verdict, ceiling },
+    verdict: { ...diagnosis, ceiling },
     ...(scaling.length > 0 && { scaling }),
     ...(reproduction !== undefined && { reproduction }),
   }
@@ -203,4 +207,16 @@ function samplesOf(
     const { timing, observations } = seen
     return [sampleOf(step, generatorOf(step, context), timing.durationS, observations)]
   })
+}
+
+/** A new array in random order (Fisher-Yates), so that drift of the machine favours no step. */
+function shuffled<T>(items: readonly T[]): T[] {
+  const pool = [...items]
+  return items.flatMap(() => pool.splice(Math.floor(Math.random() * pool.length), 1))
+}
+
+/** Whole groups in random order, each of them shuffled: items of one key stay together. */
+function shuffledInGroups<T>(items: readonly T[], keyOf: (item: T) => string): T[] {
+  const groups = Object.values(Object.groupBy(items, keyOf)).filter(group => group !== undefined)
+  return shuffled(groups).flatMap(shuffled)
 }

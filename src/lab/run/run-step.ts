@@ -1,33 +1,38 @@
 import { availableParallelism } from 'node:os'
 import { number } from '../analysis/wording.ts'
-import { closed, estimateS, labelOf, type Step, type Timing } from '../experiments/experiment.ts'
+import {
+  type Control,
+  closed,
+  estimateS,
+  labelOf,
+  type Step,
+  type Timing,
+} from '../experiments/experiment.ts'
+import type { Progress } from '../live/progress.ts'
 import { autocannonGenerator } from '../load/autocannon.ts'
 import type { Need } from '../load/choose.ts'
-import { type LoadGenerator, rampS } from '../load/generator.ts'
+import { type LoadGenerator, type LoadPlan, rampS } from '../load/generator.ts'
 import type { SpeedWatch } from '../probes/cpu-speed.ts'
-import { giveOwnCore, takeTurns } from '../stack/own-core.ts'
 import { type Observation, observe, requestsServed } from './observe.ts'
 import { profileStep } from './profile-step.ts'
-import type { Progress } from './progress.ts'
-import type { Profiled } from './sample.ts'
-import { startScraping } from './scraping.ts'
+import type { ControlFigures, Profiled } from './sample.ts'
 import type { Target, TestBed } from './test-bed.ts'
 
-/** What it takes to measure a step. */
+/** What measuring a step needs. */
 export interface StepContext {
   readonly bed: TestBed
   readonly generatorFor: (need: Need) => LoadGenerator
   readonly progress: Progress
   readonly signal: AbortSignal
   readonly speed: SpeedWatch
-  /** Called with the newest output of the service after a step in which requests failed. */
+  /** Called with the newest output of the service after a window in which requests failed. */
   readonly onTrouble: (what: string, log: string) => void
-  /** Keeps a file beside the results. */
+  /** Keeps a file in the folder of the results. */
   readonly keep: (name: string, content: string | Uint8Array) => void
 }
 
-/** Which of the repeats of which experiment it is. */
-export interface Turn {
+/** Which repeat of which experiment it is. */
+export interface Round {
   readonly experiment: string
   readonly timing: Timing
   readonly repeat: number
@@ -36,97 +41,136 @@ export interface Turn {
 /**
  * Measures one step once: the service set up and broken in, the load sent and watched, and where the step asks
  * for it the same load once more under the profiler.
+ *
+ * @param observed called with what was seen: once, or of a step with a control once for each pair of windows
  */
 export async function runStep(
   step: Step,
-  { experiment, timing, repeat }: Turn,
+  round: Round,
   context: StepContext,
-): Promise<Profiled> {
-  const { bed, progress, signal, speed, onTrouble, keep } = context
-  signal.throwIfAborted()
-  const name = `${experiment}: ${labelOf(step)} (${repeat} of ${timing.repeats})`
-  let targets = await targetsFor(step, bed)
-  const isNew = targets.filter(one => one.isNew)
-  if (isNew.length > 0) {
-    progress.begin(`${experiment}: breaking in ${step.variant}`, timing.breakInS)
-    await Promise.all(isNew.map(one => breakIn(one, step, timing.breakInS, signal)))
-    progress.done(`${experiment}: broke in ${step.variant}`)
-    targets = await targetsFor(step, bed)
+  observed: (one: Profiled) => void,
+): Promise<void> {
+  context.signal.throwIfAborted()
+  const { experiment, timing, repeat } = round
+  const which = timing.repeats === 1 ? '' : ` (${repeat} of ${timing.repeats})`
+  const name = `${experiment}: ${labelOf(step)}${which}`
+  const { target, control } = await brokenIn(step, round, context)
+  const window = windowOf(step, round, context)
+  if (step.control !== undefined && control !== null) {
+    return runPairs(name, step.control, window, { target, control }, observed)
   }
-  const [target, other] = targets
-  const once = { ...timing, breakInS: 0, repeats: 1 }
-  progress.begin(name, estimateS({ steps: [step], timing: once }))
-  speed.sample()
-  const generator = generatorOf(step, context)
-  const plan = {
-    baseUrl: target.url,
-    requests: step.requests,
-    shape: step.load,
-    warmupS: timing.warmupS + rampS(step.load),
-    durationS: timing.durationS,
-  }
-  using _scraping = await scrapingOf(target, step)
-  using _core = step.ownCore ? shareOwnCore(targets) : undefined
-  const options = { signal, cores: availableParallelism(), reportedCpu: step.reportedCpu }
-  const observeTarget = () =>
-    observe(target, generator, plan, { ...options, onLive: ratePerS => progress.live(ratePerS) })
-  const observeOther = () =>
-    other && observe(other, generator, { ...plan, baseUrl: other.url }, { ...options, onLive: () => {} })
-  const [observation, beside] = await bothAtOnce(repeat, observeTarget, observeOther)
-  const failed = observation.load.failed > 0
-  if (failed) onTrouble(name, target.log())
-  const complaint = failed ? newestComplaint(target.log()) : null
-  const profile = step.profile ? await profileStep(target, generator, plan, signal) : null
-  progress.done(`${name}: ${outcomeOf(observation)}`)
-  const seen = {
-    ...observation,
-    ...(beside && besideFigures(beside)),
-    ...(complaint !== null && { complaint }),
-  }
-  if (profile === null) return seen
+  const seen = await window(name, target)
+  if (!step.profile) return observed(seen)
+  const { generator, planFor } = loadOf(step, timing, context)
+  const profile = await profileStep(target, generator, planFor(target), context.signal)
+  if (profile === null) return observed(seen)
   const file = `${experiment}-${labelOf(step).replaceAll(/[^\w.]+/g, '-')}-${repeat}.${profile.ending}`
-  keep(file, profile.file)
-  return { ...seen, profile: { ...profile.layers, file } }
+  context.keep(file, profile.file)
+  observed({ ...seen, profile: { ...profile.layers, file } })
 }
 
-/** Both at the same moment; who is first by the milliseconds that a start takes changes from repeat to repeat. */
-async function bothAtOnce<A, B>(
-  repeat: number,
-  a: () => Promise<A>,
-  b: () => Promise<B> | undefined,
-): Promise<[A, B | undefined]> {
-  if (repeat % 2 === 1) return Promise.all([a(), b()])
-  const [second, first] = await Promise.all([b(), a()])
-  return [first, second]
+/**
+ * Sends the load to the service and to its control in turn, one window each. Which of the two is first changes from pair
+ * to pair: a machine that gets steadily slower then favours neither.
+ */
+async function runPairs(
+  name: string,
+  { windows, name: controlName }: Control,
+  window: Window,
+  { target, control }: { target: Target; control: Target },
+  observed: (one: Profiled) => void,
+): Promise<void> {
+  for (let pair = 1; pair <= windows; pair++) {
+    const measure = () => window(`${name}, pair ${pair} of ${windows}`, target)
+    const measureControl = () => window(`${name}, pair ${pair} of ${windows}: ${controlName}`, control)
+    const controlFirst = pair % 2 === 1
+    const before = controlFirst ? await measureControl() : null
+    const seen = await measure()
+    const controlSeen = before ?? (await measureControl())
+    observed({ ...seen, control: controlFigures(controlSeen) })
+  }
 }
 
-/** The step's target, and the one beside it where there is to be one. */
-async function targetsFor(step: Step, bed: TestBed): Promise<[Target] | [Target, Target]> {
+type Window = (name: string, target: Target) => Promise<Profiled>
+
+/** Gives a function that measures one window of the step's load on a target. */
+function windowOf(step: Step, { timing }: Round, context: StepContext): Window {
+  const { progress, signal, speed, onTrouble } = context
+  const { generator, planFor } = loadOf(step, timing, context)
+  return async (name, target) => {
+    const { control: _, ...alone } = step
+    progress.begin(name, estimateS({ steps: [alone], timing: { ...timing, breakInS: 0, repeats: 1 } }))
+    speed.sample()
+    const observation = await observe(target, generator, planFor(target), {
+      signal,
+      cores: availableParallelism(),
+      reportedCpu: step.reportedCpu,
+      onLive: ratePerS => progress.live(ratePerS),
+    })
+    progress.done(`${name}: ${outcomeOf(observation)}`)
+    if (observation.load.failed === 0) return observation
+    onTrouble(name, target.log())
+    const complaint = newestComplaint(target.log())
+    return { ...observation, ...(complaint !== null && { complaint }) }
+  }
+}
+
+function loadOf(
+  step: Step,
+  { warmupS, durationS }: Timing,
+  context: StepContext,
+): { generator: LoadGenerator; planFor: (target: Target) => LoadPlan } {
+  return {
+    generator: generatorOf(step, context),
+    planFor: ({ url, connection }) => ({
+      ...connection,
+      baseUrl: url,
+      requests: step.requests,
+      shape: step.load,
+      warmupS: warmupS + rampS(step.load),
+      durationS,
+    }),
+  }
+}
+
+interface Targets {
+  readonly target: Target
+  /** null: the step has none. */
+  readonly control: Target | null
+}
+
+/** The step's services, after each new one has been broken in, one after the other. */
+async function brokenIn(
+  step: Step,
+  { experiment, timing: { breakInS } }: Round,
+  { bed, progress, signal }: StepContext,
+): Promise<Targets> {
+  const { target, control } = await prepared(step, bed)
+  const fresh = [
+    ...(target.isNew ? [{ name: step.variant, target }] : []),
+    ...(control?.isNew ? [{ name: step.control?.name ?? '', target: control }] : []),
+  ]
+  if (fresh.length === 0) return { target, control }
+  for (const { name, target: one } of fresh) {
+    progress.begin(`${experiment}: breaking in ${name}`, breakInS)
+    await breakIn(one, step, breakInS, signal)
+    progress.done(`${experiment}: broke in ${name}`)
+  }
+  return prepared(step, bed)
+}
+
+async function prepared(step: Step, bed: TestBed): Promise<Targets> {
   const target = await bed.prepare(step)
-  if (step.beside === undefined) return [target]
-  const other = await bed.prepare({ ...step, service: step.beside }, 'beside the others')
-  const sharesDatabase = (one: Target): Target => ({ ...one, databasePid: null, databaseUrl: null })
-  return [sharesDatabase(target), sharesDatabase(other)]
-}
-
-/** Those of a step have a core to themselves, and take turns there. */
-function shareOwnCore(targets: readonly Target[]): Disposable {
-  const pids = targets.flatMap(({ apiPid }) => apiPid ?? [])
-  const shared = new DisposableStack()
-  shared.use(giveOwnCore(pids))
-  shared.use(takeTurns(pids))
-  return shared
+  if (step.control === undefined) return { target, control: null }
+  if (bed.prepareControl === undefined) throw new Error('a step with a control needs a bed of two services')
+  return { target, control: await bed.prepareControl(step, step.control) }
 }
 
 export function generatorOf(
-  { ceiling = false, generator }: Step,
+  { ceiling = false, generator, requests, load }: Step,
   { generatorFor }: Pick<StepContext, 'generatorFor'>,
 ): LoadGenerator {
-  return generatorFor({ ceiling, generator })
-}
-
-function scrapingOf({ adminUrl }: Target, { scrapeEveryS }: Step): Promise<Disposable> | undefined {
-  return adminUrl === null || scrapeEveryS === undefined ? undefined : startScraping(adminUrl, scrapeEveryS)
+  return generatorFor({ ceiling, generator, requests, load })
 }
 
 const breakInConnections = 64
@@ -144,7 +188,8 @@ async function breakIn(
   signal: AbortSignal,
 ): Promise<void> {
   if (durationS === 0) return
-  const plan = { baseUrl: target.url, requests, shape: closed(breakInConnections), warmupS: 0, durationS }
+  const shape = closed(breakInConnections)
+  const plan = { ...target.connection, baseUrl: target.url, requests, shape, warmupS: 0, durationS }
   await autocannonGenerator.run(plan, { signal, onLive: () => {}, onWindow: () => {} })
 }
 
@@ -160,11 +205,15 @@ function apiUsOf(observation: Observation): number | null {
   return api === null || served === 0 ? null : api / served
 }
 
-/** None where requests failed: what those cost or took is no price of an insert. */
-function besideFigures(observation: Observation): Pick<Profiled, 'besideUs' | 'besideP99Ms'> {
+/** null where requests failed: a request that failed does not cost what an answered one does. */
+function controlFigures(observation: Observation): ControlFigures | null {
   const { load } = observation
-  if (load.failed > 0) return { besideUs: null, besideP99Ms: null }
-  return { besideUs: apiUsOf(observation), besideP99Ms: load.latencyMs.p99 }
+  if (load.failed > 0) return null
+  return {
+    apiUs: apiUsOf(observation),
+    perS: load.succeeded / load.durationS,
+    p99Ms: load.latencyMs.p99,
+  }
 }
 
 function outcomeOf(observation: Observation): string {

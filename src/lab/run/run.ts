@@ -2,20 +2,23 @@ import { availableParallelism } from 'node:os'
 import { relative } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Assertion } from '../analysis/assertion.ts'
+import type { Circumstances } from '../analysis/diagnosis/case.ts'
 import { figureOf } from '../analysis/figures.ts'
-import type { Circumstances } from '../analysis/verdict/case.ts'
 import { exitCodes } from '../errors.ts'
 import { type Experiment, estimateS, type Timing } from '../experiments/experiment.ts'
 import { openLivePage } from '../live/live-page.ts'
+import { createProgress, followedBy } from '../live/progress.ts'
 import { generatorChoice, installedGenerators } from '../load/choose.ts'
 import type { LoadGenerator } from '../load/generator.ts'
+import { leadsHere, requireOwnTarget } from '../load/target-guard.ts'
 import { watchSpeed } from '../probes/cpu-speed.ts'
 import { busyCores, readHostCpu, stolenShare } from '../probes/host-cpu.ts'
 import { type ExperimentResult, type Results, schemaVersion } from '../results.ts'
+import { hideSecretsOfUrl, masked, maskedDeep } from '../secrets.ts'
 import { holdToAssertions } from './assertions.ts'
+import { chooseDatabase } from './database-choice.ts'
 import { foreignTestBed, stepsForForeignTarget } from './foreign-target.ts'
 import { describeRun, readCommit } from './manifest.ts'
-import { createProgress, followedBy } from './progress.ts'
 import { createResultsFolder } from './results-folder.ts'
 import { type Planned, runExperiments } from './run-experiments.ts'
 import { summaryOf } from './summary.ts'
@@ -30,8 +33,20 @@ export interface RunOptions {
   readonly generator?: LoadGenerator['name'] | undefined
   /** A service that someone else runs; without it the lab starts its own. */
   readonly url?: string | undefined
+  /** The user confirms that the public address is theirs to load. */
+  readonly isOwned?: boolean | undefined
+  /** The server to make a database on, or with `url` that of the service; without it DATABASE_URL. */
+  readonly databaseUrl?: string | undefined
   /** A target that the caller has prepared, in place of the lab's own stack, and the command that repeats this. */
-  readonly attached?: { readonly bed: TestBed; readonly url: string; readonly repeat: string } | undefined
+  readonly attached?:
+    | {
+        readonly bed: TestBed
+        readonly url: string
+        readonly repeat: string
+        /** What the reader of the report must know. */
+        readonly warnings: readonly string[]
+      }
+    | undefined
   /** Throws where there is no sense in going on; called with everything measured up to then, which is kept. */
   readonly check?: ((measured: readonly ExperimentResult[]) => void) | undefined
   /** Serve a page on loopback that follows the run. */
@@ -54,7 +69,8 @@ export async function runLab(experiments: readonly Experiment[], options: RunOpt
   const choose = generatorChoice(options.generator, generators)
   const plans = experiments.map(experiment => plannedFrom(experiment, options))
   const busyBefore = await hostBusyNow()
-  const bed = attached?.bed ?? (url === undefined ? ownTestBed() : await foreignTestBed(url))
+  const isHere = url === undefined || (await leadsHere(url))
+  const bed = attached?.bed ?? (await bedFor(options))
 
   const startedAt = new Date()
   const planned = { experiments, totalS: plans.reduce((sum, plan) => sum + expectedS(plan), 0) }
@@ -65,7 +81,7 @@ export async function runLab(experiments: readonly Experiment[], options: RunOpt
   const commit = readCommit()
   const circumstances = (): Circumstances => ({
     cores: availableParallelism(),
-    sharedCores: url === undefined || isLoopback(url),
+    sharedCores: isHere,
     stealRatio: stolenShare(hostBefore, readHostCpu()),
     speedSpread: speed.spread(),
   })
@@ -77,6 +93,7 @@ export async function runLab(experiments: readonly Experiment[], options: RunOpt
       generators: generatorsOf(plans, installed, choose),
       busyBefore,
       fixedWorkUs: figureOf(speed.takenUs()),
+      warnings: attached?.warnings ?? [],
     })
   let measured: readonly ExperimentResult[] = []
   const results = (complete: boolean): Results => ({
@@ -98,14 +115,14 @@ export async function runLab(experiments: readonly Experiment[], options: RunOpt
     using progress = followedBy(createProgress(planned.totalS), live)
     await runExperiments(plans, {
       ...{ bed, generatorFor: choose, installed, progress, signal, circumstances, speed },
-      onTrouble: (what, log) => folder.keepLog(what, log),
+      onTrouble: (what, log) => folder.keepLog(what, masked(log)),
       keep: folder.keep,
       onResults(experimentsSoFar) {
-        measured = experimentsSoFar
+        measured = maskedDeep(experimentsSoFar)
         const soFar = results(false)
         folder.save(soFar)
         live?.show(soFar)
-        options.check?.(experimentsSoFar)
+        options.check?.(measured)
       },
     })
   } catch (error) {
@@ -137,7 +154,7 @@ function plannedFrom(experiment: Experiment, options: RunOptions): Planned {
   const command = [
     ...['npm run lab -- run', experiment.name],
     ...['--duration', timing.durationS, '--repeats', timing.repeats],
-    ...(url === undefined ? [] : ['--url', url]),
+    ...(url === undefined ? [] : ['--url', masked(url)]),
     ...(generator === undefined ? [] : ['--generator', generator]),
   ]
   return { experiment, steps, timing, confirms, repeat: attached?.repeat ?? command.join(' ') }
@@ -149,17 +166,22 @@ function generatorsOf(
   choose: ReturnType<typeof generatorChoice>,
 ): string[] {
   const used = plans.flatMap(({ steps }) =>
-    steps.flatMap(({ ceiling = false, generator }) => {
+    steps.flatMap(({ ceiling = false, generator, requests, load }) => {
       if (generator !== undefined && !installed.includes(generator)) return []
-      const { name, version } = choose({ ceiling, generator })
+      const { name, version } = choose({ ceiling, generator, requests, load })
       return `${name} ${version}`
     }),
   )
   return [...new Set(used)]
 }
 
-function isLoopback(url: string): boolean {
-  return /^(localhost|127\..*|\[::1\])$/.test(new URL(url).hostname)
+/** Prints which database the run uses before it opens it. */
+async function bedFor({ url, databaseUrl, isOwned = false }: RunOptions): Promise<TestBed> {
+  for (const one of [url, databaseUrl, process.env['DATABASE_URL']]) hideSecretsOfUrl(one ?? '')
+  if (url !== undefined && !isOwned) await requireOwnTarget(url)
+  const database = await chooseDatabase(databaseUrl, url === undefined ? 'fill' : 'read')
+  console.log(database.says)
+  return url === undefined ? ownTestBed(database.url) : foreignTestBed(url, database.url)
 }
 
 const preflightMs = 500

@@ -11,12 +11,18 @@ import { type Observation, requestsSent, requestsServed } from './observe.ts'
 /** An observation and, where the step asks for one, the profile that was taken after it. */
 export interface Profiled extends Observation {
   readonly profile?: LayerShares & { readonly file: string }
-  /** API CPU per request of the service beside, over the same window, us. */
-  readonly besideUs?: number | null
-  /** Its p99, ms. */
-  readonly besideP99Ms?: number | null
+  /** Of the control, in its window of the same pair; null: some of its requests failed. */
+  readonly control?: ControlFigures | null
   /** Where requests failed: why, in the words of PostgreSQL or the service. */
   readonly complaint?: string
+}
+
+export interface ControlFigures {
+  /** API CPU per request, us. */
+  readonly apiUs: number | null
+  /** Answered requests a second. */
+  readonly perS: number
+  readonly p99Ms: number
 }
 
 /**
@@ -57,9 +63,10 @@ export function sampleOf(
       database: maybe(one => per(one.cpuUs.database, requestsServed(one))),
       generator: maybe(one => per(one.cpuUs.generator, requestsSent(one))),
     },
-    ...(step.beside !== undefined && {
-      besideUs: maybe(({ besideUs }) => besideUs ?? null),
-      besideP99Ms: maybe(({ besideP99Ms }) => besideP99Ms ?? null),
+    ...(step.control !== undefined && {
+      besideUs: maybe(({ control }) => control?.apiUs ?? null),
+      besidePerS: maybe(({ control }) => control?.perS ?? null),
+      besideP99Ms: maybe(({ control }) => control?.p99Ms ?? null),
     }),
     ...(step.reportedCpu !== undefined && {
       reportedCpuUs: {

@@ -1,10 +1,11 @@
 import { styleText } from 'node:util'
+import { cpuOverControl, rateOverControl } from '../analysis/demand.ts'
 import { scalingInWords } from '../analysis/scaling-wording.ts'
 import { number, range } from '../analysis/wording.ts'
-import type { ExperimentResult, Figure, Reproduction, Sample, Verdict } from '../results.ts'
+import type { Diagnosis, ExperimentResult, Figure, Reproduction, Sample } from '../results.ts'
 import { textTable } from './text-table.ts'
 
-/** What the terminal shows at the end: per experiment the verdict's sentence, the answer, a short table, doubts. */
+/** What the terminal shows at the end: for each experiment the diagnosis, the answer, a short table and doubts. */
 export function summaryOf(experiments: readonly ExperimentResult[]): string {
   const findings = experiments.flatMap(({ reproduction = [] }) => reproduction)
   return [...experiments.map(oneOf), ...(findings.length > 0 ? [findingsOf(findings)] : [])].join('\n\n')
@@ -29,19 +30,35 @@ function findingOf({ finding, compared, reported, ours, ratio, reproduced, becau
   ].join('\n')
 }
 
-function oneOf({ name, verdict, answer, samples, scaling = [] }: ExperimentResult): string {
+function oneOf({ name, verdict: diagnosis, answer, samples, scaling = [] }: ExperimentResult): string {
   return [
-    styleText('bold', `${name}: ${verdict.sentence}`),
+    styleText('bold', `${name}: ${diagnosis.sentence}`),
     answer,
-    ...(verdict.confirmed === null ? [] : [proofOf(verdict.confirmed)]),
+    ...(diagnosis.confirmed === null ? [] : [testOf(diagnosis.confirmed)]),
     ...scalingInWords(scaling),
     tableOf(samples),
+    ...samples.flatMap(pairsOf),
     ...samples.flatMap(({ label, doubts = [] }) => doubts.map(doubt => `doubt: "${label}": ${doubt}`)),
   ].join('\n')
 }
 
-function proofOf({ holds, effect }: NonNullable<Verdict['confirmed']>): string {
-  return `Put to the proof, the verdict ${holds ? 'holds' : 'does not hold'}: ${effect}.`
+function testOf({ holds, effect }: NonNullable<Diagnosis['confirmed']>): string {
+  return `Test of the suspected limit: ${holds ? 'confirmed' : 'not confirmed'}. ${effect}.`
+}
+
+/** Of a sample with a control: the ratio of each pair of windows. */
+function pairsOf(sample: Sample): string[] {
+  const ratios = [
+    { name: 'CPU per request', figure: cpuOverControl(sample) },
+    { name: 'requests/s', figure: rateOverControl(sample) },
+  ]
+  return ratios.flatMap(({ name, figure: one }) =>
+    one === null
+      ? []
+      : [
+          `${sample.label}, ${name} over the control's: median ${figure(one)}, by pair of windows ${(one.values ?? []).map(number).join(', ')}`,
+        ],
+  )
 }
 
 const columns: { head: string; cell: (sample: Sample) => string }[] = [

@@ -1,11 +1,13 @@
+import { addAbortListener } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { foldLayers, type LayerShares, layeredCalls } from '../analysis/cpu-layers.ts'
 import { goLayers } from '../analysis/go-layers.ts'
 import { pythonLayers } from '../analysis/python-layers.ts'
 import { profileCpu } from '../probes/cpu-profile.ts'
-import { recordGo } from '../probes/pprof.ts'
-import type { Profiler } from '../probes/profiler.ts'
-import { recordPython } from '../probes/py-spy.ts'
+import { createGuardedFolder, removeGuardedFolder, spawnGuarded } from '../stack/janitor.ts'
+import type { Profiler } from '../stack/programs.ts'
 
 export interface TakenProfile {
   readonly layers: LayerShares
@@ -42,5 +44,58 @@ export async function takeProfile(
       const layers = file === null ? null : pythonLayers(file)
       return layers && { layers, file: file ?? '', ending: 'stacks.txt' }
     }
+  }
+}
+
+/**
+ * Asks a Go process for a profile of its CPU.
+ *
+ * @returns the profile as it came, compressed; null where none is to be had
+ */
+async function recordGo(adminUrl: string, seconds: number, signal: AbortSignal): Promise<Uint8Array | null> {
+  const url = new URL(`/debug/pprof/profile?seconds=${seconds}`, adminUrl)
+  const patience = AbortSignal.timeout(3000 * seconds)
+  try {
+    const response = await fetch(url, { signal: AbortSignal.any([signal, patience]) })
+    return response.ok ? new Uint8Array(await response.arrayBuffer()) : null
+  } catch {
+    return null
+  }
+}
+
+/** More often than py-spy's 100: a window has seconds, not minutes. It stops the process for each sample. */
+const samplesPerS = 200
+
+/**
+ * Lets py-spy look into a Python process and its workers for some seconds.
+ *
+ * @param command the py-spy to run
+ * @returns collapsed stacks of threads that were running; null where py-spy may not look (another user's process,
+ * ptrace forbidden) or is not in time
+ */
+async function recordPython(
+  command: string,
+  pid: number,
+  seconds: number,
+  signal: AbortSignal,
+): Promise<string | null> {
+  const folder = createGuardedFolder()
+  try {
+    const file = join(folder, 'stacks.txt')
+    const { ended, end } = await spawnGuarded(
+      command,
+      [
+        ...['record', '--pid', String(pid), '--subprocesses', '--duration', String(seconds)],
+        ...['--rate', String(samplesPerS), '--format', 'raw', '--full-filenames', '--output', file],
+      ],
+      { stdio: 'ignore', stopSignal: 'SIGKILL' },
+    )
+    using _ = addAbortListener(AbortSignal.any([signal, AbortSignal.timeout(3000 * seconds)]), end)
+    const { code } = await ended
+    return code === 0 ? await readFile(file, 'utf8') : null
+  } catch {
+    return null
+  } finally {
+    await removeGuardedFolder(folder)
   }
 }

@@ -1,20 +1,24 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Step } from '../experiments/experiment.ts'
-import type { Profiler } from '../probes/profiler.ts'
+import type { Control, Step } from '../experiments/experiment.ts'
+import type { LoadPlan } from '../load/generator.ts'
 import { metricsUrls, readMetrics } from '../probes/service-metrics.ts'
 import { type CpuLimit, cpuLimitKind, limitCpu } from '../stack/cpu-limit.ts'
-import { canGiveOwnCore } from '../stack/own-core.ts'
-import { createPrograms, type Program } from '../stack/programs.ts'
+import { createPrograms, type Profiler, type Program } from '../stack/programs.ts'
 import { type Database, openDatabase } from './database.ts'
-import { type SpanSink, startSpanSink } from './span-sink.ts'
 
-/** What a step is measured on. null: not ours to see. */
+/** What a step is measured on. null: the lab cannot see it. */
 export interface Target {
   readonly url: string
+  /** How to connect to a service that is not ours. */
+  readonly connection?: Pick<LoadPlan, 'insecure' | 'timeoutS'>
   /** Of a service with our admin port. */
   readonly adminUrl: string | null
   readonly profiler: Profiler | null
   readonly apiPid: number | null
+  /** More processes of the service that are not children of `apiPid`. */
+  readonly otherApiPids?: readonly number[]
   /** What the lab's own CPU limit has kept the service from running so far, us; null: it is not held by one. */
   readonly throttledUs?: () => number | null
   readonly databasePid: number | null
@@ -22,20 +26,23 @@ export interface Target {
   readonly databaseUrl: string | null
   /** Has served no load yet, so V8 has compiled nothing for it. */
   readonly isNew: boolean
-  /** The newest output of PostgreSQL and of the service; empty where it is not ours to see. */
+  /** The newest output of PostgreSQL and of the service; empty where the lab cannot see it. */
   log(): string
 }
 
-/** Brings up what a step asks for, and takes it down again. */
+/** Starts what a step needs, and stops it again. */
 export interface TestBed extends AsyncDisposable {
   /** Why the step cannot be taken here, in one line, or null; `say` is told of what takes long to get. */
-  lackOf(step: Step, say: (line: string) => void): Promise<string | null>
+  unavailableBecause(step: Step, say: (line: string) => void): Promise<string | null>
   /**
-   * Gives the step's target, set up as it asks, tables empty but for its seed.
-   *
-   * @param company what becomes of the services of other steps: ended, or left running
+   * Gives the step's target, set up as it asks, tables empty but for its seed. Services of other steps are ended.
    */
-  prepare(step: Step, company?: 'alone' | 'beside the others'): Promise<Target>
+  prepare(step: Step): Promise<Target>
+  /**
+   * Gives the target of the step's control. What else runs is left running, and tables keep their rows. Absent where
+   * the bed has one service only.
+   */
+  prepareControl?(step: Step, control: Control): Promise<Target>
   /** The next `prepare` starts a new service process: a repeat must not inherit the last one's warm code. */
   retire(): Promise<void>
   /** Version of PostgreSQL, or null while none has been needed or where it is not ours. */
@@ -43,64 +50,90 @@ export interface TestBed extends AsyncDisposable {
 }
 
 /**
- * The lab's own stack: one PostgreSQL, one service at a time unless a step asks for one beside it, a span sink
- * where asked for. A step whose environment equals that of a running service finds it warm; a step with other
- * settings of PostgreSQL ends them all.
+ * The lab's own stack: one PostgreSQL, and one service at a time unless a step has a control. A step whose environment
+ * equals that of a running service finds it warm; a step with other settings of PostgreSQL ends them all.
+ *
+ * @param databaseUrl a server on which the lab makes a database; null: the lab starts a server
  */
-export function ownTestBed(): TestBed {
-  const databases = keptBySettings<Step['postgres'], Database>(openDatabase)
+export function ownTestBed(databaseUrl: string | null): TestBed {
+  const databases = keptBySettings<Step['postgres'], Database>(settings =>
+    openDatabase(databaseUrl, settings),
+  )
   let postgresVersion: string | null = null
-  const sinks = keptBySettings<undefined, SpanSink>(startSpanSink)
+  const receivers = keptBySettings<undefined, SpanReceiver>(startSpanReceiver)
   const programs = createPrograms()
-  const services = keptBySettings<ServiceSettings, Service>(async ({ program, cores, ...options }) => {
-    const started = await programs.start(program, options)
-    return heldTo(cores, started)
-  })
+  const services = keptBySettings<ServiceSettings, Service>(
+    async ({ program, cores, controlName: _, ...options }) => {
+      const started = await programs.start(program, options)
+      return heldTo(cores, started)
+    },
+  )
+  const settingsOf = async (
+    { takesSpans = false, serviceCores }: Step,
+    { program, service }: Pick<Step, 'program' | 'service'>,
+    { url }: Database,
+  ): Promise<ServiceSettings> => {
+    const spans = takesSpans ? { OTEL_EXPORTER_OTLP_ENDPOINT: (await receivers.get(undefined)).url } : {}
+    return {
+      program,
+      databaseUrl: url,
+      env: { ...spans, ...service },
+      cores: serviceCores ?? null,
+      controlName: null,
+    }
+  }
+  const targetOf = async (settings: ServiceSettings, database: Database): Promise<Target> => {
+    const isNew = !services.holds(settings)
+    const { url, adminUrl, profiler, pid, log, throttledUs } = await services.get(settings)
+    return {
+      url,
+      adminUrl,
+      profiler,
+      apiPid: pid,
+      throttledUs,
+      databasePid: database.pid,
+      databaseUrl: database.url,
+      isNew,
+      log: () => `${log()}\n${database.log()}`,
+    }
+  }
   return {
-    async lackOf({ program, serviceCores, ownCore = false, postgres = {} }, say) {
+    async unavailableBecause({ program, control, serviceCores, postgres = {} }, say) {
       if (serviceCores !== undefined && cpuLimitKind() === null) {
         return 'nothing here can hold a process to a part of a core (no writable cgroup, no /proc)'
       }
-      if (ownCore && !canGiveOwnCore()) {
-        return 'nothing here can give the service a core to itself (that takes two cores, Linux, and its `taskset`)'
-      }
       const [setting] = Object.keys(postgres)
-      if (setting !== undefined && process.env['DATABASE_URL'] !== undefined) {
-        return `the server that DATABASE_URL names is not the lab's to set up (${setting}); without it the lab starts its own`
+      if (setting !== undefined && databaseUrl !== null) {
+        return `the lab does not change settings (${setting}) of a server that it did not start; without --database-url and DATABASE_URL it starts its own`
       }
-      return programs.lackOf(program, say)
+      return (
+        (await programs.unavailableBecause(program, say)) ??
+        programs.unavailableBecause(control?.program, say)
+      )
     },
-    async prepare(step, company = 'alone') {
+    async prepare(step) {
       if (!databases.holds(step.postgres)) {
         await services.release()
         await databases.release()
       }
-      const { url: databaseUrl, pid: databasePid, version, ...server } = await databases.get(step.postgres)
-      postgresVersion = version
-      const spans = step.spanSink ? { OTEL_EXPORTER_OTLP_ENDPOINT: (await sinks.get(undefined)).url } : {}
-      const env = { ...spans, ...step.service }
-      const settings = { program: step.program, databaseUrl, env, cores: step.serviceCores ?? null }
-      const isNew = !services.holds(settings)
-      if (company === 'alone' && isNew) await services.release()
-      const { url, adminUrl, profiler, pid, log, throttledUs } = await services.get(settings)
-      await server.reset(step.seed ?? [])
-      return {
-        url,
-        adminUrl,
-        profiler,
-        apiPid: pid,
-        throttledUs,
-        databasePid,
-        databaseUrl,
-        isNew,
-        log: () => `${log()}\n${server.log()}`,
-      }
+      const database = await databases.get(step.postgres)
+      postgresVersion = database.version
+      const settings = await settingsOf(step, step, database)
+      if (!services.holds(settings)) await services.release()
+      const target = await targetOf(settings, database)
+      await database.reset(step.seed ?? [])
+      return target
+    },
+    async prepareControl(step, control) {
+      const database = await databases.get(step.postgres)
+      const settings = await settingsOf(step, control, database)
+      return targetOf({ ...settings, controlName: control.name }, database)
     },
     retire: () => services.release(),
     postgresVersion: () => postgresVersion,
     async [Symbol.asyncDispose]() {
       await services.release()
-      await sinks.release()
+      await receivers.release()
       await databases.release()
     },
   }
@@ -112,11 +145,13 @@ interface ServiceSettings {
   readonly env: Readonly<Record<string, string>>
   /** It is held to so many; null: it may use what there is. */
   readonly cores: number | null
+  /** A control is a process of its own even where its settings are those of the service. null: not a control. */
+  readonly controlName: string | null
 }
 
 type Service = Program & Pick<CpuLimit, 'throttledUs'> & AsyncDisposable
 
-/** The program once all of its workers serve, and held to its cores, if to any. */
+/** The program, once all of its workers serve, with its CPU limit if it has one. */
 async function heldTo(cores: number | null, program: Program): Promise<Service> {
   await using undo = new AsyncDisposableStack()
   undo.defer(() => program.stop())
@@ -134,7 +169,7 @@ async function heldTo(cores: number | null, program: Program): Promise<Service> 
 const workersStartLimitMs = 60_000
 const workersRetryMs = 50
 
-/** The service is ready with its first worker; the others start while that one serves, and would be measured. */
+/** The service is ready with its first worker. The others are still starting then, which would be measured too. */
 async function allWorkersAnswer(adminUrl: string): Promise<void> {
   const deadline = performance.now() + workersStartLimitMs
   // The first page is the supervisor's own, which has no metrics, or that of the only worker.
@@ -146,7 +181,30 @@ async function allWorkersAnswer(adminUrl: string): Promise<void> {
   }
 }
 
-/** Resources by the settings they were opened with, kept until they are released, all at once. */
+interface SpanReceiver extends AsyncDisposable {
+  readonly url: string
+}
+
+/** Answers as a collector does, so that exporting spans costs the service what it costs in production. */
+async function startSpanReceiver(): Promise<SpanReceiver> {
+  const server = createServer((request, response) => {
+    request.resume().on('end', () => {
+      response.writeHead(200, { 'content-type': 'application/x-protobuf' }).end()
+    })
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('the receiver of spans has no port')
+  return {
+    url: `http://127.0.0.1:${address.port}`,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      await once(server.close(), 'close')
+    },
+  }
+}
+
+/** Resources by their settings. They are kept until all are released together. */
 function keptBySettings<Settings, Resource extends AsyncDisposable>(
   open: (settings: Settings) => Promise<Resource>,
 ) {

@@ -1,4 +1,4 @@
-/** Rows of cells in columns: the first `wordColumns` to the left, the others, figures, to the right. */
+/** Rows of cells in columns: the first `wordColumns` are aligned left, the others (figures) right. */
 export function textTable(rows: readonly (readonly string[])[], wordColumns: number): string[] {
   const columns = Math.max(0, ...rows.map(row => row.length))
   const widths = Array.from({ length: columns }, (_, column) =>

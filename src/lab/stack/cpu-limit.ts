@@ -31,7 +31,7 @@ export interface CpuLimit extends Disposable {
   throttledUs(): number | null
 }
 
-/** null: nothing here can hold a process. */
+/** null: no CPU limit is possible here. */
 export function cpuLimitKind(): CpuLimitKind | null {
   if (quotaFolder() !== null) return 'cgroup quota'
   return readSchedule(process.pid, process.pid) === null ? null : 'stopping'
@@ -98,7 +98,7 @@ function holdByQuota(pid: number, cores: number): CpuLimit {
 
 const groupPrefix = 'insertlab-'
 
-/** Empty groups of a lab that was killed: no helper process can remove them, for they are no common folders. */
+/** Empty groups of a lab that was killed. The helper process cannot remove them, because they are not normal folders. */
 function removeLeftGroups(parent: string): void {
   for (const name of readdirSync(parent)) if (name.startsWith(groupPrefix)) removeGroup(join(parent, name))
 }
@@ -123,7 +123,7 @@ function moveTo(parent: string, pid: string): void {
   }
 }
 
-/** Often enough to overdraw a quota by little, seldom enough to cost the lab a few percent of a core. */
+/** A shorter period keeps closer to the quota, a longer one costs the lab less CPU (here a few percent of a core). */
 const lookMs = 4
 
 function holdByStopping(pid: number, cores: number): CpuLimit {
@@ -157,7 +157,7 @@ function holdByStopping(pid: number, cores: number): CpuLimit {
   }
 }
 
-/** CPU of all threads of the process so far; those that ended are forgotten, and few do. */
+/** CPU of all present threads of the process. Threads that ended are not counted; there are few. */
 function usedUs(pid: number): number {
   return listOrNone(`/proc/${pid}/task`).reduce(
     (sum, threadId) => sum + (readSchedule(pid, Number(threadId))?.ranUs ?? 0),

@@ -34,7 +34,7 @@ export interface PostgresServer {
 export interface PostgresOptions {
   /** Server settings, as in postgresql.conf; they win over the lab's own. */
   settings?: Readonly<Record<string, string>>
-  /** The folder with PostgreSQL's `bin`; by default the embedded one's. */
+  /** The folder of another installation, with `bin` and `share`. */
   installation?: string
 }
 
@@ -61,9 +61,15 @@ const labSettings = {
  * database, in a temporary folder that is gone after `stop`, or when this process ends in any other way.
  * As root the server runs as an existing unprivileged user.
  *
+ * Removes PGSSLMODE, PGOPTIONS and the like from the environment of this process and its children. The shell has them
+ * for another server, and a client would use them for whatever the URL does not set.
+ *
  * Throws LAB_NO_POSTGRES_BINARY where no binary runs, LAB_POSTGRES_START where the server does not come up.
  */
 export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
+  for (const name of Object.keys(process.env)) {
+    if (/^PG[A-Z]/.test(name)) delete process.env[name]
+  }
   try {
     return await startNewCluster(options)
   } catch (error) {
@@ -181,8 +187,7 @@ async function connect(connectionString: string, server: RunningServer): Promise
   })
   const deadline = performance.now() + startLimitMs
   for (;;) {
-    // ssl is given, because PGSSLMODE may be set for another server.
-    const client = new Client({ connectionString, ssl: false })
+    const client = new Client({ connectionString })
     try {
       await client.connect()
       return client

@@ -1,9 +1,9 @@
-/** A terminal and npm both pass Ctrl-C on: one press arrives twice within milliseconds. */
+/** The terminal and npm both send SIGINT at Ctrl-C, so one press arrives twice within milliseconds. */
 const samePressMs = 500
 
 /**
- * From now on the first SIGINT or SIGTERM aborts the returned signal, so that things can be stopped in
- * order; a second press, later, ends this process at once and leaves the clearing up to the janitor.
+ * The first SIGINT or SIGTERM aborts the returned signal, so that everything can be stopped in order. A
+ * second one, later, ends this process at once; the janitor then cleans up.
  */
 export function interruption(): AbortSignal {
   const controller = new AbortController()

@@ -3,8 +3,8 @@ import { createInterface } from 'node:readline'
 import { endProcessGroup } from './process-group.ts'
 
 /**
- * The helper behind `janitor.ts`, a process of its own. It reads one message a line; when its standard
- * input ends, because the lab did, it clears away what is still guarded and ends too.
+ * The helper process of `janitor.ts`. It reads one message per line. When its standard input ends, because
+ * the lab ended, it cleans up what is still guarded and ends too.
  */
 export type JanitorMessage =
   | { do: 'guard-group'; pid: number; signal: NodeJS.Signals; graceMs: number }

@@ -17,7 +17,7 @@ import { endProcessGroup } from './process-group.ts'
  * every folder that it was told of.
  *
  * Every process runs in a group of its own, so that Ctrl-C in a terminal reaches the lab alone, which then
- * stops things in order. The price: one idle Node process beside the lab.
+ * stops things in order. The price: one more idle Node process.
  */
 let janitor: Writable | undefined
 

@@ -16,8 +16,8 @@ export function keepTail(...streams: (Readable | null)[]): () => string {
 }
 
 /**
- * The line a person would quote from the error output of a program that has given up: the last one that
- * is neither a stack frame, nor a property of a printed error, nor Node's own closing line.
+ * The most useful line of the error output of a program that has ended: the last line that is no stack frame,
+ * no property of a printed error, and not the closing line of Node.
  */
 export function lastErrorLine(output: string): string | undefined {
   return output

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 const pollMs = 20
-/** SIGKILL cannot be refused, but a process in the middle of a disk write takes it only afterwards. */
+/** A process that writes to disk ends only after the write, even at SIGKILL. */
 const killedWithinMs = 5_000
 
 /**
@@ -49,7 +49,7 @@ function isLivingMember(pid: string, group: number): boolean {
 }
 
 /** false: there is no such group. (EPERM too: macOS answers so for a group of zombies.) */
-export function signalGroup(pid: number, signal: NodeJS.Signals | 0): boolean {
+function signalGroup(pid: number, signal: NodeJS.Signals | 0): boolean {
   try {
     return process.kill(-pid, signal)
   } catch {

@@ -1,17 +1,16 @@
 import { LabError } from '../errors.ts'
-import type { Profiler } from '../probes/profiler.ts'
-import type { Lack, PeerLaunch } from './peers/peer.ts'
+import type { PeerLaunch, Unavailable } from './peers/peer.ts'
 import { type PeerName, peers } from './peers/peers.ts'
 import { type ServiceOptions, type ServiceProcess, startService } from './service-process.ts'
 
-/** Starts the service of this repository, or a peer in its place, on the same terms. */
+/** Starts the service of this repository, or a peer instead, in the same way. */
 export interface Programs {
   /**
-   * Gets what a peer runs on, which may take minutes the first time and is said.
+   * Installs what a peer needs, which may take minutes the first time.
    *
    * @returns why it cannot run here, or null
    */
-  lackOf(program: PeerName | undefined, say: (line: string) => void): Promise<string | null>
+  unavailableBecause(program: PeerName | undefined, say: (line: string) => void): Promise<string | null>
   start(program: PeerName | undefined, options: ServiceOptions): Promise<Program>
 }
 
@@ -21,8 +20,14 @@ export interface Program extends Omit<ServiceProcess, 'adminUrl'> {
   readonly profiler: Profiler | null
 }
 
+/** How a target's CPU can be profiled: through its admin port (V8, Go), or from outside (Python). */
+export type Profiler =
+  | { readonly kind: 'v8'; readonly adminUrl: string }
+  | { readonly kind: 'pprof'; readonly adminUrl: string }
+  | { readonly kind: 'py-spy'; readonly command: string; readonly pid: number }
+
 export function createPrograms(): Programs {
-  const provided = new Map<PeerName, Promise<PeerLaunch | Lack>>()
+  const provided = new Map<PeerName, Promise<PeerLaunch | Unavailable>>()
   const provide = (program: PeerName, say: (line: string) => void) => {
     const known = provided.get(program) ?? peers[program].provide(say)
     provided.set(program, known)
@@ -37,10 +42,10 @@ export function createPrograms(): Programs {
     migrated.add(databaseUrl)
   }
   return {
-    async lackOf(program, say) {
+    async unavailableBecause(program, say) {
       if (program === undefined) return null
       const found = await provide(program, say)
-      return 'lack' in found ? found.lack : null
+      return 'unavailable' in found ? found.unavailable : null
     },
     async start(program, options) {
       if (program === undefined) {
@@ -48,8 +53,12 @@ export function createPrograms(): Programs {
         return { ...own, profiler: { kind: 'v8', adminUrl: own.adminUrl } }
       }
       const found = await provide(program, () => {})
-      if ('lack' in found) {
-        throw new LabError('LAB_SERVICE_START', `${program} cannot run here: ${found.lack}`, 'Leave it out.')
+      if ('unavailable' in found) {
+        throw new LabError(
+          'LAB_SERVICE_START',
+          `${program} cannot run here: ${found.unavailable}`,
+          'Leave it out.',
+        )
       }
       await migrate(options.databaseUrl)
       const peer = await startService({ ...options, launch: found })

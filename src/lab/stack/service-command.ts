@@ -43,7 +43,7 @@ export async function runServiceCommand(): Promise<number> {
   addAbortListener(interrupted, () => service.end())
 
   const url = `http://${reachable(host)}:${port}`
-  if ((await waitUntilReady(url, service, interrupted)) === 'ready') {
+  if ((await waitUntilReady(`${url}/readyz`, service, interrupted)) === 'ready') {
     console.log(
       [
         `service   ${url}`,
@@ -63,7 +63,7 @@ async function chosenPort(setting: string): Promise<string> {
   return setting === '0' ? String(await findFreePort()) : setting
 }
 
-/** An address to print and to ask: one cannot connect to "all interfaces" on every system. */
+/** An address to print and to connect to. Not every system can connect to "all interfaces". */
 function reachable(host: string): string {
   if (host === '0.0.0.0' || host === '::') return '127.0.0.1'
   return host.includes(':') ? `[${host}]` : host

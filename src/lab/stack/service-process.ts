@@ -23,9 +23,11 @@ export interface ServiceOptions {
   env?: Readonly<Record<string, string>>
   /** The service of this repository by default. */
   launch?: Launch
+  /** A path that is answered with 2xx once the service is ready. */
+  readyPath?: string
 }
 
-/** How a program is started, beside the environment that every service gets. */
+/** How a program is started. Every service gets an environment in addition. */
 export interface Launch {
   readonly command: string
   readonly args: readonly string[]
@@ -36,22 +38,23 @@ export interface Launch {
 
 const startLimitMs = 30_000
 const readyRetryMs = 20
-/** An answer that takes longer is asked for again. */
+/** After this time the request is sent again. */
 const answerLimitMs = 5_000
 /** More than the service's own SHUTDOWN_GRACE_MS, after which it stops waiting for requests itself. */
 const graceMs = 15_000
-/** What any program needs; the lab's own PG*, OTEL_* and NODE_OPTIONS would change what is measured. */
+/** Variables that any program needs. PG*, OTEL_* and NODE_OPTIONS of the lab would change what is measured. */
 const inherited = ['PATH', 'HOME', 'USER', 'LANG', 'TZ', 'TMPDIR']
 
 /**
- * Starts the service in a process of its own on free ports of 127.0.0.1 and waits for `GET /readyz` to
- * answer 200. Throws LAB_SERVICE_START with the service's own last error line when it exits or is not
+ * Starts the service in a process of its own on free ports of 127.0.0.1 and waits until it answers `readyPath`
+ * with 2xx. Throws LAB_SERVICE_START with the service's own last error line when it exits or is not
  * ready within 30 s.
  */
 export async function startService({
   databaseUrl,
   env = {},
   launch,
+  readyPath = '/readyz',
 }: ServiceOptions): Promise<ServiceProcess> {
   const serviceEnv = {
     ...Object.fromEntries(inherited.map(name => [name, process.env[name]])),
@@ -66,13 +69,14 @@ export async function startService({
   const log = keepTail(service.child.stdout, service.child.stderr)
   const errors = keepTail(service.child.stderr)
   const url = `http://127.0.0.1:${serviceEnv.PORT}`
+  const readyUrl = `${url}${readyPath}`
 
-  const state = await waitUntilReady(url, service, AbortSignal.timeout(startLimitMs))
+  const state = await waitUntilReady(readyUrl, service, AbortSignal.timeout(startLimitMs))
   if (state !== 'ready') {
     const what =
       state === 'ended'
         ? 'did not start'
-        : `was not ready within ${startLimitMs / 1000} s (${url}/readyz ${(await whyNotReady(url)) ?? 'answers now'})`
+        : `was not ready within ${startLimitMs / 1000} s (${readyUrl} ${(await whyNotReady(readyUrl)) ?? 'answers now'})`
     await service.end()
     const complaint = lastErrorLine(errors()) ?? lastErrorLine(log()) ?? 'it said nothing'
     throw new LabError(
@@ -124,9 +128,9 @@ export function ownService(nodeOptions: readonly string[] = []): Launch {
   return { command: process.execPath, args: [...args.slice(0, -1), ...nodeOptions, ...args.slice(-1)], cwd }
 }
 
-/** Asks `/readyz` until it answers 200, the process has ended, or `signal` says to stop asking. */
+/** Asks until the answer is 2xx, the process has ended, or `signal` says to stop asking. */
 export async function waitUntilReady(
-  url: string,
+  readyUrl: string,
   service: GuardedProcess,
   signal: AbortSignal,
 ): Promise<'ready' | 'ended' | 'aborted'> {
@@ -135,17 +139,17 @@ export async function waitUntilReady(
     ended = true
   })
   while (!ended && !signal.aborted) {
-    if ((await whyNotReady(url, signal)) === null) return 'ready'
+    if ((await whyNotReady(readyUrl, signal)) === null) return 'ready'
     await sleep(readyRetryMs)
   }
   return ended ? 'ended' : 'aborted'
 }
 
-/** What `/readyz` does instead of answering 200; null: it does answer so. */
-async function whyNotReady(url: string, ...signals: AbortSignal[]): Promise<string | null> {
+/** Why it is not ready, in a few words; null: it is ready. */
+async function whyNotReady(readyUrl: string, ...signals: AbortSignal[]): Promise<string | null> {
   try {
     const signal = AbortSignal.any([AbortSignal.timeout(answerLimitMs), ...signals])
-    const response = await fetch(`${url}/readyz`, { signal })
+    const response = await fetch(readyUrl, { signal })
     await response.arrayBuffer()
     return response.ok ? null : `answers ${response.status}`
   } catch (error) {

@@ -17,7 +17,7 @@ export const manifest: Manifest = {
   warnings: [],
 }
 
-/** A complete result of one experiment that judged nothing. */
+/** A complete result of one experiment without a diagnosis. */
 export function resultsOf(...experiments: Partial<ExperimentResult>[]): Results {
   return {
     schema: 1,

@@ -1,4 +1,4 @@
-import type { Circumstances } from '../../../src/lab/analysis/verdict/case.ts'
+import type { Circumstances } from '../../../src/lab/analysis/diagnosis/case.ts'
 import type { Figure, Sample } from '../../../src/lab/results.ts'
 
 /** A figure of three repeats, five per cent to either side. */

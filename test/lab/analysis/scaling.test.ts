@@ -47,6 +47,17 @@ test('a sweep of one statement a request: the law that made it, its peak, its kn
   expect(scaling?.knee).not.toBeNull()
 })
 
+test('the knee is read off mean latencies, whatever the median of two kinds of wait says', () => {
+  const median = around(1)
+  const bimodal = doubling.map(n => {
+    const mean = around((n / usl(n)) * 1000)
+    return swept('prepared', n, usl(n), { latencyMs: { p50: median, p90: mean, p99: mean, max: mean, mean } })
+  })
+  const plain = doubling.map(n => swept('prepared', n, usl(n)))
+  const knee = scalingOf(bimodal)[0]?.knee?.connections
+  expect(knee).toBeCloseTo(scalingOf(plain)[0]?.knee?.connections ?? 0, 3)
+})
+
 test('a peak beyond the sweep is called extrapolated', () => {
   const low = [1, 2, 3, 4, 6, 8]
   const [scaling] = scalingOf(low.map(n => swept('prepared', n, usl(n))))
@@ -110,7 +121,7 @@ test('too few concurrencies, or an open loop, is no sweep', () => {
 test('in words: what the law says, with intervals, and what cannot be said', () => {
   const [prepared = ''] = scalingInWords(scalingOf(doubling.map(n => swept('prepared', n, usl(n)))))
   expect(prepared).toMatch(
-    /^prepared, 1 to 64 connections: a client that meets no other gets 2,000 requests\/s \([\d,–]+\), 5 % \(/,
+    /^prepared, 1 to 64 connections: one client alone gets 2,000 requests\/s \([\d,–]+\), 5 % \(/,
   )
   expect(prepared).toMatch(/throughput peaks with .+ at 21\.8 connections .+; the knee is between/)
   const straight = scalingInWords(scalingOf(doubling.map(n => swept('idle', n, 100 * n))))

@@ -7,6 +7,8 @@ import { figure, laptop, sample } from '../analysis/samples.ts'
 const plan: AttachPlan = {
   target: 'target:80',
   requests: [{ path: '/' }],
+  baseUrl: 'http://target/v1?key=s3cret',
+  cpuUnknown: null,
   maxConnections: 24,
   maxRatePerS: 10_000,
   p99Ms: 100,
@@ -52,6 +54,69 @@ test('the sweep doubles, and ends with the connections that were allowed', () =>
   expect(connections).toEqual([1, 2, 4, 8, 16, 24])
 })
 
+test.each([
+  [16, [1, 2, 3, 4, 8, 16]],
+  [8, [1, 2, 3, 4, 6, 8]],
+  [4, [1, 2, 3, 4]],
+  [1, [1]],
+  [64, [1, 2, 4, 8, 16, 32, 64]],
+])(
+  'up to %i connections there are six points for the scaling law, if there can be',
+  (maxConnections, expected) => {
+    const { steps } = attachExperiment({ ...plan, maxConnections })
+    expect(steps.map(({ load }) => (load.mode === 'closed' ? load.connections : null))).toEqual(expected)
+  },
+)
+
+describe('what is measured again', () => {
+  const { search, timing, steps } = attachExperiment({ ...plan, timing: { ...plan.timing, repeats: 3 } })
+  const next = (samples: Sample[]) => search?.next(samples)?.load
+
+  /** A closed step that was measured so often; its values lie so far apart. */
+  function measured(connections: number, perS: number, repeats: number, width = 0.02): Sample {
+    const [low, high] = [perS * (1 - width / 2), perS * (1 + width / 2)]
+    return { ...closedAt(connections, perS), throughputPerS: { median: perS, low, high, repeats } }
+  }
+
+  test('the sweep at first once', () => {
+    expect(timing.repeats).toBe(1)
+    expect(steps).toHaveLength(6)
+  })
+
+  test('of the sweep only what the answer rests on, and a third time only where two are far apart', () => {
+    const first = [1, 2, 4, 8, 16, 24].map(n => measured(n, n === 8 ? 1000 : 100 * n, 1))
+    const asked = new Set<number>()
+    const samples = [...first]
+    for (let load = next(samples); load?.mode === 'closed'; load = next(samples)) {
+      const at = samples.findIndex(
+        one => one.load.connections === (load as { connections: number }).connections,
+      )
+      const one = samples[at]
+      if (one === undefined) throw new Error('an unknown step')
+      asked.add(load.connections)
+      // The measurement of one client alone spreads widely.
+      const width = load.connections === 1 ? 0.3 : 0.02
+      samples[at] = measured(
+        load.connections,
+        one.throughputPerS.median,
+        one.throughputPerS.repeats + 1,
+        width,
+      )
+    }
+    expect([...asked].toSorted((a, b) => a - b)).toEqual([1, 24])
+    expect(samples.map(one => one.throughputPerS.repeats)).toEqual([3, 1, 1, 1, 1, 2])
+  })
+
+  test('the highest rate that held, before it is said to hold', () => {
+    const sweep = [1, 24].map(n => measured(n, 40 * n, 3))
+    const held = { ...openAt(900, 900), throughputPerS: { median: 900, low: 900, high: 900, repeats: 1 } }
+    const beyond = openAt(980, 900)
+    expect(next([...sweep, held, beyond])).toMatchObject({ mode: 'open', ratePerS: 900 })
+    const twice = { ...held, throughputPerS: { ...held.throughputPerS, repeats: 3 } }
+    expect(next([...sweep, twice, beyond])).toBeUndefined()
+  })
+})
+
 describe('the search for a rate', () => {
   test('closes in on the limit from both sides', () => {
     const rates = searched(1000, 850)
@@ -74,19 +139,38 @@ describe('the search for a rate', () => {
 test('takes a target for as many cores as it was seen to use', () => {
   const { conclude } = attachExperiment(plan)
   const workersOf = (api: number) =>
-    conclude([closedAt(1, 100, 0.2), closedAt(24, 1000, api)], laptop).accused?.knobs['workers']
+    conclude([closedAt(1, 100, 0.2), closedAt(24, 1000, api)], laptop).diagnosed?.knobs['workers']
   expect([0.5, 1.05, 1.6, 2.1].map(workersOf)).toEqual([1, 1, 2, 2])
 })
 
 test('trouble is too many failures, or no answer at all', () => {
   const exact = (value: number) => ({ median: value, low: value, high: value, repeats: 1 })
   const failing = sample({ errors: { ratio: exact(0.2), dropped: exact(0) } })
-  expect(troubleIn([sample(), failing], 0.1)).toBe(
-    '20 % of the requests of "prepared, 64 connections" failed',
-  )
+  expect(troubleIn([sample(), failing], 0.1)).toEqual({
+    what: '20 % of the requests of "prepared, 64 connections" failed',
+    remedy: 'Find the first error in the log of the service. --max-errors tolerates more.',
+  })
   expect(troubleIn([sample(), failing], 0.5)).toBeNull()
-  expect(troubleIn([sample(), sample({ throughputPerS: exact(0) })], 0.5)).toBe(
+  expect(troubleIn([sample(), sample({ throughputPerS: exact(0) })], 0.5)?.what).toBe(
     '"prepared, 64 connections" got no answer',
   )
   expect(troubleIn([], 0.1)).toBeNull()
+})
+
+test.each([
+  ['429', 'lower --max-connections and --max-rate'],
+  ['401', '--header "authorization: Bearer'],
+  ['302', 'name the address that it leads to'],
+  ['no answer', 'log of the service'],
+])('failures are named, and for %s what to do', (status, remedy) => {
+  const exact = (value: number) => ({ median: value, low: value, high: value, repeats: 1 })
+  const failures = { [status]: exact(0.95), '500': exact(0.02) }
+  const trouble = troubleIn([sample({ errors: { ratio: exact(0.97), dropped: exact(0) }, failures })], 0.1)
+  expect(trouble?.what).toContain('97 % of the requests of "prepared, 64 connections" failed: ')
+  expect(trouble?.what).toContain(`${status} 95 %`)
+  expect(trouble?.remedy).toContain(remedy)
+})
+
+test('says what is asked for as the load asks for it, without its secrets', () => {
+  expect(attachExperiment(plan).question).toContain('does target:80 answer to GET /v1/?key=***, and')
 })

@@ -6,6 +6,7 @@ import type { ExperimentResult, Results } from '../../../src/lab/results.ts'
 import { readResults } from '../../../src/lab/run/results-folder.ts'
 import { findFreePort } from '../../../src/lab/stack/free-port.ts'
 import { startOddService } from '../../fixtures/start-odd-service.ts'
+import { startSharing } from '../../fixtures/start-sharing-service.ts'
 import { createDatabase } from '../../helpers/database.ts'
 import { type Ended, run } from '../../programs.ts'
 
@@ -33,12 +34,12 @@ function read(out: string): Results {
   return readResults(join(out, 'latest')).results
 }
 
-/** A machine that is busy with other work is a limit of its own, which the verdict must name before the service's. */
+/** A machine that is busy with other work is a limit of its own, which the diagnosis must name before the service's. */
 function expectLimit({ result, output }: Attached, limit: string | RegExp): void {
   const { causes = [], limit: named } = result?.verdict ?? {}
   const isBusyMachine = named === 'environment' || named === 'host-cpu'
-  const accused = causes.slice(0, isBusyMachine ? causes.length : 1).map(cause => cause.limit)
-  expect(accused.join(', '), output).toMatch(limit)
+  const diagnosed = causes.slice(0, isBusyMachine ? causes.length : 1).map(cause => cause.limit)
+  expect(diagnosed.join(', '), output).toMatch(limit)
 }
 
 describe('names what limits a stranger', () => {
@@ -76,6 +77,47 @@ describe('names what limits a stranger', () => {
   })
 })
 
+test('a service that takes each name once, also in a second run', async () => {
+  await using service = await startOddService('unique')
+  for (const generator of ['autocannon', 'k6']) {
+    const few = ['--max-connections', '8', '--generator', generator, '--max-errors', '0']
+    const { code, output, result } = await attach(
+      `${service.url}/users`,
+      ...few,
+      '--body',
+      '{"name":"user {n}"}',
+    )
+    expect(code, output).toBe(0)
+    expect(result?.samples.every(({ errors }) => errors.ratio.high === 0)).toBe(true)
+    expect(result?.question).toContain('POST /users')
+  }
+})
+
+test('a service with several processes that have no parent in common', async () => {
+  const port = await findFreePort()
+  await using one = await startSharing('reuse-port', port)
+  await using other = await startSharing('reuse-port', port)
+  const { code, output, result } = await attach(`http://127.0.0.1:${port}`, '--max-connections', '16')
+  expect(code, output).toBe(0)
+  expect(output).toMatch(/^service: node \(pid \d+\), node \(pid \d+\)$/m)
+  for (const { pid } of [one, other]) expect(output).toContain(`(pid ${pid})`)
+  expect(result?.samples[0]?.cpuPerRequestUs.api).not.toBeNull()
+})
+
+test('a service whose process is not sure: the report says so, and how to name it', async () => {
+  const port = await findFreePort()
+  await using service = await startSharing('handing-out', port, { argv0: 'PM2 v6.0.5: God Daemon' })
+  const url = `http://127.0.0.1:${port}`
+  const { output, results, result } = await attach(url, '--max-connections', '4')
+  const unknown = `CPU of the service is unknown, because its socket belongs to PM2 v6.0.5 (pid ${service.pid}), which starts other programs too. Name its process with --pid.`
+  expect(output).toContain(unknown)
+  expect(results?.manifest.warnings).toContain(unknown)
+  expect(result?.verdict.causes[0]?.evidence[0]).toBe(unknown)
+  expect(result?.verdict.limit).not.toBe('load-generator')
+  const named = await attach(url, '--max-connections', '4', '--pid', String(service.pid))
+  expect(named.result?.samples[0]?.cpuPerRequestUs.api?.median).toBeGreaterThan(0)
+})
+
 describe('a target in trouble ends it soon, with a clear line and what was measured', () => {
   test('refusing', async () => {
     const url = `http://127.0.0.1:${await findFreePort()}`
@@ -108,6 +150,43 @@ describe('a target in trouble ends it soon, with a clear line and what was measu
     expect(output).toMatch(/stopped: .* failed|stopped: .* got no answer|does not answer: /)
     expect(results?.complete).toBe(false)
     expect((await service.process.ended).code).toBe(1)
+  })
+
+  test('limiting the rate: the status, and what to do about it', async () => {
+    await using service = await startOddService('limiting')
+    const { code, output } = await attach(service.url)
+    expect(code).toBe(3)
+    expect(output).toMatch(/stopped: \d+ % of the requests of ".*" failed: 429 \d+ %|answers 429 to GET \//)
+    expect(output).toContain('lower --max-connections and --max-rate')
+  })
+
+  test('asking who is there', async () => {
+    await using service = await startOddService('unauthorised')
+    const { code, output, results } = await attach(service.url)
+    expect(code).toBe(3)
+    expect(output).toContain(
+      `${service.url} answers 401 to GET /\nSay who you are: --header "authorization: Bearer …".`,
+    )
+    expect(results).toBeNull()
+    const known = await attach(
+      service.url,
+      '--max-connections',
+      '2',
+      '--header',
+      'authorization: Bearer right',
+    )
+    expect(known.code, known.output).toBe(0)
+  })
+
+  test('having moved', async () => {
+    await using service = await startOddService('redirecting')
+    const { code, output } = await attach(service.url)
+    expect(code).toBe(3)
+    expect(output).toContain(
+      'answers 301 to GET /\nIt leads to /moved/, and the load does not follow redirects',
+    )
+    const moved = await attach(`${service.url}/moved/`, '--max-connections', '2')
+    expect(moved.code, moved.output).toBe(0)
   })
 
   test('a public address is not loaded', async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { databaseProcess, isBackend } from '../../../src/lab/attach/database-process.ts'
+import { isBackend, seeDatabase } from '../../../src/lab/attach/database-process.ts'
 import { readTree } from '../../../src/lab/probes/proc.ts'
 import { findFreePort } from '../../../src/lab/stack/free-port.ts'
 import { createConnectedDatabase } from '../../helpers/database.ts'
@@ -22,17 +22,46 @@ test('a backend in a container is known by its innermost pid and the port of its
 test.runIf(process.platform === 'linux')('finds the server, whose backends are its children', async () => {
   const database = await createConnectedDatabase()
   try {
-    const found = await databaseProcess(database.url)
+    const { pid, url, unavailable } = await seeDatabase(database.url)
     const { rows } = await database.sql.query('SELECT pg_backend_pid() AS pid')
-    expect(readTree(found ?? 0).map(({ pid }) => pid)).toContain(rows[0].pid)
+    expect(readTree(pid ?? 0).map(one => one.pid)).toContain(rows[0].pid)
+    expect(url).toBe(database.url)
+    expect(unavailable).toEqual([])
   } finally {
+    await database.drop()
+  }
+})
+
+test('what a role may not see, and an extension that is not there, is said', async () => {
+  const database = await createConnectedDatabase()
+  const role = `reader_${process.pid}_${Date.now()}`
+  try {
+    await database.sql.query(`CREATE ROLE ${role} LOGIN PASSWORD 'secret'`)
+    await database.sql.query('DROP EXTENSION pg_stat_statements')
+    const url = new URL(database.url)
+    url.username = role
+    url.password = 'secret'
+    // Settings that the URL asks for are kept.
+    url.searchParams.set('options', '-c track_wal_io_timing=on -c work_mem=1MB')
+    await expect(seeDatabase(url.href)).rejects.toMatchObject({
+      message: expect.stringContaining('permission denied to set parameter "track_wal_io_timing"'),
+    })
+    url.searchParams.set('options', '-c work_mem=1MB')
+    const { unavailable } = await seeDatabase(url.href)
+    const [first = '', ...others] = unavailable
+    expect(first).toMatch(
+      /^PostgreSQL \d+\.\d+ does not tell which statements take most time \(the extension pg_stat_statements is not/,
+    )
+    expect(others.join()).toContain('not a member of pg_read_all_stats')
+  } finally {
+    await database.sql.query(`DROP ROLE ${role}`)
     await database.drop()
   }
 })
 
 test('one that cannot be asked is refused with what to do', async () => {
   const url = `postgresql://nobody@127.0.0.1:${await findFreePort()}/none`
-  await expect(databaseProcess(url)).rejects.toMatchObject({
+  await expect(seeDatabase(url)).rejects.toMatchObject({
     code: 'LAB_TARGET',
     message: expect.stringContaining('the database cannot be asked: connect ECONNREFUSED'),
   })

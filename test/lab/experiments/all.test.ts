@@ -1,9 +1,10 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { judge } from '../../../src/lab/analysis/verdict.ts'
-import { experiments, full, tour } from '../../../src/lab/experiments/all.ts'
+import { diagnose } from '../../../src/lab/analysis/diagnose.ts'
+import { experiments, full, tour, tourMinutes } from '../../../src/lab/experiments/all.ts'
 import { estimateS, labelOf } from '../../../src/lab/experiments/experiment.ts'
 import { observabilityPrice } from '../../../src/lab/experiments/observability-price.ts'
-import type { Figure, Sample } from '../../../src/lab/results.ts'
+import type { Figure } from '../../../src/lab/results.ts'
 import { figure, laptop, sample } from '../analysis/samples.ts'
 
 const repeated: Figure = { median: 52, low: 50, high: 54, repeats: 3, values: [50, 52, 54] }
@@ -13,7 +14,9 @@ describe.each(experiments)('$name', experiment => {
   test('names every step apart, and repeats often enough to show a spread', () => {
     const labels = experiment.steps.map(labelOf)
     expect(new Set(labels).size).toBe(labels.length)
-    expect(experiment.timing.repeats).toBeGreaterThanOrEqual(3)
+    for (const { control } of experiment.steps) {
+      expect(experiment.timing.repeats * (control?.windows ?? 1)).toBeGreaterThanOrEqual(3)
+    }
   })
 
   test('concludes from all samples, from some and from none', () => {
@@ -24,16 +27,17 @@ describe.each(experiments)('$name', experiment => {
         load: { generator: 'k6', durationS: 3, ...step.load },
         throughputPerS: figure(1000 + index),
         // As many repeats as what they are held against, so that they pair up.
-        ...(step.beside !== undefined && {
+        ...(step.control !== undefined && {
           besideUs: repeated,
+          besidePerS: repeated,
           besideP99Ms: repeated,
           cpuPerRequestUs: { ...cpuUs, api: repeated },
           latencyMs: { p50: repeated, p90: repeated, p99: repeated, max: repeated },
         }),
       }),
     )
-    const { answer, accused } = experiment.conclude(samples, laptop)
-    expect(experiment.steps.map(labelOf)).toContain(accused?.label)
+    const { answer, diagnosed } = experiment.conclude(samples, laptop)
+    expect(experiment.steps.map(labelOf)).toContain(diagnosed?.label)
     // Every figure stands with its spread.
     expect(answer).toMatch(/\d \S+ \(\d[\d.,]*–\d/)
     expect(answer).not.toMatch(/NaN|undefined|null/)
@@ -52,35 +56,28 @@ describe.each(experiments)('$name', experiment => {
   })
 })
 
-test('the price of looking blames its own turns for rates that nothing else explains, and nothing that is full', () => {
-  const { conclude, steps } = observabilityPrice
-  const [step] = steps
-  if (step === undefined) throw new Error('no step')
-  const bare = sample({ label: labelOf(step), load: { generator: 'wrk', durationS: 3, ...step.load } })
-  const verdictOf = (one: Sample) => {
-    const { judgedAgain = verdict => verdict, ...trial } = conclude([one], laptop)
-    const verdict = judge(trial, laptop)
-    return { first: verdict.limit, last: judgedAgain(verdict) }
-  }
-  const idle = verdictOf({
-    ...bare,
-    label: 'prepared, full, 1 % traced, 32 connections',
-    cpuPerRequestUs: { ...cpuUs, api: repeated },
-    besideUs: { ...repeated, values: [50, 50, 50] },
-  })
-  expect(idle.first).toBe('inconclusive')
-  expect(idle.last.limit).toBe('none-observed')
-  expect(idle.last.sentence).toMatch(
-    /^Everything with 1 % traced costs .* \+4 % \(.*\) of a prepared insert\. /,
+test('what a sample costs against its control stands before what limits it', () => {
+  const price = (api: Figure, besidePerS: Figure) =>
+    sample({
+      label: 'prepared, ledger, 64 connections',
+      cpuPerRequestUs: { ...cpuUs, api },
+      throughputPerS: { ...figure(1000), values: [980, 1000, 1020] },
+      besideUs: { ...repeated, values: [50, 50, 50] },
+      besidePerS,
+    })
+  const answered = observabilityPrice.conclude(
+    [price(repeated, { ...figure(1000), values: [1000, 1000, 1000] })],
+    laptop,
   )
-  expect(idle.last.sentence).toContain('took turns')
-  const busy = verdictOf({
-    ...bare,
-    utilisation: { ...bare.utilisation, api: figure(1), apiThread: figure(1) },
+  expect(answered.answer).toBe(
+    'A prepared insert with telemetry off costs the API 50 us (50–50). Compared with it, pair by pair: ' +
+      'with ledger +4 % (+0 % to +8 %) CPU per request, +0 % (−2 % to +2 %) requests/s.',
+  )
+  const diagnosis = diagnose({ diagnosed: answered.diagnosed }, laptop)
+  expect(answered.refine?.(diagnosis)).toMatchObject({
+    limit: diagnosis.limit,
+    sentence: `Compared with a prepared insert with telemetry off, a request costs +4 % (+0 % to +8 %) CPU with ledger. ${diagnosis.sentence}`,
   })
-  expect(busy.last.limit).toBe(busy.first)
-  const failing = verdictOf({ ...bare, errors: { ...bare.errors, ratio: figure(0.5) } })
-  expect(failing.last.limit).toBe(failing.first)
 })
 
 test('every finding of the source reports is reproduced by some experiment', () => {
@@ -103,6 +100,8 @@ test('all findings together take less than an hour', () => {
   expect(full.reduce((sum, experiment) => sum + estimateS(experiment), 0)).toBeLessThan(57 * 60)
 })
 
-test('the tour takes less than four minutes', () => {
-  expect(tour.reduce((sum, experiment) => sum + estimateS(experiment), 0)).toBeLessThan(240)
+test('the tour takes less than the README says', () => {
+  expect(tour.reduce((sum, experiment) => sum + estimateS(experiment), 0)).toBeLessThan(tourMinutes * 60)
+  const readme = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8')
+  expect(readme).toContain(`the tour: under ${tourMinutes} minutes`)
 })

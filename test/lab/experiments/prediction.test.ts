@@ -47,7 +47,7 @@ test('only light steps count: what a full machine showed is no prediction', () =
   expect(predictCeiling(heavyDiffers, machine)?.predictedPerS).toEqual(light?.predictedPerS)
 })
 
-test('neither does the lone client, for whom everything has to wake up', () => {
+test('nor does a single client, for which every process has to wake up', () => {
   const sleepy = sweep(50, 0).map(one =>
     one.load.connections === 1
       ? { ...one, utilisation: { ...one.utilisation, api: figure(0.5), host: figure(1) } }

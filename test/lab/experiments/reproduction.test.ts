@@ -1,8 +1,12 @@
 import { expect, test } from 'vitest'
-import { type Comparison, reproduction, statement } from '../../../src/lab/experiments/reproduction.ts'
+import {
+  type ReportedComparison,
+  reproduction,
+  statement,
+} from '../../../src/lab/experiments/reproduction.ts'
 import { figure } from '../analysis/samples.ts'
 
-const comparison: Comparison = {
+const comparison: ReportedComparison = {
   finding: 'B2',
   compared: 'a connection a request → a pool',
   unit: 'requests/s',
@@ -19,7 +23,7 @@ test('a ratio of the same direction and order of size is reproduced, whatever th
     ours: '1,000 requests/s (950–1,050) → 5,000 requests/s (4,750–5,250)',
     ratio: { reported: 4.5, ours: { median: 5, repeats: 3 } },
     reproduced: true,
-    because: '5 times (4.52–5.53) here are of the order of size of 4.5 times in the report',
+    because: '5 times (4.52–5.53) here is of the same order of size as 4.5 times in the report',
   })
 })
 
@@ -28,7 +32,7 @@ test('a falling ratio is compared as a falling one', () => {
   expect(reproduction(falling).reproduced).toBe(true)
   expect(reproduction({ ...falling, ours: [figure(110), figure(1_500)] })).toMatchObject({
     reproduced: false,
-    because: expect.stringContaining('point the other way'),
+    because: expect.stringContaining('is the opposite of'),
   })
 })
 
@@ -39,7 +43,7 @@ test('what is within the noise, or of another order of size, is not, and says wh
   })
   expect(reproduction({ ...comparison, ours: [figure(1_000), figure(20_000)] })).toMatchObject({
     reproduced: false,
-    because: expect.stringContaining('not of the order of size'),
+    because: expect.stringContaining('not of the same order of size'),
   })
 })
 

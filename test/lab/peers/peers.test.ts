@@ -9,15 +9,15 @@ import { figure, sample } from '../analysis/samples.ts'
 
 afterEach(() => vi.unstubAllEnvs())
 
-test('without Python, Go or Docker a peer says what it lacks, and nothing else happens', async () => {
+test('without Python, Go or Docker a peer says why it is unavailable, and nothing else happens', async () => {
   vi.stubEnv('PATH', '/nowhere')
   const said: string[] = []
   const say = (line: string) => said.push(line)
   expect(await fastapi('report').provide(say)).toEqual({
-    lack: 'Python 3.11 or newer, with the module venv, is not installed',
+    unavailable: 'Python 3.11 or newer, with the module venv, is not installed',
   })
-  expect(await gin.provide(say)).toEqual({ lack: 'Go 1.25 or newer is not installed' })
-  expect(await containerised('host').provide(say)).toEqual({ lack: 'no Docker engine answers here' })
+  expect(await gin.provide(say)).toEqual({ unavailable: 'Go 1.25 or newer is not installed' })
+  expect(await containerised('host').provide(say)).toEqual({ unavailable: 'no Docker engine answers here' })
   expect(said).toEqual([])
 })
 
@@ -46,8 +46,8 @@ function measured(step: Step): Sample[] {
 }
 
 test('the answer holds ours against each, and each goal with what was reached', () => {
-  const { answer, accused } = peersCompared.conclude(peersCompared.steps.flatMap(measured), { cores: 2 })
-  expect(accused?.label).toBe('batched, 64 connections')
+  const { answer, diagnosed } = peersCompared.conclude(peersCompared.steps.flatMap(measured), { cores: 2 })
+  expect(diagnosed?.label).toBe('batched, 64 connections')
   expect(answer).toContain('FastAPI: 800 us (760–840), 40 times (36.2–44.2) ours.')
   expect(answer).toContain('Goal 30 times (CPU of FastAPI): reached, 40 times (36.2–44.2).')
   expect(answer).toContain('Goal 40 times (CPU of FastAPI with ten rows): reached, 70 times')

@@ -18,7 +18,7 @@ test.for(peers)(
   '$name answers as the service does, and its profile names its packages',
   async ({ name, needs, layers }, { skip }) => {
     skip(pathOf(needs) === null, `${needs} is not on the PATH`)
-    expect(await programs.lackOf(name, () => {})).toBeNull()
+    expect(await programs.unavailableBecause(name, () => {})).toBeNull()
     const peer = await programs.start(name, { databaseUrl: inject('postgres').url })
     try {
       expect(await json(`${peer.url}/ping/`)).toEqual({ ping: 'pong' })

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { type Comparison, checksOf } from '../../../src/lab/plan/check.ts'
+import { checksOf, type Predicted } from '../../../src/lab/plan/check.ts'
 import type { Sample } from '../../../src/lab/results.ts'
 
 /** What `npm run lab -- run capacity` measured on two shared cores: all that the plan reads of each step. */
@@ -8,7 +8,7 @@ const { cores, samples } = JSON.parse(
   readFileSync(new URL('../../fixtures/capacity-samples.json', import.meta.url), 'utf8'),
 ) as { cores: number; samples: Sample[] }
 
-const off = ({ predicted, measured }: Comparison) => Math.abs(predicted / measured.median - 1)
+const off = ({ predicted, measured }: Predicted) => Math.abs(predicted / measured.median - 1)
 const checks = checksOf(samples, cores)
 
 test('every step of more clients or workers than the model saw is checked', () => {

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { costsOf, requestCostUs } from '../../../src/lab/plan/costs.ts'
+import type { PlanFigure } from '../../../src/lab/plan/figures/figure.ts'
 import { overlayOf } from '../../../src/lab/plan/overlay.ts'
-import { type Plan, type PlanFigure, planFor } from '../../../src/lab/plan/plan.ts'
+import { type Plan, planFor } from '../../../src/lab/plan/plan.ts'
 import { renderPlan } from '../../../src/lab/plan/render.ts'
 import { batchAt, sizeOf } from '../../../src/lab/plan/sizing.ts'
 import { api, batched, database, generatorUs, pauseUs, results, samples } from './known-costs.ts'
@@ -126,7 +127,7 @@ describe('a plan', () => {
     const workers = (p99Ms: number) => named(planned({ p99Ms }), 'workers').value
     expect(workers(3)).toBeGreaterThan(workers(50))
     expect(planFor(results(samples), { ...objective, p99Ms: 0.1 }, assumptions)).toEqual({
-      impossible: expect.stringContaining('even a lone request takes'),
+      impossible: expect.stringContaining('even a single request takes'),
     })
   })
 

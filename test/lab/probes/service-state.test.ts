@@ -1,5 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { serviceBetween, serviceTotalsOf } from '../../../src/lab/probes/service-state.ts'
+import {
+  batchesOf,
+  rowsPerBatch,
+  serviceBetween,
+  serviceTotalsOf,
+} from '../../../src/lab/probes/service-state.ts'
 
 /** A page as the service prints it, with what a test wants to change. */
 function page(at: {
@@ -121,4 +126,20 @@ test('a service without these metrics: nothing is known, and nothing is made of 
     whereabouts: { service: 1, poolQueue: null, database: null, batchQueue: null },
     ...{ pool: null, gcShare: null, gcPauseMs: null, heapShare: null, residentMiB: null },
   })
+})
+
+const batchPage = (rows: number, batches: number) =>
+  [
+    '# TYPE insert_batch_rows histogram',
+    `insert_batch_rows_bucket{db_collection_name="simple_text",le="+Inf"} ${batches}`,
+    `insert_batch_rows_sum{db_collection_name="simple_text"} ${rows}`,
+    `insert_batch_rows_count{db_collection_name="simple_text"} ${batches}`,
+  ].join('\n')
+
+test('mean rows in a batch between two readings, all workers together', () => {
+  const before = batchesOf({ atMs: 0, pages: [batchPage(100, 10), batchPage(0, 0)] })
+  const after = batchesOf({ atMs: 1000, pages: [batchPage(400, 30), batchPage(100, 20)] })
+  expect(before).toEqual({ rows: 100, batches: 10 })
+  expect(rowsPerBatch(before, after)).toBe(10)
+  expect(rowsPerBatch(after, after)).toBeNull()
 })

@@ -3,7 +3,7 @@ import type { ExperimentResult, Figure, Manifest, Results, Sample } from '../../
 
 /**
  * MADE-UP results, written by hand for the report's tests only. Nothing here was measured; the sizes are
- * merely plausible, so that the rendered page can be judged by eye.
+ * merely plausible, so that the rendered page can be looked at.
  */
 export function figure(median: number, low: number, high: number, repeats = 5): Figure {
   return { median, low, high, repeats }
@@ -410,7 +410,7 @@ export const observabilityPrice: ExperimentResult = {
   },
 }
 
-/** Made up: the generator was the limit, so the verdict knows nothing; its CPU could not be read. */
+/** Made up: the generator was the limit, so the diagnosis knows nothing; its CPU could not be read. */
 export const inconclusive: ExperimentResult = {
   name: 'connections',
   question: 'What does a connection per request cost?',

@@ -64,7 +64,9 @@ describe('flameGraph', () => {
 
   it('names the raw profiles, and what is not in it', () => {
     expect(plot?.note).toMatch(/2 repeats.*a\.cpuprofile, b\.cpuprofile/)
-    expect(plot?.note).toContain('Without the native part of the event loop and helper threads')
+    expect(plot?.note).toContain(
+      'The native part of the event loop and the helper threads have no functions, so they are missing',
+    )
   })
 
   it('is missing where the files are', () => {

@@ -22,7 +22,7 @@ describe('ledgerAndProcess', () => {
   const plot = ledgerAndProcess([sample, first])
 
   it('says how far the ledger’s sum is from the process, and names what it is made of', () => {
-    expect(plot?.title).toBe('The ledger accounts for all of the process’s CPU to within 2.0 %')
+    expect(plot?.title).toBe('The ledger accounts for the CPU of the process to within 2.0 %')
     expect(plot?.key.map(({ text }) => text)).toEqual([
       'charged to the request',
       'HTTP parsing, socket reads',

@@ -27,15 +27,15 @@ describe('renderReport', () => {
     }
   })
 
-  it('says every verdict with its confidence and next step before anything else', () => {
+  it('says every diagnosis with its confidence and next step before anything else', () => {
     const text = textOf(page.querySelector('main'))
     const firstQuestion = text.indexOf(insertCost.question)
-    for (const { verdict } of completeRun.experiments) {
-      expect(text.indexOf(verdict.sentence)).toBeGreaterThanOrEqual(0)
-      expect(text.indexOf(verdict.sentence)).toBeLessThan(firstQuestion)
-      expect(text.indexOf(verdict.next)).toBeLessThan(firstQuestion)
+    for (const { verdict: diagnosis } of completeRun.experiments) {
+      expect(text.indexOf(diagnosis.sentence)).toBeGreaterThanOrEqual(0)
+      expect(text.indexOf(diagnosis.sentence)).toBeLessThan(firstQuestion)
+      expect(text.indexOf(diagnosis.next)).toBeLessThan(firstQuestion)
     }
-    expect(textOf(page.querySelector('.verdicts'))).toContain('medium confidence')
+    expect(textOf(page.querySelector('.diagnoses'))).toContain('medium confidence')
   })
 
   it('shows every figure of every sample with its spread and its repeats', () => {
@@ -52,19 +52,19 @@ describe('renderReport', () => {
 
   it('gives question, hypothesis, answer, ranked evidence, ceiling and the command that repeats it', () => {
     const text = textOf(page.getElementById('insert-cost'))
-    const { question, hypothesis, answer, repeat, verdict } = insertCost
+    const { question, hypothesis, answer, repeat, verdict: diagnosis } = insertCost
     for (const part of [
       question,
       hypothesis,
       answer,
       repeat,
-      ...verdict.causes.flatMap(cause => cause.evidence),
+      ...diagnosis.causes.flatMap(cause => cause.evidence),
     ])
       expect(text).toContain(part)
-    const ranks = verdict.causes.map(cause => text.indexOf(cause.evidence[0] ?? ''))
+    const ranks = diagnosis.causes.map(cause => text.indexOf(cause.evidence[0] ?? ''))
     expect(ranks).toEqual(ranks.toSorted((a, b) => a - b))
     expect(text).toMatch(/predicted 50.900.req\/s .* measured 45.000.req\/s .* 88 % of the prediction/)
-    expect(text).toContain('Confirmed not tried')
+    expect(text).toContain('Tested no')
   })
 
   it('says what was varied and what was held constant', () => {
@@ -100,15 +100,17 @@ describe('renderReport', () => {
     expect(domOf(partialRun).querySelector('#connections [data-plot=cpu-by-process]')).toBeNull()
   })
 
-  it('judges every resource of the accused sample by use, queue and errors, and leaves out what was not read', () => {
+  it('shows every resource of the diagnosed sample by use, queue and errors, and leaves out what was not read', () => {
     const section = domOf({ ...completeRun, experiments: [locked] }).getElementById('locks')
     const rows = [...(section?.querySelectorAll('[aria-label=Resources] tbody tr') ?? [])].map(textOf)
     const rowOf = (name: string) => rows.find(row => row.startsWith(name))?.replaceAll('\u202f', ' ')
     expect(rowOf('Connection pool')).toBe(
-      'Connection pool 19.8 of 20 connections lent (19.6–20.0) 15.0 ms a loan (14.0–16.0) 43.0 requests waiting (41.0–44.0) 31.2 ms a wait (29.0–34.1) 3.00 gave up waiting (0–9.00)',
+      'Connection pool 19.8 of 20 connections in use (19.6–20.0) 15.0 ms in use at a time (14.0–16.0) 43.0 requests waiting (41.0–44.0) 31.2 ms waited for a connection (29.0–34.1) 3.00 gave up waiting (0–9.00)',
     )
     expect(rowOf('PostgreSQL: locks')).toContain('17.2 sessions waiting for a lock (Lock:transactionid)')
-    expect(rowOf('PostgreSQL: locks')).toContain('16.0 behind: idle in transaction (15.0–17.0)')
+    expect(rowOf('PostgreSQL: locks')).toContain(
+      '16.0 waiting behind a session that is idle in transaction (15.0–17.0)',
+    )
     expect(rowOf('PostgreSQL: connections')).toContain('2.00 % of requests: 503')
     expect(rowOf('Batches')).toBeUndefined()
     expect(textOf(section)).toContain(
@@ -128,7 +130,7 @@ describe('renderReport', () => {
     expect(page.querySelector('.findings')).toBeNull()
   })
 
-  it('shows what both settings of a turned knob did', () => {
+  it('shows what both values of the changed setting did', () => {
     const text = textOf(domOf({ ...completeRun, experiments: [locked] }).getElementById('locks'))
     expect(text).toMatch(
       /HOT_ROWS 1 → 64: 1,300.req\/s \(1,240–1,350\) before, 7,930.req\/s \(7,700–8,050\) after/,

@@ -6,13 +6,13 @@ const step: Step = {
   variant: 'batched',
   knobs: { strategy: 'batched' },
   service: { INSERT_STRATEGY: 'batched' },
-  beside: { TELEMETRY: 'off' },
+  control: { name: 'off', service: { TELEMETRY: 'off' }, windows: 2 },
   postgres: { max_connections: '200' },
   load: closed(8),
   requests: [{ path: '/test-insert' }],
 }
 
-test('on a service that someone else runs no knob is left, and nothing beside it', () => {
+test('on a service that someone else runs no knob is left, and no control', () => {
   const [foreign] = stepsForForeignTarget([step])
   expect(foreign).toEqual({
     variant: '/test-insert',

@@ -51,7 +51,7 @@ test('what could not be read is left out or null, and never zero', () => {
   })
 })
 
-test('a part that one of the repeats lacks is left out, a reading that one lacks is null', () => {
+test('a part that one of the repeats does not have is left out, a reading that one does not have is null', () => {
   expect(insideFigures([observation({ service: service(40) }), observation()]).whereabouts).toBeUndefined()
   const { whereabouts } = insideFigures([
     observation({ service: service(40) }),

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { closed, open, type Step } from '../../../src/lab/experiments/experiment.ts'
-import { confirmationOf, turnOf } from '../../../src/lab/run/intervention.ts'
+import { changeOf, confirmationOf } from '../../../src/lab/run/intervention.ts'
 
 const step: Step = {
   variant: 'single',
@@ -13,48 +13,48 @@ const step: Step = {
 }
 const means = { generator: 'autocannon', installed: ['wrk', 'autocannon', 'k6'] } as const
 
-describe('the accused knob, one step further', () => {
+describe('the setting of the suspected limit, one step further', () => {
   test.each([
     ['api-cpu', 'WORKERS 1 → 2', { WORKERS: '2' }],
     ['connection-pool', 'POOL_SIZE 4 → 8', { POOL_SIZE: '8' }],
     ['database-connections', 'CONNECTION_MODE per-request → pool', { CONNECTION_MODE: 'pool' }],
     ['database-cpu', 'INSERT_STRATEGY single → prepared', { INSERT_STRATEGY: 'prepared' }],
     ['database-io', 'SYNCHRONOUS_COMMIT on → off', { SYNCHRONOUS_COMMIT: 'off' }],
-  ] as const)('%s: %s, and nothing else of the service', (limit, turned, set) => {
-    expect(turnOf(limit, step, means)).toMatchObject({
-      turned,
+  ] as const)('%s: %s, and nothing else of the service', (limit, settings, set) => {
+    expect(changeOf(limit, step, means)).toMatchObject({
+      settings,
       step: { service: { ...step.service, ...set }, load: step.load },
     })
   })
 
-  test('a cheaper generator where the generator or the shared cores are accused', () => {
-    expect(turnOf('host-cpu', step, means)).toMatchObject({
-      turned: 'load generator autocannon → wrk',
+  test('a cheaper generator where the generator or the shared cores are the suspected limit', () => {
+    expect(changeOf('host-cpu', step, means)).toMatchObject({
+      settings: 'load generator autocannon → wrk',
       step: { generator: 'wrk', service: step.service },
     })
-    expect(turnOf('load-generator', step, { ...means, generator: 'k6' })?.step.generator).toBe('autocannon')
+    expect(changeOf('load-generator', step, { ...means, generator: 'k6' })?.step.generator).toBe('autocannon')
   })
 
-  test('neither profile nor side requests disturb the proof', () => {
-    const turned = turnOf('api-cpu', step, means)?.step
-    expect(turned).not.toHaveProperty('profile')
-    expect(turned).not.toHaveProperty('reportedCpu')
+  test('neither profile nor side requests disturb the test', () => {
+    const changed = changeOf('api-cpu', step, means)?.step
+    expect(changed).not.toHaveProperty('profile')
+    expect(changed).not.toHaveProperty('reportedCpu')
   })
 
-  test('nothing where there is no knob, or it stands at its end', () => {
+  test('nothing where there is no setting, or it cannot go further', () => {
     const batched = { ...step, service: { SYNCHRONOUS_COMMIT: 'off' } }
     for (const limit of ['inconclusive', 'none-observed', 'environment', 'memory'] as const)
-      expect(turnOf(limit, step, means)).toBeNull()
-    expect(turnOf('database-cpu', batched, means)).toBeNull()
-    expect(turnOf('database-io', batched, means)).toBeNull()
-    expect(turnOf('host-cpu', step, { ...means, installed: ['autocannon'] })).toBeNull()
-    expect(turnOf('load-generator', { ...step, load: open(100, 10) }, means)).toBeNull()
-    expect(turnOf('host-cpu', { ...step, requests: [{ path: '/tasks/{n}' }] }, means)).toBeNull()
+      expect(changeOf(limit, step, means)).toBeNull()
+    expect(changeOf('database-cpu', batched, means)).toBeNull()
+    expect(changeOf('database-io', batched, means)).toBeNull()
+    expect(changeOf('host-cpu', step, { ...means, installed: ['autocannon'] })).toBeNull()
+    expect(changeOf('load-generator', { ...step, load: open(100, 10) }, means)).toBeNull()
+    expect(changeOf('host-cpu', { ...step, requests: [{ path: '/tasks/{n}' }] }, means)).toBeNull()
   })
 })
 
-describe('what turning it did', () => {
-  test('holds where every repeat of the turned setting answers more than any of the other', () => {
+describe('what the change did', () => {
+  test('holds where every repeat with the new value answers more than any with the old', () => {
     expect(confirmationOf('WORKERS 1 → 2', [100, 104, 98], [150, 141, 160])).toEqual({
       holds: true,
       effect:

@@ -26,7 +26,7 @@ test('a profiled step tells its CPU by layer, keeps the raw profile and names it
   const experiment: Experiment = {
     ...{ name: 'trial', question: '', hypothesis: '', finding: null, varies: '', holds: '' },
     ...{ timing, steps: [step] },
-    conclude: () => ({ answer: '', accused: null }),
+    conclude: () => ({ answer: '', diagnosed: null }),
   }
   await runExperiments([{ experiment, steps: [step], timing, confirms: false, repeat: '' }], {
     bed,

@@ -23,7 +23,7 @@ const experiment: Experiment = {
     requests: [{ path: '/test-insert' }],
     reportedCpu: '/test-insert?naive=1',
   })),
-  conclude: samples => ({ answer: `${samples.length} samples`, accused: samples.at(-1) ?? null }),
+  conclude: samples => ({ answer: `${samples.length} samples`, diagnosed: samples.at(-1) ?? null }),
 }
 
 const plan: Planned = {
@@ -117,6 +117,42 @@ test('keeps what the service printed where requests failed', async () => {
   })
 })
 
+test('sends the load to a service and to its control in turn, and keeps the pairs in their order', async () => {
+  await using bed = standInBed({ BURN_US: '200' })
+  const { run, saved, lines } = context(bed)
+  const steps = experiment.steps.slice(1).map(step => ({ ...step, control: { name: 'other', windows: 2 } }))
+  await runExperiments([{ ...plan, steps, timing: { ...plan.timing, durationS: 0.5 } }], run)
+
+  // Both anew in each of the two repeats.
+  expect(bed.started()).toBe(4)
+  // After each pair, and at the end.
+  expect(saved).toHaveLength(5)
+  const windows = lines.flatMap(line => /pair (\d of \d(?:: other)?): /.exec(line)?.[1] ?? [])
+  const oneRepeat = ['1 of 2: other', '1 of 2', '2 of 2', '2 of 2: other']
+  expect(windows).toEqual([...oneRepeat, ...oneRepeat])
+  const [sample] = saved.at(-1)?.[0]?.samples ?? []
+  expect(sample?.cpuPerRequestUs.api?.values).toHaveLength(4)
+  for (const ofControl of [sample?.besideUs, sample?.besidePerS, sample?.besideP99Ms]) {
+    expect(ofControl?.values).toHaveLength(4)
+    expect(ofControl?.low).toBeGreaterThan(0)
+  }
+})
+
+test('a control whose requests fail gives no figure to compare with', async () => {
+  await using bed = standInBed()
+  const { run, saved } = context(bed)
+  const steps = experiment.steps.slice(0, 1).map(step => ({
+    ...step,
+    control: { name: 'other', windows: 1 },
+    requests: [{ path: '/no-such-route' }],
+  }))
+  const timing = { ...plan.timing, durationS: 0.5, repeats: 1 }
+  await runExperiments([{ ...plan, steps, timing }], run)
+  expect(saved.at(-1)?.[0]?.samples).toMatchObject([
+    { besideUs: null, besidePerS: null, besideP99Ms: null, errors: { ratio: { median: 1 } } },
+  ])
+})
+
 test('leaves out the steps whose program cannot run here, and says why', async () => {
   await using bed = standInBed({}, { gin: 'Go is not installed' })
   const { run, saved, lines } = context(bed)
@@ -137,18 +173,18 @@ test('an experiment of which nothing can run here is in the results all the same
   ])
 })
 
-test('turns the accused knob and says what that did, in turn with the accused setting', async () => {
+test('changes the setting of the suspected limit and says what that did', async () => {
   await using bed = standInBed({ BURN_US: '300' })
   const { run, saved } = context(bed)
   const steps = experiment.steps.slice(1)
   await runExperiments([{ ...plan, steps, timing: { ...plan.timing, repeats: 1 }, confirms: true }], {
     ...run,
-    // So small a machine that any load fills it: what is accused does not depend on how fast this one is.
+    // So small a machine that any load fills it: the suspected limit does not depend on how fast this one is.
     circumstances: () => ({ ...dedicated, cores: 1e-4 }),
   })
-  const { verdict } = saved.at(-1)?.[0] ?? {}
-  expect(verdict?.limit).toBe('api-cpu')
-  expect(verdict?.confirmed).toMatchObject({
+  const { verdict: diagnosis } = saved.at(-1)?.[0] ?? {}
+  expect(diagnosis?.limit).toBe('api-cpu')
+  expect(diagnosis?.confirmed).toMatchObject({
     turned: 'WORKERS 1 → 2',
     beforePerS: { repeats: 3 },
     afterPerS: { repeats: 3 },

@@ -13,42 +13,45 @@ export interface StandInBed extends TestBed {
   started(): number
 }
 
-/** @param lacks what each variant lacks that cannot run */
+/** @param unavailable why each variant that cannot run is unavailable */
 export function standInBed(
   env: Readonly<Record<string, string>> = {},
-  lacks: Readonly<Record<string, string>> = {},
+  unavailable: Readonly<Record<string, string>> = {},
 ): StandInBed {
   const prepared: Step[] = []
   let started = 0
-  let running: { process: GuardedProcess; url: string } | null = null
+  const running = new Map<string, { process: GuardedProcess; url: string }>()
   const retire = async () => {
-    await running?.process.end()
-    running = null
+    await Promise.all([...running.values()].map(({ process }) => process.end()))
+    running.clear()
+  }
+  const targetOf = async (name: string) => {
+    const known = running.get(name)
+    if (known === undefined) started++
+    const { url, process } = known ?? (await startStandIn(env))
+    running.set(name, { url, process })
+    return {
+      url,
+      adminUrl: url,
+      profiler: { kind: 'v8', adminUrl: url } as const,
+      apiPid: process.pid,
+      isNew: false,
+      databasePid: null,
+      databaseUrl: null,
+      log: () => 'what the stand-in printed',
+    }
   }
   return {
     prepared,
     started: () => started,
-    lackOf: async ({ variant }) => lacks[variant] ?? null,
+    unavailableBecause: async ({ variant }) => unavailable[variant] ?? null,
     retire,
     postgresVersion: () => null,
-    async prepare(step) {
+    prepare(step) {
       prepared.push(step)
-      if (running === null) {
-        started++
-        running = await startStandIn(env)
-      }
-      const { url, process } = running
-      return {
-        url,
-        adminUrl: url,
-        profiler: { kind: 'v8', adminUrl: url },
-        apiPid: process.pid,
-        isNew: false,
-        databasePid: null,
-        databaseUrl: null,
-        log: () => 'what the stand-in printed',
-      }
+      return targetOf('service')
     },
+    prepareControl: (_, { name }) => targetOf(name),
     [Symbol.asyncDispose]: retire,
   }
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Client } from 'pg'
-import { afterEach, expect, inject, test, vi } from 'vitest'
-import { closed, type Step } from '../../../src/lab/experiments/experiment.ts'
+import { expect, inject, test } from 'vitest'
+import { type Control, closed, type Step } from '../../../src/lab/experiments/experiment.ts'
 import { ownTestBed } from '../../../src/lab/run/test-bed.ts'
 
 const step: Step = {
@@ -11,10 +11,6 @@ const step: Step = {
   requests: [{ path: '/test-insert' }],
   service: { INSERT_STRATEGY: 'prepared' },
 }
-
-afterEach(() => {
-  vi.unstubAllEnvs()
-})
 
 async function onServer<T>(use: (client: Client) => Promise<T>): Promise<T> {
   const client = new Client({ connectionString: inject('postgres').url })
@@ -41,9 +37,8 @@ async function insertedId(url: string): Promise<number> {
 }
 
 test('keeps the service while its environment stays the same, and empties the tables for every step', async () => {
-  vi.stubEnv('DATABASE_URL', inject('postgres').url)
   {
-    await using bed = ownTestBed()
+    await using bed = ownTestBed(inject('postgres').url)
     const first = await bed.prepare(step)
     expect(bed.postgresVersion()).toMatch(/^\d+\.\d+/)
     expect(await labDatabases()).toHaveLength(1)
@@ -64,12 +59,12 @@ test('keeps the service while its environment stays the same, and empties the ta
   expect(await labDatabases()).toEqual([])
 })
 
-test('a service beside another leaves that one running; the next that stands alone ends both', async () => {
-  vi.stubEnv('DATABASE_URL', inject('postgres').url)
-  await using bed = ownTestBed()
-  const single: Step = { ...step, service: { INSERT_STRATEGY: 'single' } }
+test('a control leaves the service running and the tables filled; the next service ends both', async () => {
+  await using bed = ownTestBed(inject('postgres').url)
+  const single: Control = { name: 'single', service: { INSERT_STRATEGY: 'single' }, windows: 1 }
   const first = await bed.prepare(step)
-  const other = await bed.prepare(single, 'beside the others')
+  const other = await bed.prepareControl?.(step, single)
+  if (other === undefined) throw new Error('the own bed has no room for a control')
   expect(other.apiPid).not.toBe(first.apiPid)
   expect(await insertedId(first.url)).toBe(1)
   expect(await insertedId(other.url)).toBe(2)
@@ -81,10 +76,9 @@ test('a service beside another leaves that one running; the next that stands alo
 })
 
 test('starts a peer in place of the service, on the tables that the service makes', async () => {
-  vi.stubEnv('DATABASE_URL', inject('postgres').url)
-  await using bed = ownTestBed()
+  await using bed = ownTestBed(inject('postgres').url)
   const peer: Step = { ...step, program: 'bare-fastify', service: {} }
-  expect(await bed.lackOf(peer, () => {})).toBeNull()
+  expect(await bed.unavailableBecause(peer, () => {})).toBeNull()
   const { url, adminUrl } = await bed.prepare(peer)
   expect(adminUrl).toBeNull()
   expect(await insertedId(url)).toBe(1)
@@ -94,31 +88,30 @@ test('starts a peer in place of the service, on the tables that the service make
 })
 
 test.runIf(process.platform === 'linux')(
-  'tells the service of a span sink where a step asks for one',
+  'takes the spans of the service where a step asks for it',
   async () => {
-    vi.stubEnv('DATABASE_URL', inject('postgres').url)
-    await using bed = ownTestBed()
+    await using bed = ownTestBed(inject('postgres').url)
     const endpointOf = (pid: number | null) =>
       /OTEL_EXPORTER_OTLP_ENDPOINT=([^\0]+)/.exec(readFileSync(`/proc/${pid}/environ`, 'utf8'))?.[1]
 
     const without = await bed.prepare(step)
     expect(endpointOf(without.apiPid)).toBeUndefined()
-    const { apiPid } = await bed.prepare({ ...step, spanSink: true })
+    const { apiPid } = await bed.prepare({ ...step, takesSpans: true })
     const answer = await fetch(`${endpointOf(apiPid)}/v1/traces`, { method: 'POST', body: 'spans' })
     expect(answer.status).toBe(200)
   },
 )
 
 test('settings of a server that is not the lab’s are not pretended', async () => {
-  vi.stubEnv('DATABASE_URL', inject('postgres').url)
-  await using bed = ownTestBed()
-  expect(await bed.lackOf({ ...step, postgres: { commit_delay: '100' } }, () => {})).toContain('commit_delay')
-  vi.stubEnv('DATABASE_URL', undefined)
-  expect(await bed.lackOf({ ...step, postgres: { commit_delay: '100' } }, () => {})).toBeNull()
+  await using bed = ownTestBed(inject('postgres').url)
+  expect(await bed.unavailableBecause({ ...step, postgres: { commit_delay: '100' } }, () => {})).toContain(
+    'commit_delay',
+  )
+  await using own = ownTestBed(null)
+  expect(await own.unavailableBecause({ ...step, postgres: { commit_delay: '100' } }, () => {})).toBeNull()
 })
 
 test('a database server that cannot be reached is an unfit environment', async () => {
-  vi.stubEnv('DATABASE_URL', 'postgresql://nobody@127.0.0.1:9/none')
-  await using bed = ownTestBed()
+  await using bed = ownTestBed('postgresql://nobody@127.0.0.1:9/none')
   await expect(bed.prepare(step)).rejects.toMatchObject({ code: 'LAB_TARGET', exitCode: 3 })
 })

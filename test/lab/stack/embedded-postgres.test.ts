@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { Client } from 'pg'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type PostgresServer, startPostgres } from '../../../src/lab/stack/embedded-postgres.ts'
 import { expectGone, processTree } from '../../helpers/processes.ts'
 
@@ -69,6 +69,39 @@ describe('a started server', () => {
     await later.connect()
     await later.query('SELECT count(*) FROM pg_stat_statements')
     await later.end()
+  })
+})
+
+describe('a shell that is set up for another server', () => {
+  afterEach(() => {
+    vi.unstubAllEnvs()
+  })
+
+  it('changes neither the start nor who connects by the URL', async () => {
+    const settings = {
+      PGSSLMODE: 'verify-full',
+      PGOPTIONS: '-c no_such=1',
+      PGSERVICE: 'none',
+      PGHOST: '192.0.2.1',
+    }
+    const others = {
+      PGPORT: '1',
+      PGUSER: 'nobody',
+      PGDATABASE: 'none',
+      PGPASSWORD: 'wrong',
+      PGSSLROOTCERT: '/none',
+    }
+    for (const [name, value] of Object.entries({ ...settings, ...others })) vi.stubEnv(name, value)
+    const server = await startPostgres()
+    try {
+      const client = new Client({ connectionString: server.url })
+      await client.connect()
+      const { rows } = await client.query('SELECT current_user AS name, current_database() AS of')
+      expect(rows).toEqual([{ name: 'postgres', of: 'insertlab' }])
+      await client.end()
+    } finally {
+      await server.stop()
+    }
   })
 })
 

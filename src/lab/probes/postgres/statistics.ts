@@ -38,18 +38,31 @@ export const statementsQuery = `
 export const walBytesQuery = `SELECT ${mark} pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::float8 AS bytes`
 
 /**
- * PostgreSQL 18 or newer. Sessions hand in what they did once a second, so a window's figure is late by that
- * much at either end. Timing costs two readings of the clock, some 50 ns each, on an operation of tens of
- * microseconds at least; that is why the lab's own server has it on.
+ * What the server's version has of it: `pg_stat_io` knows the WAL since 18, `pg_stat_wal` from 14 to 17, and checkpoints
+ * have a view of their own since 17.
+ *
+ * Sessions hand in what they did once a second, so a window's figure is late by that much at either end. Timing costs
+ * two readings of the clock, some 50 ns each, on an operation of tens of microseconds at least; that is why the lab's
+ * own server has it on.
  */
-export const walIoQuery = `
-  SELECT ${mark} sum(writes)::float8 AS writes, sum(fsyncs)::float8 AS flushes,
-         CASE WHEN current_setting('track_wal_io_timing')::bool THEN sum(write_time) END AS write_ms,
-         CASE WHEN current_setting('track_wal_io_timing')::bool THEN sum(fsync_time) END AS flush_ms
-    FROM pg_stat_io WHERE object = 'wal' HAVING count(*) > 0`
+export function walIoQuery(version: number): string {
+  const columns =
+    version >= 180_000
+      ? { writes: 'writes', writeMs: 'write_time', flushes: 'fsyncs', flushMs: 'fsync_time' }
+      : { writes: 'wal_write', writeMs: 'wal_write_time', flushes: 'wal_sync', flushMs: 'wal_sync_time' }
+  const { writes, writeMs, flushes, flushMs } = columns
+  return `
+  SELECT ${mark} sum(${writes})::float8 AS writes, sum(${flushes})::float8 AS flushes,
+         CASE WHEN current_setting('track_wal_io_timing')::bool THEN sum(${writeMs}) END AS write_ms,
+         CASE WHEN current_setting('track_wal_io_timing')::bool THEN sum(${flushMs}) END AS flush_ms
+    FROM ${version >= 180_000 ? "pg_stat_io WHERE object = 'wal'" : 'pg_stat_wal'} HAVING count(*) > 0`
+}
 
-export const checkpointsQuery = `
-  SELECT ${mark} (num_timed + num_requested)::float8 AS checkpoints FROM pg_stat_checkpointer`
+export function checkpointsQuery(version: number): string {
+  return version >= 170_000
+    ? `SELECT ${mark} (num_timed + num_requested)::float8 AS checkpoints FROM pg_stat_checkpointer`
+    : `SELECT ${mark} (checkpoints_timed + checkpoints_req)::float8 AS checkpoints FROM pg_stat_bgwriter`
+}
 
 /** The same over a window. */
 export interface StatisticsWindow {

@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { Client, type QueryConfig, type QueryResultRow } from 'pg'
 import { readSchedule } from '../proc.ts'
 import { blockersOf, type LockedSession, locksQuery } from './locks.ts'
+import { versionNumber } from './server.ts'
 import { type SessionGroup, type SessionsReading, sessionsOf, sessionsQuery } from './sessions.ts'
 import {
   checkpointsQuery,
@@ -64,10 +65,11 @@ export async function watchPostgres(url: string, isLocal: boolean): Promise<Post
     return null
   }
   const pid = isLocal ? await backendPid(client) : null
+  const version = (await versionNumber(client)) ?? 0
   let window: { opened: Promise<Edge>; stopLooking(): Promise<Looks> } | undefined
   return {
     async open() {
-      const opened = readEdge(client, pid)
+      const opened = readEdge(client, pid, version)
       window = { opened, stopLooking: look(client, opened) }
       await opened
     },
@@ -75,7 +77,7 @@ export async function watchPostgres(url: string, isLocal: boolean): Promise<Post
       if (window === undefined) return null
       const looks = await window.stopLooking()
       const before = await window.opened
-      const after = await readEdge(client, pid)
+      const after = await readEdge(client, pid, version)
       const sessions = sessionsOf(looks.sessions)
       if (sessions === null) return null
       return {
@@ -101,12 +103,12 @@ interface Edge {
 }
 
 /** One after the other: a connection runs one statement at a time. */
-async function readEdge(client: Client, pid: number | null): Promise<Edge> {
+async function readEdge(client: Client, pid: number | null, version: number): Promise<Edge> {
   const atMs = performance.now()
   const ranUs = pid === null ? null : (readSchedule(pid, pid)?.ranUs ?? null)
   const wal = await rowsOrNull<{ bytes: number }>(client, { text: walBytesQuery })
-  const io = await rowsOrNull<WalIo>(client, { text: walIoQuery })
-  const checkpoints = await rowsOrNull<{ checkpoints: number }>(client, { text: checkpointsQuery })
+  const io = await rowsOrNull<WalIo>(client, { text: walIoQuery(version) })
+  const checkpoints = await rowsOrNull<{ checkpoints: number }>(client, { text: checkpointsQuery(version) })
   const statements = await rowsOrNull<StatementTotal>(client, { text: statementsQuery })
   return {
     atMs,

@@ -42,14 +42,14 @@ function batchDemand(variant: string, fit: BatchDemandFit, points: readonly Poin
   const ceiling = fit.ceilingPerCorePerS
   return {
     name: 'batch-demand',
-    title: `With “${shorten(variant, 60)}” a row costs ${name} ${formatEstimate(fit.perRowUs)} µs, and its batch ${formatEstimate(fit.perBatchUs)} µs, which its rows share`,
+    title: `With “${shorten(variant, 60)}” a row costs ${name} ${formatEstimate(fit.perRowUs)} µs, and a batch costs ${formatEstimate(fit.perBatchUs)} µs, which its rows share`,
     key: [{ colour, text: 'D(n) = a + b/n, fitted' }],
     note: [
       `Dots: measured, median of ${formatRepeats(points.map(({ demand }) => demand))}, whiskers from lowest to highest. 95 % bootstrap intervals.`,
-      `The curve misses no measured median by more than ${Math.ceil(100 * fit.worstError)} %.`,
+      `The curve differs from no measured median by more than ${Math.ceil(100 * fit.worstError)} %.`,
       ceiling === null
         ? ''
-        : `Dashed: a, below which no batch size gets, so one core can do at most ${formatEstimate(ceiling)} rows/s.`,
+        : `Dashed line: a, the least that a row costs in a batch of any size. So one core can do at most ${formatEstimate(ceiling)} rows/s.`,
     ]
       .filter(Boolean)
       .join(' '),

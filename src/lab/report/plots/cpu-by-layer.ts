@@ -36,7 +36,7 @@ function waterfall(sample: Sample, steps: readonly Step[]): ReportPlot {
     key: [],
     note: [
       `${samplerOf(sample)} folded by layer, taken in a window of its own and scaled to the measured one; median of ${formatRepeats(steps.map(step => step.figure))}, in brackets the lowest and highest.`,
-      outside ? `Dashed line: the process’s own CPU per request, ${figureInText(outside, 'µs')}.` : '',
+      outside ? `Dashed line: CPU of the process per request, ${figureInText(outside, 'µs')}.` : '',
       ...trust(sample),
     ].join(' '),
     description: steps.map(step => `${step.layer} ${figureInText(step.figure, 'µs')}`).join('; '),
@@ -55,16 +55,16 @@ function samplerOf({ profile }: Sample): string {
 function trust(sample: Sample): string[] {
   const { layersUs, profile } = sample
   const { agreement = null } = profile ?? {}
-  if (samplerOf(sample).includes('py-spy'))
-    return ['C code has no stack of its own here: it counts for the Python function that called it.']
-  if (samplerOf(sample).includes('Go')) return ['It sees all threads, and system calls within who made them.']
+  if (samplerOf(sample).includes('py-spy')) return ['C code counts for the Python function that called it.']
+  if (samplerOf(sample).includes('Go'))
+    return ['It contains all threads. A system call counts for the function that made it.']
   return [
     agreement === null
       ? ''
-      : `Unscaled, the functions in the profile took ${figureInText(scaleFigure(agreement, 100), '%')} of the main thread’s CPU in the same window; the rest is native work of the event loop (polling, reading, parsing HTTP), which V8 calls idle, and on a crowded host what the sampler missed.`,
+      : `Before scaling, the functions in the profile had ${figureInText(scaleFigure(agreement, 100), '%')} of the main thread’s CPU. The rest is native work of the event loop (polling, reading, parsing HTTP), which V8 counts as idle, and on a busy host samples that were missed.`,
     layersUs?.['helper threads']
-      ? 'Helper threads (of the garbage collector and of libuv) are not in a profile of the main thread: their CPU is the ledger’s word.'
-      : 'Helper threads (of the garbage collector and of libuv) are not in a profile of the main thread: their CPU is spread over the layers.',
+      ? 'Helper threads (of the garbage collector and of libuv) are not in a profile of the main thread; their CPU comes from the ledger.'
+      : 'Helper threads (of the garbage collector and of libuv) are not in a profile of the main thread; their CPU is spread over the layers.',
   ].filter(Boolean)
 }
 

@@ -29,8 +29,8 @@ export function cpuByProcess(samples: readonly Sample[]): ReportPlot | null {
     title: titleOf(rows),
     key: shown.map(process => ({ colour: process.colour, text: process.name })),
     note: [
-      `CPU time of each process tree over the requests answered; median of ${formatRepeats(rows.map(row => row.api))}.`,
-      'Whisker: lowest and highest of the API part.',
+      `CPU time of each process tree, divided by the answered requests; median of ${formatRepeats(rows.map(row => row.api))}.`,
+      'Whiskers: lowest and highest repeat of the API.',
       ...(hasGap ? ['“?” was not measured.'] : []),
     ].join(' '),
     description: rows.map(row => `${row.label}: API ${figureInText(row.api, 'µs')}`).join('; '),
@@ -56,11 +56,11 @@ function titleOf(rows: readonly Row[]): string {
   const least = sorted[0]
   const most = sorted.at(-1)
   if (least === undefined || most === undefined || rows.length === 1)
-    return `A request costs ${least ? figureInText(least.api, 'µs') : '?'} of CPU in the API`
+    return `A request costs the API ${least ? figureInText(least.api, 'µs') : '?'} of CPU`
   const lowest = Math.min(...rows.map(row => row.api.low))
   const highest = Math.max(...rows.map(row => row.api.high))
   if (least.api.high >= most.api.low)
-    return `API CPU per request does not differ beyond its spread: ${formatNumber(lowest)} to ${formatNumber(highest)} µs in every sample`
+    return `No difference in API CPU per request beyond the spread of the repeats: ${formatNumber(lowest)} to ${formatNumber(highest)} µs`
   return `API CPU per request: from ${figureInText(least.api, 'µs')} with “${shorten(least.label, 60)}” to ${figureInText(most.api, 'µs')} with “${shorten(most.label, 60)}”`
 }
 

@@ -46,14 +46,14 @@ export function flameGraph(sample: Sample, profiles: ReadonlyMap<string, CpuProf
   return {
     name: 'flame-graph',
     title:
-      `Who calls what with “${shorten(sample.label, 60)}”: of ${formatNumber(totalUs)} µs a request in functions, ` +
-      `${formatNumber(sendingUs)} are system calls that send`,
+      `Who calls what with “${shorten(sample.label, 60)}”: functions take ${formatNumber(totalUs)} µs of a request, ` +
+      `${formatNumber(sendingUs)} µs of it in system calls that send`,
     key: shown.map(layer => ({ colour: layerColour(layer), text: layer })),
     note:
-      'A box is a function, as wide as the CPU that a request spends in it and in what it calls, which hangs below it; ' +
-      'a run of Node’s own functions is one box. Without the native part of the event loop and helper threads, which have no ' +
-      `functions to show. Samples of ${found.length === 1 ? 'one run' : `${found.length} repeats`} together; open the raw profiles in ` +
-      `a browser’s DevTools (Performance, Load profile): ${files.join(', ')}.`,
+      'Each box is a function. Its width is the CPU per request of the function and of the functions that it calls, which are ' +
+      'below it. Several functions of Node in a row are one box. The native part of the event loop and the helper threads have ' +
+      `no functions, so they are missing. ${found.length === 1 ? 'One repeat' : `${found.length} repeats together`}. A browser’s DevTools ` +
+      `(Performance, Load profile) open the raw profiles: ${files.join(', ')}.`,
     description: topBoxes(boxes),
     draw: widthPx => draw(boxes, totalUs, widthPx),
   }
@@ -72,7 +72,7 @@ interface Place {
   readonly usPerSample: number
 }
 
-/** Lays out what a call calls from left to right, the dearest first. */
+/** Lays out the callees of a call from left to right, the most expensive first. */
 function boxesBelow(call: LayeredCall, { depth, x, usPerSample }: Place): Box[] {
   let left = x
   return calleesOf(call)
@@ -90,7 +90,7 @@ function boxesBelow(call: LayeredCall, { depth, x, usPerSample }: Place): Box[] 
     })
 }
 
-/** Node's own functions that are called by Node's own are passed over: their callees hang one level higher. */
+/** Functions of Node that are called by functions of Node are skipped: their callees move one level up. */
 function calleesOf(call: LayeredCall): LayeredCall[] {
   return call.callees.flatMap(callee =>
     callee.isNode && call.isNode && callee.layer === call.layer ? calleesOf(callee) : [callee],

@@ -6,7 +6,7 @@ import { colours } from './palette.ts'
 import type { ReportPlot } from './report-plot.ts'
 import { layOutRows, rowPlot, rowValues, whiskers } from './rows.ts'
 
-/** Nearer to the tail, paler: the eye starts at the request that is typical. */
+/** The colours get paler towards the tail, so that the typical request is seen first. */
 const percentiles = [
   { id: 'p50', colour: 'var(--p50)', text: 'p50: half are faster' },
   { id: 'p90', colour: 'var(--p90)', text: 'p90' },

@@ -18,9 +18,9 @@ interface Row {
 }
 
 /**
- * The ledger held against the process: what requests were charged and what belongs to none, stacked, beside
- * the process's CPU per request read from outside. Both of one repeat, because medians of parts do not add up to the
- * median of the whole. null where no sample has both.
+ * The ledger compared with the process: what requests were charged and what belongs to no request, stacked,
+ * and the CPU of the process per request read from outside. All are from one repeat, because medians of parts
+ * do not add up to the median of the whole. null where no sample has both.
  */
 export function ledgerAndProcess(samples: readonly Sample[]): ReportPlot | null {
   const rows = samples.flatMap(toRow).map((row, i) => ({ ...row, row: i }))
@@ -32,8 +32,8 @@ export function ledgerAndProcess(samples: readonly Sample[]): ReportPlot | null 
     title: titleOf(rows),
     key: [...keys.values()],
     note:
-      'What the service’s ledger says it charged, over the requests it finished, in the repeat whose process CPU is the median. ' +
-      'Upright stroke: CPU of the API process over answered requests, read from outside. Values: ledger’s sum and process.',
+      'Bars: what the service’s ledger counted, per finished request. Vertical line: CPU of the API process per answered ' +
+      'request, read from outside. Both are from the repeat whose process CPU is the median. Values: sum of the ledger | process.',
     description: rows
       .map(
         ({ label, parts: own, outsideUs }) =>
@@ -44,17 +44,17 @@ export function ledgerAndProcess(samples: readonly Sample[]): ReportPlot | null 
   }
 }
 
-/** Beyond it the two do not tell the same story. */
+/** Above this difference the two disagree. */
 const agreement = 0.1
 
 function titleOf(rows: readonly Row[]): string {
   const worst = rows.toSorted((a, b) => b.deviation - a.deviation)[0]
   if (worst === undefined) return ''
   const size = `${formatNumber(100 * worst.deviation, 2)} %`
-  const where = rows.length > 1 ? `, the worst with “${shorten(worst.label, 60)}”` : ''
+  const where = rows.length > 1 ? `, most with “${shorten(worst.label, 60)}”` : ''
   return worst.deviation <= agreement
-    ? `The ledger accounts for all of the process’s CPU to within ${size}${where}`
-    : `The ledger and the process’s CPU differ by up to ${size}${where}`
+    ? `The ledger accounts for the CPU of the process to within ${size}${where}`
+    : `The ledger and the CPU of the process differ by up to ${size}${where}`
 }
 
 function toRow({ label, ledgerUs, cpuPerRequestUs: { api: outside } }: Sample): Omit<Row, 'row'>[] {

@@ -23,8 +23,8 @@ interface Row {
 const agreement = 1.25
 
 /**
- * What a request costs by the usual reading (`process.cpuUsage()` at its start and end) beside the ledger's
- * figure and the process's own. Null where no sample has the usual reading and one to hold it against.
+ * CPU of a request by the usual reading (`process.cpuUsage()` at its start and end), by the ledger, and by
+ * the process. Null where no sample has the usual reading and another one to compare.
  */
 export function naiveAndLedger(samples: readonly Sample[]): ReportPlot | null {
   const rows = samples
@@ -50,7 +50,7 @@ export function naiveAndLedger(samples: readonly Sample[]): ReportPlot | null {
     ],
     note: [
       `Median of ${formatRepeats(rows.flatMap(row => [row.truth, row.naive]))}, whiskers from lowest to highest.`,
-      'Upright stroke: CPU of the API process over answered requests, read from outside.',
+      'Vertical line: CPU of the API process per answered request, read from outside.',
       coverageOf(rows),
     ].join(' '),
     description: rows
@@ -80,7 +80,7 @@ function coverageOf(rows: readonly Row[]): string {
   if (shares.length === 0) return ''
   const [low, high] = [Math.min(...shares), Math.max(...shares)].map(share => Math.round(share))
   const range = low === high ? `${low}` : `${low} to ${high}`
-  return `The ledger gives requests ${range} % of it; the rest it attributes to none of them.`
+  return `The ledger charges ${range} % of it to requests; the rest belongs to no single request.`
 }
 
 /** How far apart the two readings are, in either direction; 0 where one of them is not positive. */

@@ -21,7 +21,7 @@ export const processes = [
   { id: 'generator', name: 'load generator', colour: colours.generator },
 ] as const
 
-/** Warm hues are the kernel's, so that system calls stand out from code. */
+/** The kernel has warm colours, so that system calls stand out from code. */
 const layerColours: Readonly<Record<Layer, string>> = {
   'kernel: sending queries': 'var(--database)',
   'kernel: sending answers': 'var(--series-4)',
@@ -36,7 +36,7 @@ const layerColours: Readonly<Record<Layer, string>> = {
   'helper threads': 'var(--generator)',
 }
 
-/** Colour of a layer of CPU; the API's own for a name that is none of ours. */
+/** Colour of a layer of CPU; the API's colour for an unknown name. */
 export function layerColour(layer: string): string {
   return Object.entries(layerColours).find(([name]) => name === layer)?.[1] ?? colours.api
 }
@@ -55,7 +55,7 @@ export const ledgerEntries: ReadonlyMap<string, { colour: string; text: string }
 
 const seriesColours = ['1', '2', '3', '4', '5', '6'].map(n => `var(--series-${n})`)
 
-/** Colour of the nth line of a plot. Lines are labelled at their ends, so a repeat does no harm. */
+/** Colour of the nth line of a plot. Colours may repeat, because lines are labelled at their ends. */
 export function seriesColour(index: number): string {
   return seriesColours[index % seriesColours.length] ?? colours.ink
 }

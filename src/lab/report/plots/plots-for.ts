@@ -1,7 +1,7 @@
 import type { CpuProfile } from '../../analysis/call-tree.ts'
 import type { ExperimentResult } from '../../results.ts'
+import { againstControl } from './against-control.ts'
 import { batchDemands } from './batch-demand.ts'
-import { costBeside } from './cost-beside.ts'
 import { cpuByLayer } from './cpu-by-layer.ts'
 import { cpuByProcess } from './cpu-by-process.ts'
 import { flameGraph } from './flame-graph.ts'
@@ -30,7 +30,7 @@ export function plotsFor(
     ...curves,
     ...batchDemands(experiment),
     naiveAndLedger(samples),
-    costBeside(samples),
+    againstControl(samples),
     cpuByProcess(samples),
     ...cpuByLayer(samples),
     ...samples.map(sample => flameGraph(sample, profiles)),

@@ -82,7 +82,7 @@ export function layOutRows(labels: readonly string[], { widthPx, valuesPx }: Row
 }
 
 /**
- * Labels without the parts (`a, b, c`) that all of them begin or end with: `prepared, 64 connections` beside
+ * Labels without the parts (`a, b, c`) that all of them begin or end with: `prepared, 64 connections` next to
  * `batched, 64 connections` needs only `prepared`. The report lists what was held constant elsewhere.
  */
 export function distinguishing(labels: readonly string[]): string[] {
@@ -98,7 +98,7 @@ export function distinguishing(labels: readonly string[]): string[] {
   return all.map(parts => parts.slice(leading, parts.length - trailing).join(', '))
 }
 
-/** Whiskers from the lowest to the highest repeat; a lone repeat has none. */
+/** Whiskers from the lowest to the highest repeat; a single repeat has none. */
 export function whiskers(
   figures: readonly { row: number; figure: Figure }[],
   rows: Rows,

@@ -32,13 +32,13 @@ const furthest = 2
  * the predicted ceiling: one plot a variant that was swept far enough. Beyond the largest concurrency measured
  * the law is drawn only as far as its peak, dashed, and called extrapolated.
  */
-export function scalingCurves({ samples, scaling = [], verdict }: ExperimentResult): ReportPlot[] {
+export function scalingCurves({ samples, scaling = [], verdict: diagnosis }: ExperimentResult): ReportPlot[] {
   return scaling.flatMap(one => {
     const fit = one.fits.find(candidate => candidate.model === 'usl')
     const swept = samples.filter(sample => isOf(sample, one))
     return swept.length < 2 || (fit === undefined && one.knee === null)
       ? []
-      : [scalingCurve(one, fit ?? null, swept, verdict.ceiling)]
+      : [scalingCurve(one, fit ?? null, swept, diagnosis.ceiling)]
   })
 }
 
@@ -97,16 +97,16 @@ function titleOf(variant: string, { knee, points }: Curve): string {
     const growth = first && last ? last.figure.median / first.figure.median : 1
     return `${name} from ${formatSetting(first?.x ?? 1)} to ${formatSetting(last?.x ?? 1)} clients: ${formatNumber(growth, 2)} times the throughput`
   }
-  return `With ${name} more than ${formatNumber(knee.connections, 2)} clients (${formatNumber(knee.low, 2)}–${formatNumber(knee.high, 2)}) mostly wait for each other`
+  return `With ${name} more than ${formatNumber(knee.connections, 2)} clients (${formatNumber(knee.low, 2)}–${formatNumber(knee.high, 2)}) mostly wait`
 }
 
 function parameters({ lambdaPerS, sigma, kappa, worstError }: UslFit): string {
   return [
-    `One client alone would get ${formatEstimate(lambdaPerS)} req/s (λ);`,
-    `${formatEstimate(times100(sigma))} % of a request’s work queues for what all need (σ),`,
-    `and every pair of clients costs ${formatEstimate(times100(kappa))} % more for keeping in step (κ);`,
+    `The fitted law: one client alone gets ${formatEstimate(lambdaPerS)} req/s (λ);`,
+    `${formatEstimate(times100(sigma))} % of a request’s work is done for one request at a time (σ);`,
+    `each pair of clients adds ${formatEstimate(times100(kappa))} % for coordination (κ);`,
     '95 % bootstrap intervals.',
-    `The law misses no measured median by more than ${Math.ceil(100 * worstError)} %.`,
+    `The law differs from no measured median by more than ${Math.ceil(100 * worstError)} %.`,
   ].join(' ')
 }
 

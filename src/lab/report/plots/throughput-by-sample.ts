@@ -19,7 +19,7 @@ export function throughputBySample(samples: readonly Sample[]): ReportPlot | nul
     name: 'throughput-by-sample',
     title: isApart
       ? `Throughput: ${rate(most)} with “${shorten(most.label, 60)}”, ${rate(least)} with “${shorten(least.label, 60)}”`
-      : `Throughput does not differ beyond its spread: ${formatNumber(lowest)} to ${formatNumber(highest)} req/s in every sample`,
+      : `No difference in throughput beyond the spread of the repeats: ${formatNumber(lowest)} to ${formatNumber(highest)} req/s`,
     key: [],
     note: `Answered requests a second; median of ${formatRepeats(samples.map(s => s.throughputPerS))}, whiskers from lowest to highest.`,
     description: samples.map(s => `${s.label}: ${rate(s)}`).join('; '),

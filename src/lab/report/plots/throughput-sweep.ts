@@ -21,11 +21,11 @@ interface Sweep {
   series: readonly Series[]
 }
 
-/** A curve of fewer points is a straight line with a story. */
+/** Fewer points do not show a curve. */
 const fewestSteps = 3
 
 /**
- * Throughput against what the samples sweep (connections, rate, or a numeric knob), with a band from lowest
+ * Throughput against what the samples sweep (connections, rate, or a numeric setting), with a band from lowest
  * to highest and one line for each setting of what else varies. Null where nothing takes three values.
  */
 export function throughputSweep(experiment: ExperimentResult): ReportPlot | null {
@@ -57,7 +57,7 @@ export function throughputSweep(experiment: ExperimentResult): ReportPlot | null
 
 /**
  * The dimension that the samples sweep: the first numeric one with at least three values, connections and
- * rate before knobs. What else varies splits the samples into series.
+ * rate before other settings. What else varies splits the samples into series.
  */
 export function findSweep(samples: readonly Sample[]): Sweep | null {
   const { varied } = splitDimensions(samples)

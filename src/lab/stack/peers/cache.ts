@@ -4,13 +4,13 @@ import { mkdir, rename, rm } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 
-/** Where the lab keeps what peers run on: the one thing that a run leaves behind outside `results/`. */
+/** Packages and binaries of the peers: the only files that a run leaves outside `results/`. */
 export function cacheFolder(): string {
   const { INSERTLAB_CACHE, XDG_CACHE_HOME } = process.env
   return INSERTLAB_CACHE || join(XDG_CACHE_HOME || join(homedir(), '.cache'), 'insertlab')
 }
 
-/** A name that changes with the content of any of the files and with the other words. */
+/** A name that changes with the content of the files and with the words. */
 export function fingerprint(files: readonly string[], ...words: readonly string[]): string {
   const hash = createHash('sha256')
   for (const file of files) hash.update(readFileSync(file)).update('\0')
@@ -19,8 +19,8 @@ export function fingerprint(files: readonly string[], ...words: readonly string[
 }
 
 /**
- * A folder of the cache, made by `fill` where it is not there. It is filled under another name and renamed when it is whole, so that an
- * interrupted run leaves no half of it, and of two labs that make it at once one wins and both have it.
+ * A folder of the cache, made by `fill` if it is missing. It is filled under another name and renamed when it
+ * is complete. So an interrupted run leaves no partial folder, and two labs can make it at the same time.
  */
 export async function cachedFolder(name: string, fill: (path: string) => Promise<void>): Promise<string> {
   const path = join(cacheFolder(), name)

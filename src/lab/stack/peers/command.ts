@@ -1,12 +1,12 @@
 import { spawnGuarded } from '../janitor.ts'
 import { keepTail, lastErrorLine } from '../output-tail.ts'
 
-/** Longer than the slowest install seen, on a machine where eight others worked, took: 2.5 minutes. */
+/** The slowest install that was seen took 2.5 minutes, on a busy machine. */
 const limitMs = 600_000
 
 /**
- * Runs a command to its end and gives its standard output; it ends with the lab. Rejects as `spawn` does
- * where there is no such program, and with the command's own last line where it fails.
+ * Runs a command to its end and returns its standard output. It ends when the lab ends. Rejects as `spawn`
+ * does if there is no such program, and with the last line of the command if it fails.
  */
 export async function runCommand(
   command: string,

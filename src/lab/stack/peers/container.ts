@@ -6,17 +6,16 @@ const image = 'node:24.21.0-bookworm-slim'
 const checkout = fileURLToPath(new URL('../../../..', import.meta.url))
 
 /**
- * The bare Fastify in a container of the official image of the Node that the lab runs on, the checkout mounted, so that
- * nothing but the container is different. `published` as most run it: a network of its own, behind a published
- * port; `host` in the host's network: what is left is the container alone.
- *
- * It serves pings only: the database of the lab listens on loopback, where no container finds it.
+ * The bare Fastify service in a container of the official Node image, with the checkout mounted, so that the
+ * container is the only difference. `published`: a network of its own, behind a published port, as most
+ * people run it. `host`: in the network of the host, so that only the container itself is left. It serves
+ * pings only, because a container cannot reach the database of the lab on loopback.
  */
 export function containerised(network: 'published' | 'host'): Peer {
   return {
     async provide(say) {
-      const lack = await engineLack(say)
-      if (lack !== null) return { lack }
+      const unavailable = await engineUnavailable(say)
+      if (unavailable !== null) return { unavailable }
       return {
         command: 'sh',
         // The shell is there for $PORT alone, and docker takes its place and its signals.
@@ -43,7 +42,7 @@ const options = {
 } as const
 const program = ['node', '/checkout/deploy/peers/bare-fastify/server.ts']
 
-async function engineLack(say: (line: string) => void): Promise<string | null> {
+async function engineUnavailable(say: (line: string) => void): Promise<string | null> {
   try {
     await runCommand('docker', ['version', '--format', '{{.Server.Version}}'])
   } catch {

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { cachedFolder, fingerprint } from './cache.ts'
 import { messageOf, runCommand } from './command.ts'
-import type { Lack, Peer } from './peer.ts'
+import type { Peer, Unavailable } from './peer.ts'
 
 const folder = fileURLToPath(new URL('../../../../deploy/peers/fastapi', import.meta.url))
 const locks = [join(folder, 'requirements.txt'), join(folder, 'profiler.txt')]
@@ -27,18 +27,18 @@ export function fastapi(app: 'report' | 'tuned' | 'blocking'): Peer {
   }
 }
 
-let made: Promise<string | Lack> | undefined
+let made: Promise<string | Unavailable> | undefined
 
-function virtualEnvironment(say: (line: string) => void): Promise<string | Lack> {
+function virtualEnvironment(say: (line: string) => void): Promise<string | Unavailable> {
   made ??= makeEnvironment(say)
   return made
 }
 
 const wanted = '3.11 or newer, with the module venv'
 
-async function makeEnvironment(say: (line: string) => void): Promise<string | Lack> {
+async function makeEnvironment(say: (line: string) => void): Promise<string | Unavailable> {
   const python = await findPython()
-  if (python === null) return { lack: `Python ${wanted}, is not installed` }
+  if (python === null) return { unavailable: `Python ${wanted}, is not installed` }
   try {
     return await cachedFolder(`python-${fingerprint(locks, python)}`, async path => {
       say('getting the packages of the FastAPI peer, once (about 40 MB) …')
@@ -50,11 +50,11 @@ async function makeEnvironment(say: (line: string) => void): Promise<string | La
       ])
     })
   } catch (error) {
-    return { lack: `the packages of the FastAPI peer could not be installed: ${messageOf(error)}` }
+    return { unavailable: `the packages of the FastAPI peer could not be installed: ${messageOf(error)}` }
   }
 }
 
-/** Version and place of an interpreter that will do; null where there is none. */
+/** Version and path of a suitable interpreter; null where there is none. */
 async function findPython(): Promise<string | null> {
   const script =
     'import sys, venv, ensurepip; print(sys.executable, sys.version); sys.exit(sys.version_info < (3, 11))'

@@ -38,7 +38,7 @@ export const gin: Peer = {
       }
     } catch (error) {
       return {
-        lack: isMissing(error)
+        unavailable: isMissing(error)
           ? 'Go 1.25 or newer is not installed'
           : `the gin peer could not be built: ${messageOf(error)}`,
       }

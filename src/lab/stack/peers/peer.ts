@@ -6,11 +6,11 @@ import type { Launch } from '../service-process.ts'
  */
 export interface Peer {
   /**
-   * Gets what it runs on into the lab's cache, where it is not there yet.
+   * Puts what it needs into the lab's cache, if it is not there yet.
    *
    * @param say is told of what takes long
    */
-  provide(say: (line: string) => void): Promise<PeerLaunch | Lack>
+  provide(say: (line: string) => void): Promise<PeerLaunch | Unavailable>
 }
 
 export interface PeerLaunch extends Launch {
@@ -20,10 +20,10 @@ export interface PeerLaunch extends Launch {
   readonly pidOf?: (env: Readonly<Record<string, string | undefined>>) => Promise<number>
 }
 
-/** Go's own, at the admin port, or py-spy, a program that looks into a Python process from outside. */
+/** Go's own profiler at the admin port, or py-spy, which reads a Python process from outside. */
 export type PeerProfiler = { readonly kind: 'pprof' } | { readonly kind: 'py-spy'; readonly command: string }
 
-/** Why a program cannot run here: one line that a person can act on. */
-export interface Lack {
-  readonly lack: string
+/** Why a program cannot run here, in one line. */
+export interface Unavailable {
+  readonly unavailable: string
 }

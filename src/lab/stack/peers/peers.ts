@@ -1,8 +1,16 @@
-import { bareFastify } from './bare-fastify.ts'
+import { fileURLToPath } from 'node:url'
 import { containerised } from './container.ts'
 import { fastapi } from './fastapi.ts'
 import { gin } from './gin.ts'
 import type { Peer } from './peer.ts'
+
+const bareFolder = fileURLToPath(new URL('../../../../deploy/peers/bare-fastify', import.meta.url))
+
+/** Needs only the packages of this repository. */
+const bareFastify: Peer = {
+  provide: () =>
+    Promise.resolve({ command: process.execPath, args: ['server.ts'], cwd: bareFolder, profiler: null }),
+}
 
 /** Every peer by the name that a step's `program` gives. */
 export const peers = {

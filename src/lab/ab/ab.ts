@@ -1,0 +1,125 @@
+import { isHttpUrl } from '../arguments.ts'
+import { readScenario } from '../attach/scenario.ts'
+import { targetProcesses } from '../attach/target-process.ts'
+import type { LoadGenerator } from '../load/generator.ts'
+import { methodOf } from '../load/prepare-request.ts'
+import { requireOwnTarget } from '../load/target-guard.ts'
+import { chooseDatabase } from '../run/database-choice.ts'
+import { type RunOptions, runLab } from '../run/run.ts'
+import type { Target, TestBed } from '../run/test-bed.ts'
+import { hideSecretsOfRequest, hideSecretsOfUrl, masked } from '../secrets.ts'
+import { startPostgres } from '../stack/embedded-postgres.ts'
+import { startService } from '../stack/service-process.ts'
+import { type AbPlan, abExperiment } from './ab-experiment.ts'
+
+export interface AbOptions
+  extends Omit<AbPlan, 'requests'>,
+    Pick<RunOptions, 'outFolder' | 'live' | 'signal'> {
+  readonly path: string
+  /** A file of requests; wins over `path`. */
+  readonly scenario?: string | undefined
+  /** The database of the services that the lab starts; without it that of DATABASE_URL, or an embedded one. */
+  readonly databaseUrl?: string | undefined
+  readonly generator?: LoadGenerator['name'] | undefined
+  /** The user says that a public address is theirs to load. */
+  readonly isOwned: boolean
+  /** The command that repeats it. */
+  readonly repeat: string
+}
+
+/**
+ * Compares two services, each a URL or a command. Both run during the whole comparison. Resolves to the exit code.
+ * Throws LAB_TARGET where a URL may not be loaded or DATABASE_URL names another machine, and LAB_SERVICE_START where a command does not bring up a service
+ * that answers the path.
+ */
+export async function compareServices(options: AbOptions): Promise<number> {
+  const { a, b, outFolder, generator, live, repeat, signal } = options
+  const requests =
+    options.scenario === undefined ? [{ path: options.path }] : await readScenario(options.scenario)
+  for (const one of [a, b, options.databaseUrl, process.env['DATABASE_URL']]) hideSecretsOfUrl(one ?? '')
+  for (const one of requests) hideSecretsOfRequest(one)
+  const readyPath = requests.find(one => methodOf(one) === 'GET')?.path ?? '/'
+  await using services = new AsyncDisposableStack()
+  const startsService = !(isHttpUrl(a) && isHttpUrl(b))
+  const chosen = startsService ? await chooseDatabase(options.databaseUrl, 'pass on') : null
+  if (chosen !== null) console.log(chosen.says)
+  const database = chosen !== null && chosen.url === null ? await startPostgres() : null
+  services.defer(() => database?.stop())
+  const databaseUrl = chosen?.url ?? database?.url ?? ''
+  const bring = (service: string) =>
+    isHttpUrl(service)
+      ? running(service, options.isOwned)
+      : started(service, { readyPath, services, databaseUrl })
+  // At the same time: one of them may make the tables that the other needs.
+  const [serviceA, serviceB] = await Promise.all([bring(a), bring(b)])
+  const databaseOf = { databasePid: database?.pid ?? null, databaseUrl: database?.url ?? null }
+  const [targetA, targetB] = [serviceA, serviceB].map(({ url, pids, log }): Target => {
+    const [apiPid = null, ...otherApiPids] = pids
+    return { ...databaseOf, url, adminUrl: null, profiler: null, apiPid, otherApiPids, isNew: false, log }
+  })
+  if (targetA === undefined || targetB === undefined) throw new Error('two services make two targets')
+  return await runLab([abExperiment({ ...options, requests })], {
+    name: 'ab',
+    timing: {},
+    assertions: [],
+    ...{ outFolder, generator, live, signal },
+    attached: {
+      ...{ bed: pairBed(targetB, targetA, database?.version ?? null), url: targetA.url, repeat },
+      warnings: [serviceA, serviceB].flatMap(({ warning }) => warning ?? []),
+    },
+  })
+}
+
+interface RunningService {
+  readonly url: string
+  readonly pids: readonly number[]
+  /** Why its CPU is unknown, in a sentence. */
+  readonly warning?: string
+  log(): string
+}
+
+async function running(url: string, isOwned: boolean): Promise<RunningService> {
+  if (!isOwned) await requireOwnTarget(url)
+  const found = await targetProcesses({}, url)
+  const log = () => ''
+  if ('pids' in found) return { url, pids: found.pids, log }
+  const warning = `CPU of ${masked(url)} is unknown, because ${found.unknownBecause}.`
+  console.log(warning)
+  return { url, pids: [], warning, log }
+}
+
+async function started(
+  command: string,
+  {
+    readyPath,
+    services,
+    databaseUrl,
+  }: { readyPath: string; services: AsyncDisposableStack; databaseUrl: string },
+): Promise<RunningService> {
+  const { PORT: _, ADMIN_PORT: __, HOST: ___, DATABASE_URL: ____, ...rest } = process.env
+  const env = Object.fromEntries(
+    Object.entries(rest).flatMap(([name, value]) => (value ? [[name, value]] : [])),
+  )
+  const launch = { command: 'sh', args: ['-c', command], cwd: process.cwd() }
+  const service = await startService({ databaseUrl, env, launch, readyPath })
+  services.defer(() => service.stop())
+  return { url: service.url, pids: [service.pid], log: service.log }
+}
+
+/** Both targets are there already; each is new the first time it is asked for, and is then warmed up. */
+function pairBed(target: Target, control: Target, postgresVersion: string | null): TestBed {
+  const seen = new Set<Target>()
+  const given = (one: Target): Promise<Target> => {
+    const isNew = !seen.has(one)
+    seen.add(one)
+    return Promise.resolve({ ...one, isNew })
+  }
+  return {
+    unavailableBecause: () => Promise.resolve(null),
+    prepare: () => given(target),
+    prepareControl: () => given(control),
+    retire: () => Promise.resolve(),
+    postgresVersion: () => postgresVersion,
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  }
+}

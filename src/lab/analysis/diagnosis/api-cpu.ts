@@ -1,0 +1,45 @@
+import { workersOf } from '../demand.ts'
+import { number, percent, spread } from '../wording.ts'
+import {
+  atLeast,
+  type Case,
+  demandOf,
+  full,
+  hostIsFull,
+  othersCrowd,
+  queuedForCore,
+  rate,
+  threadIsFull,
+  uses,
+} from './case.ts'
+import { confidenceOf, type SuspectedLimit } from './suspected-limit.ts'
+
+/** The API's threads are busy all the time. */
+export function apiCpu(one: Case): SuspectedLimit | null {
+  const { sample, circumstances } = one
+  const api = demandOf(one, 'api')
+  if (api === null) return null
+  const busy = api.utilisation.median >= full
+  // It is full too where other programs use the core that it wants.
+  const kept = othersCrowd(one) && threadIsFull(one)
+  if (!busy && !kept) return null
+  const thread = sample.utilisation.apiThread
+  const workers = workersOf(sample)
+  const who = workers === 1 ? 'its one thread is' : `its ${workers} threads are`
+  const share = Math.min(1, kept && thread !== null ? thread.median : api.utilisation.median)
+  return {
+    limit: 'api-cpu',
+    confidence: hostIsFull(one) ? 'medium' : confidenceOf(busy, thread !== null && thread.median >= full),
+    sentence: `The API's own CPU is the limit: ${who} busy ${percent(share)} of the time, with ${number(api.demandUs.median)} us of CPU per request. It answered ${atLeast(one)}${rate(one)}.`,
+    evidence: [
+      uses(api, 'the API'),
+      ...(thread === null ? [] : [`event-loop utilisation ${spread(thread, 'of 1')}`]),
+      ...(hostIsFull(one) ? ['the host is full as well, so more cores would help too'] : []),
+      ...queuedForCore(one),
+    ],
+    next:
+      workers < circumstances.cores
+        ? 'Use less CPU per request (the profile shows where it goes), or add a worker: WORKERS is below the number of cores.'
+        : 'Use less CPU per request (the profile shows where it goes), or add cores and workers.',
+  }
+}

@@ -1,0 +1,57 @@
+import { percent, shareSpread } from '../wording.ts'
+import { type Case, othersCrowd, othersShare, queuedForCore, rate } from './case.ts'
+import type { SuspectedLimit } from './suspected-limit.ts'
+
+const stealTolerated = 0.05
+const throttlingTolerated = 0.05
+
+/** The hypervisor gave the CPU to other virtual machines. */
+export function stolen(one: Case): SuspectedLimit | null {
+  const { stealRatio } = one.circumstances
+  if (stealRatio === null || stealRatio <= stealTolerated) return null
+  return {
+    limit: 'environment',
+    confidence: 'medium',
+    sentence: `The machine itself is the limit: other virtual machines took ${percent(stealRatio)} of its CPU. All that is certain is a rate of at least ${rate(one)}.`,
+    evidence: [`steal ${percent(stealRatio)} of CPU time, above ${percent(stealTolerated)}`],
+    next: 'Repeat the run on a machine, or at a time, without steal.',
+  }
+}
+
+const whose = { api: 'the API', database: 'PostgreSQL', generator: 'the load generator' } as const
+
+/** A CPU quota was used up: cores are free, but the container may not use them. */
+export function throttled(one: Case): SuspectedLimit | null {
+  const { throttled: shares } = one.sample
+  const held = (['api', 'database', 'generator'] as const).flatMap(process => {
+    const share = shares?.[process] ?? null
+    return share !== null && share.median > throttlingTolerated ? [{ name: whose[process], share }] : []
+  })
+  const [first] = held
+  if (first === undefined) return null
+  return {
+    limit: 'environment',
+    confidence: 'high',
+    sentence: `A CPU quota is the limit: the container of ${held.map(({ name }) => name).join(' and ')} was stopped ${percent(first.share.median)} of the time. The rate of ${rate(one)} is what the quota allows.`,
+    evidence: held.map(({ name, share }) => `${name} was throttled ${shareSpread(share)} of the time`),
+    next: 'Raise the CPU limit of the container (cpus, resources.limits.cpu), or read the figures as what that limit allows.',
+  }
+}
+
+/** Other programs use CPU that the API, PostgreSQL and the generator need. */
+export function crowded(one: Case): SuspectedLimit | null {
+  const others = othersShare(one)
+  if (others === null || !othersCrowd(one)) return null
+  const { sample, circumstances } = one
+  const busy = (sample.utilisation.host?.median ?? 0) / circumstances.cores
+  return {
+    limit: 'environment',
+    confidence: 'high',
+    sentence: `Other programs used ${percent(others)} of the machine. All that is certain is a rate of at least ${rate(one)}.`,
+    evidence: [
+      `other programs use ${percent(others)} of ${circumstances.cores} cores, which are ${percent(busy)} busy`,
+      ...queuedForCore(one),
+    ],
+    next: 'Stop the other programs and repeat the run.',
+  }
+}

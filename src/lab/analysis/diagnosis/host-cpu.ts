@@ -1,0 +1,62 @@
+import type { Demand } from '../demand.ts'
+import { number, percent, shareSpread } from '../wording.ts'
+import { type Case, demandOf, fillsTheHost, inUse, names, queuedForCore, rate, uses } from './case.ts'
+import type { SuspectedLimit } from './suspected-limit.ts'
+
+/** The cores that the API, PostgreSQL and the generator share are full. None of the three has to be full alone. */
+export function hostCpu(one: Case): SuspectedLimit | null {
+  const host = demandOf(one, 'host')
+  if (host === null || !fillsTheHost(one)) return null
+  const shares = (['api', 'database', 'generator'] as const)
+    .map(resource => demandOf(one, resource))
+    .filter(demand => demand !== null)
+    .sort((a, b) => b.demandUs.median - a.demandUs.median)
+  const { pressure } = one.sample
+  return {
+    limit: 'host-cpu',
+    ...(shares.length < 3 && !explains(shares, host)
+      ? filledByUnknown(one, host, shares)
+      : filledByShares(one, host, shares)),
+    evidence: [
+      uses(host, names.host),
+      ...queuedForCore(one),
+      ...shares.filter(inUse).map(share => uses(share, names[share.resource])),
+      ...(pressure?.cpu ? [`some process waits for a core ${shareSpread(pressure.cpu)} of the time`] : []),
+    ],
+  }
+}
+
+type Wording = Pick<SuspectedLimit, 'confidence' | 'sentence' | 'next'>
+
+function filledByShares(one: Case, host: Demand, shares: readonly Demand[]): Wording {
+  const [largest] = shares
+  const most =
+    largest !== undefined && explains([largest], host) ? `, most of it for ${names[largest.resource]}` : ''
+  return {
+    confidence: shares.length === 3 ? 'high' : 'medium',
+    sentence: `The machine is short of cores: the API, PostgreSQL and the load generator share ${number(host.cores)} cores, which are busy ${busy(host)} of the time${most}. The service answered ${rate(one)}, and could answer more on cores of its own.`,
+    next: 'Run the generator, and then PostgreSQL, on another machine; or reduce the CPU that each of them needs for a request.',
+  }
+}
+
+/** The CPU of at least one of the three is unknown, and the known ones use less than half of what the host uses. */
+function filledByUnknown(one: Case, host: Demand, shares: readonly Demand[]): Wording {
+  return {
+    confidence: 'low',
+    sentence: `The machine is short of cores: its ${number(host.cores)} cores are busy ${busy(host)} of the time, but the processes whose CPU is known use only ${percent(coresOf(shares) / coresOf([host]))} of that. The rest is used by other programs, or by PostgreSQL or the service where their CPU is unknown. The service answered ${rate(one)}.`,
+    next: 'Stop other programs and repeat the run. Name the database (--database) or the process of the service (--pid) if its CPU is unknown.',
+  }
+}
+
+function busy({ utilisation }: Demand): string {
+  return percent(Math.min(1, utilisation.median))
+}
+
+/** Whether they use at least half of the CPU that the host uses. */
+function explains(shares: readonly Demand[], host: Demand): boolean {
+  return coresOf(shares) >= coresOf([host]) / 2
+}
+
+function coresOf(demands: readonly Demand[]): number {
+  return demands.reduce((sum, { utilisation, cores }) => sum + utilisation.median * cores, 0)
+}

@@ -1,0 +1,95 @@
+import { number, percent, shareSpread } from '../wording.ts'
+import { type Case, demandOf, full, hostIsFull, middle, rate, threadWanted, uses } from './case.ts'
+import { confidenceOf, type SuspectedLimit } from './suspected-limit.ts'
+
+const dropsTolerated = 0.001
+/** Fewer requests than this share of the clients in the service: most clients have sent none. */
+const arrivedAtLeast = 0.25
+/**
+ * Below this share the thread reads every request that has arrived at once. A thread that waits for a core
+ * reads nothing either.
+ */
+const threadAtEase = 0.7
+const stallsTolerated = 0.3
+/** With fewer clients the time on the network is a large part of each request. */
+const fewestClients = 8
+
+/** The generator that spends less CPU on a request than another; null: none of ours does. */
+export const cheaperThan = { k6: 'autocannon', autocannon: 'wrk', wrk: null } as const
+
+/** The cheaper generator that can send this load. wrk cannot hold a rate. */
+function cheaperFor({ generator, mode }: Case['sample']['load']): LoadGeneratorName | null {
+  const cheaper = cheaperThan[generator]
+  return cheaper === 'wrk' && mode !== 'closed' ? null : cheaper
+}
+
+type LoadGeneratorName = Case['sample']['load']['generator']
+
+/** The generator could not send the load that it should, so the service was not tested. */
+export function loadGenerator(one: Case): SuspectedLimit | null {
+  const { load, utilisation, generatorStalled } = one.sample
+  const generator = demandOf(one, 'generator')
+  // A service whose CPU is unknown may be as full as the generator.
+  const isKnown = demandOf(one, 'api') !== null || utilisation.apiThread !== null
+  const busy = isKnown && generator !== null && generator.utilisation.median >= full
+  // The host is full, and the generator uses more of it than the API and PostgreSQL together.
+  const crowding =
+    hostIsFull(one) &&
+    utilisation.generator !== null &&
+    utilisation.api !== null &&
+    utilisation.database !== null &&
+    utilisation.generator.median > utilisation.api.median + utilisation.database.median
+  const drops = droppedArrivals(one)
+  const absent = absentClients(one)
+  if (!busy && !crowding && drops === null && absent === null) return null
+  const cheaper = cheaperFor(load)
+  const stalled = generatorStalled != null && generatorStalled.median >= stallsTolerated
+  return {
+    limit: 'load-generator',
+    confidence: confidence({ drops, busy, signs: [absent !== null, stalled, crowding] }),
+    sentence: `The load generator is the limit, not the service: it could not send more. The service can do at least ${rate(one)}.`,
+    evidence: [
+      ...(generator === null ? [] : [uses(generator, load.generator)]),
+      ...(drops ?? []),
+      ...(absent ?? []),
+      ...(stalled
+        ? [`${load.generator} should have run but did not, ${shareSpread(generatorStalled)} of the time`]
+        : []),
+    ],
+    next: `Run the generator on another machine${cheaper === null ? '' : `, or a cheaper one (--generator ${cheaper})`}, and repeat.`,
+  }
+}
+
+/** A generator without CPU to spare needs no second sign. Arrivals may be dropped for other reasons. */
+function confidence(of: { drops: string[] | null; busy: boolean; signs: readonly boolean[] }) {
+  if (of.drops !== null) return 'medium'
+  return of.busy ? 'high' : confidenceOf(...of.signs)
+}
+
+/**
+ * Arrivals that were due and not sent. Where every client of the generator waits inside the service, the service is
+ * the cause, not the generator.
+ */
+function droppedArrivals({ sample: { load, errors, whereabouts } }: Case): string[] | null {
+  const drops = errors.dropped.median
+  const due = (load.ratePerS ?? 0) * load.durationS
+  if (due === 0 || drops / due <= dropsTolerated) return null
+  const inside = middle(whereabouts?.service)
+  if (inside !== null && load.maxConnections !== undefined && inside >= load.maxConnections * full)
+    return null
+  return [`${number(drops)} of ${number(due)} arrivals were never sent`]
+}
+
+/** Clients that wait for an answer whose request has not arrived (Little's law on both sides of the wire). */
+function absentClients({ sample }: Case): string[] | null {
+  const { load, utilisation, whereabouts } = sample
+  const inside = middle(whereabouts?.service)
+  const { connections = 0, mode } = load
+  if (inside === null || mode !== 'closed' || connections < fewestClients) return null
+  const thread = middle(utilisation.apiThread)
+  if (thread === null || Math.max(thread, threadWanted(sample) ?? 0) >= threadAtEase) return null
+  if (inside >= connections * arrivedAtLeast) return null
+  return [
+    `of ${connections} requests at any moment only ${number(inside)} had reached the service, whose thread was busy ${percent(thread)} of the time: the generator had not sent the others`,
+  ]
+}

@@ -1,0 +1,64 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
+import { Value } from 'typebox/value'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { Results } from '../../src/lab/results.ts'
+import { startStandIn } from './run/stand-in-bed.ts'
+
+const cli = fileURLToPath(new URL('../../src/lab/cli.ts', import.meta.url))
+const standIn = fileURLToPath(new URL('stand-in.ts', import.meta.url))
+let folder = ''
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'insertlab-ab-'))
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+async function ab(...args: string[]) {
+  const run = spawn(process.execPath, [cli, 'ab', ...args, '--out', folder, '--no-live'], {
+    env: { ...process.env, DATABASE_URL: 'postgresql://127.0.0.1/not-asked' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const [stdout, stderr, [status]] = await Promise.all([
+    text(run.stdout),
+    text(run.stderr),
+    once(run, 'exit'),
+  ])
+  return { status: status as number | null, stdout, stderr }
+}
+
+const short = ['--windows', '3', '--window', '1', '--warm-up', '1', '--connections', '4']
+
+test('compares a service that runs with one that it starts, pair of windows by pair', async () => {
+  const cheap = await startStandIn({ BURN_US: '100' })
+  const dear = `BURN_US=1000 ${process.execPath} ${standIn}`
+  const run = await ab('--a', cheap.url, '--b', dear, '--path', '/test-insert', ...short)
+  await cheap.process.end()
+  expect(run.stderr).toBe('')
+  expect(run.status).toBe(0)
+  expect(run.stdout).toMatch(/CPU per request over the control's: median .* by pair of windows \d/)
+
+  const results: unknown = JSON.parse(readFileSync(join(folder, 'latest', 'results.json'), 'utf8'))
+  expect([...Value.Errors(Results, results)]).toEqual([])
+  const [sample] = (results as Results).experiments[0]?.samples ?? []
+  expect(sample?.throughputPerS.values).toHaveLength(3)
+  expect(sample?.besidePerS?.values).toHaveLength(3)
+  // Ten times the work, of which the machine's noise hides little.
+  expect(sample?.cpuPerRequestUs.api?.low).toBeGreaterThan(2 * (sample?.besideUs?.high ?? Number.NaN))
+  expect(readFileSync(join(folder, 'latest', 'report.html'), 'utf8')).toContain('Each pair of windows of')
+}, 120_000)
+
+test('3: a command that starts no service, and an address that is not the user’s own', async () => {
+  const ended = await ab('--a', 'echo no service here; exit 7', '--b', 'http://127.0.0.1:9', ...short)
+  expect(ended).toMatchObject({ status: 3, stderr: expect.stringContaining('no service here') })
+  const foreign = await ab('--a', 'http://192.0.2.1', '--b', 'http://127.0.0.1:9', ...short)
+  expect(foreign).toMatchObject({
+    status: 3,
+    stderr: expect.stringContaining('neither loopback nor a private'),
+  })
+})

@@ -1,0 +1,43 @@
+import { once } from 'node:events'
+import { createServer } from 'node:https'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { requireSuccess } from '../../../src/lab/attach/first-request.ts'
+import { installedGenerators } from '../../../src/lab/load/choose.ts'
+import { selfSigned } from '../../helpers/certificate.ts'
+
+const certificate = selfSigned()
+const { signal } = new AbortController()
+const server = createServer(certificate ?? {}, (_, response) => response.end('ok'))
+let baseUrl = ''
+
+beforeAll(async () => {
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const address = server.address()
+  baseUrl = `https://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`
+})
+afterAll(async () => {
+  server.closeAllConnections()
+  await once(server.close(), 'close')
+})
+
+test.skipIf(certificate === null)(
+  'the check refuses a self-signed certificate, and says what accepts it',
+  async () => {
+    await expect(requireSuccess(baseUrl, { path: '/' }, signal)).rejects.toMatchObject({
+      message: expect.stringMatching(/does not answer: .*self-signed certificate/),
+      remedy: '--insecure accepts any certificate.',
+    })
+    await expect(requireSuccess(baseUrl, { path: '/' }, signal, { insecure: true })).resolves.toBeUndefined()
+  },
+)
+
+test.skipIf(certificate === null).each(installedGenerators())(
+  '$name accepts it where it is told to',
+  async generator => {
+    const shape = { mode: 'closed', connections: 1 } as const
+    const plan = { baseUrl, requests: [{ path: '/' }], shape, warmupS: 0, durationS: 1, insecure: true }
+    const { succeeded, failed } = await generator.run(plan, { signal, onLive: () => {}, onWindow: () => {} })
+    expect(succeeded).toBeGreaterThan(0)
+    expect(failed).toBe(0)
+  },
+)

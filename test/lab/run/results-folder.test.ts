@@ -1,0 +1,25 @@
+import { mkdtempSync, readlinkSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { expect, test } from 'vitest'
+import { createResultsFolder, readResults } from '../../../src/lab/run/results-folder.ts'
+import { resultsOf } from '../analysis/results.ts'
+
+test('two runs of one name that start in the same second keep a folder each', () => {
+  const parent = mkdtempSync(join(tmpdir(), 'insertlab-folders-'))
+  try {
+    const startedAt = new Date('2026-11-25T12:00:00.700Z')
+    const [first, second] = ['first', 'second'].map(name => {
+      const folder = createResultsFolder(parent, 'ping', startedAt)
+      folder.save(resultsOf({ name }))
+      return folder
+    })
+    expect(first && basename(first.path)).toBe('2026-11-25T12-00-00-ping')
+    expect(second && basename(second.path)).toBe('2026-11-25T12-00-00-ping-2')
+    expect(readlinkSync(join(parent, 'latest'))).toBe('2026-11-25T12-00-00-ping-2')
+    expect(readResults(first?.path ?? '').results.experiments[0]?.name).toBe('first')
+    expect(readResults(join(parent, 'latest')).results.experiments[0]?.name).toBe('second')
+  } finally {
+    rmSync(parent, { recursive: true, force: true })
+  }
+})
