@@ -127,7 +127,7 @@ async function onServer<T>(serverUrl: string, use: (client: Client) => Promise<T
     throw new LabError(
       'LAB_TARGET',
       `no database can be created on the server that was named: ${cause instanceof Error ? cause.message : cause}`,
-      'Name a superuser of a PostgreSQL 17 or newer (databases and checkpoints are theirs), or leave it to the lab: without --database-url, and with DATABASE_URL unset.',
+      'Name a superuser of a PostgreSQL 14 or newer (databases and checkpoints are theirs), or leave it to the lab: without --database-url, and with DATABASE_URL unset.',
       { cause },
     )
   }

@@ -216,7 +216,7 @@ function lastComplaint(log: string): string {
 }
 
 function startError(message: string, cause?: unknown): LabError {
-  const remedy = 'Set DATABASE_URL to a PostgreSQL 17 or newer that is already running'
+  const remedy = 'Set DATABASE_URL to a PostgreSQL 14 or newer that is already running'
   return new LabError('LAB_POSTGRES_START', message, remedy, { cause })
 }
 

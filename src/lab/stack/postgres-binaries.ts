@@ -6,7 +6,7 @@ import { promisify } from 'node:util'
 import { LabError } from '../errors.ts'
 import type { Account } from './unprivileged-account.ts'
 
-const databaseUrlRemedy = 'Set DATABASE_URL to a PostgreSQL 17 or newer that is already running'
+const databaseUrlRemedy = 'Set DATABASE_URL to a PostgreSQL 14 or newer that is already running'
 
 /**
  * The folder with PostgreSQL's `bin`, `lib` and `share` that npm installed for this platform.

@@ -37,7 +37,9 @@ interface Column {
   type: string
   isNotNull: boolean
   hasDefault: boolean
-  hasSequence: boolean
+  /** The sequence that gives its values, without its schema; null: none. */
+  sequence: string | null
+  mayUseSequence: boolean | null
   isAlwaysGenerated: boolean
 }
 
@@ -62,9 +64,12 @@ const tableQuery = `
         'type', format_type(a.atttypid, NULL),
         'isNotNull', a.attnotnull,
         'hasDefault', a.atthasdef OR a.attidentity <> '',
-        'hasSequence', pg_get_serial_sequence(c.oid::regclass::text, a.attname) IS NOT NULL,
+        'sequence', (SELECT relname FROM pg_class WHERE oid = s.sequence),
+        'mayUseSequence', has_sequence_privilege(s.sequence, 'USAGE'),
         'isAlwaysGenerated', a.attidentity = 'a' OR a.attgenerated <> '')), '[]')
-      FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+      FROM pg_attribute a
+      CROSS JOIN LATERAL (SELECT pg_get_serial_sequence(c.oid::regclass::text, a.attname)::regclass::oid AS sequence) s
+      WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
     ) AS columns
   FROM pg_class c WHERE c.relname = $1 AND c.relnamespace = quote_ident(current_schema())::regnamespace`
 
@@ -88,6 +93,11 @@ export async function requireTables(client: pg.Client): Promise<void> {
         `the role may not ${found.lacks.join(', ')} on the table ${name}. GRANT it that, or use another role.`,
       )
     }
+    if (found?.columns.some(({ mayUseSequence }) => mayUseSequence === false)) {
+      throw new StartError(
+        `the role may not use the sequence ${name}_id_seq. GRANT it USAGE on that sequence, or use another role.`,
+      )
+    }
   }
 }
 
@@ -95,7 +105,9 @@ export async function requireTables(client: pg.Client): Promise<void> {
 function misfits(table: Table, { columns }: NeededTable): string[] {
   if (table.kind !== 'r' && table.kind !== 'p') return ['it is not a table']
   const found = new Map(table.columns.map(column => [column.name, column]))
-  const wrong = Object.entries(columns).flatMap(([name, column]) => misfitsOf(name, found.get(name), column))
+  const wrong = Object.entries(columns).flatMap(([name, column]) =>
+    misfitsOf(name, found.get(name), column, `${table.name}_id_seq`),
+  )
   if (found.has('id') && !table.hasUniqueId) wrong.push('id has no primary key or unique index')
   for (const { name, isNotNull, hasDefault } of table.columns) {
     if (!(name in columns) && isNotNull && !hasDefault) wrong.push(`${name} is NOT NULL without a default`)
@@ -103,13 +115,24 @@ function misfits(table: Table, { columns }: NeededTable): string[] {
   return wrong
 }
 
-function misfitsOf(name: string, found: Column | undefined, expected: NeededColumn): string[] {
+/** @param sequence the statements of `store/` take ids from the sequence of this name. */
+function misfitsOf(
+  name: string,
+  found: Column | undefined,
+  expected: NeededColumn,
+  sequence: string,
+): string[] {
   if (found === undefined) return [`${name} (${expected.types[0]}) is missing`]
   const wrong: string[] = []
   if (!expected.types.includes(found.type)) wrong.push(`${name} is ${found.type}, not ${expected.types[0]}`)
   if (expected.isNeverNull && !found.isNotNull) wrong.push(`${name} is not NOT NULL`)
   if (found.isAlwaysGenerated) wrong.push(`${name} is GENERATED ALWAYS, not BY DEFAULT`)
-  if (expected.unwritten === 'sequence' && !found.hasSequence) wrong.push(`${name} is no identity or serial`)
+  if (expected.unwritten === 'sequence') {
+    if (found.sequence === null) wrong.push(`${name} is no identity or serial`)
+    else if (found.sequence !== sequence) {
+      wrong.push(`the sequence of ${name} is ${found.sequence}, not ${sequence}`)
+    }
+  }
   if (expected.unwritten === 'default' && !found.hasDefault) wrong.push(`${name} has no default`)
   return wrong
 }

@@ -204,6 +204,10 @@ describe('tables that are there already', () => {
       'CREATE TABLE simple_text (id serial PRIMARY KEY, text text, owner int NOT NULL)',
       'owner is NOT NULL without a default',
     ],
+    [
+      'CREATE TABLE simple_text (id serial PRIMARY KEY, text text); ALTER SEQUENCE simple_text_id_seq RENAME TO text_ids',
+      'the sequence of id is text_ids, not simple_text_id_seq',
+    ],
     [`CREATE VIEW simple_text AS SELECT 1 AS id, 'a' AS text`, 'it is not a table'],
   ])('%s is named with what is missing', async (tables, missing) => {
     const message = `the table simple_text does not fit: ${missing}. Change it so, or `
@@ -228,6 +232,18 @@ describe('tables that are there already', () => {
     )
     await expect(migrate(database.sql)).rejects.toThrow(
       startError(/^the role may not INSERT on the table simple_text\. GRANT it that/),
+    )
+    await database.sql.query(`RESET ROLE; DROP OWNED BY ${role}; DROP ROLE ${role}`)
+  })
+
+  it('are not enough for a role that may not use their sequences', async () => {
+    await migrated('')
+    const role = `inserter_${process.pid}`
+    await database.sql.query(
+      `CREATE ROLE ${role}; GRANT USAGE ON SCHEMA public TO ${role}; GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA public TO ${role}; SET ROLE ${role}`,
+    )
+    await expect(migrate(database.sql)).rejects.toThrow(
+      startError(/^the role may not use the sequence simple_text_id_seq\. GRANT it USAGE on that sequence/),
     )
     await database.sql.query(`RESET ROLE; DROP OWNED BY ${role}; DROP ROLE ${role}`)
   })
