@@ -97,7 +97,10 @@ describe('whatever goes wrong in the ledger is one line, and the application goe
   it('a hook that Node lacks', async () => {
     const without =
       'data:text/javascript,import { promiseHooks } from "node:v8"; promiseHooks.createHook = undefined'
-    await using app = await start({ nodeArgs: ['--import', without, '--import', ledgerSource] })
+    await using app = await start({
+      nodeArgs: ['--import', without, '--import', ledgerSource],
+      env: { CPU_LEDGER_PORT: '' },
+    })
     expect(await answers(app.url)).toBe(202)
     expect(app.output()).toMatch(/^cpu-ledger: the ledger does not run: [^\n]*\n$/)
   })

@@ -5,6 +5,7 @@ import {
   type ClockedWindow,
   type CpuWindow,
   closedLoop,
+  countedLoad,
   idleAtBothEnds,
   type Load,
   measureClocked,
@@ -188,7 +189,9 @@ describe('conservation', () => {
     const rows: { load: string; window: CpuWindow }[] = []
     for (const connections of [1, 16, 64, 256]) {
       for (const [name, requests] of Object.entries(mixes)) {
-        const load = idleAtBothEnds(service.adminUrl, closedLoop(requests, connections, 2))
+        const paths = requests.map(({ path }) => path)
+        const amount = (name === 'ping' ? 10 : 1) * Math.max(300, 4 * connections)
+        const load = idleAtBothEnds(service.adminUrl, countedLoad(paths, connections, amount))
         const window = await measureCpu(service, load)
         rows.push({ load: `${name}, ${connections}`, window })
       }

@@ -1,8 +1,10 @@
 import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createGuardedFolder, removeGuardedFolder } from '../../src/lab/stack/janitor.ts'
+import { RawClient } from '../helpers/http.ts'
 import { available, repository, run } from '../programs.ts'
 import { samplesOf, scrape, sumOf } from '../telemetry/openmetrics.ts'
 import { untilQuiet } from './cpu-window.ts'
@@ -27,6 +29,7 @@ app.get('/burn/:ms', async (request, response) => {
   while (cpuMs() < endMs);
   response.json({ ms: request.params.ms })
 })
+app.get('/never', () => {})
 app.use('/users', users)
 users.get('/:id/orders', (_request, response) => {
   response.status(201).send('some')
@@ -107,6 +110,19 @@ describe.each([ownNode, ...otherNodes()])('under Node $version', ({ node }) => {
     const accountedS = sumOf(after, sum) + sumOf(after, 'process_cpu_unattributed_seconds_total')
     expect(accountedS / sumOf(after, 'process_cpu_seconds_total')).toBeCloseTo(1, 2)
     expect(app.output()).toBe('')
+  })
+})
+
+describe.each([ownNode, ...otherNodes()])('under Node $version', ({ node }) => {
+  // Older versions do not close a response that waits for an earlier one of its connection.
+  it('ends the pipelined requests of a client that goes', async () => {
+    await using app = await start(node)
+    const client = await RawClient.connect(app.url)
+    const get = (path: string) => `GET ${path} HTTP/1.1\r\nhost: localhost\r\n\r\n`
+    await client.write(get('/burn/1') + get('/never') + get('/users/1/orders') + get('/users/2/orders'))
+    while (!client.received.includes('HTTP/1.1 200')) await once(client.socket, 'data')
+    client.destroy()
+    await expect.poll(async () => sumOf(await scrape(app.adminUrl), count), { timeout: 10_000 }).toBe(4)
   })
 })
 
