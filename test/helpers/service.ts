@@ -56,7 +56,7 @@ export async function start(
   nodeOptions: readonly string[] = [],
 ): Promise<ServiceUnderTest> {
   const started = await spawn(databaseUrl, env, nodeOptions)
-  const state = await waitUntilReady(started.url, started.service, AbortSignal.timeout(60_000))
+  const state = await waitUntilReady(`${started.url}/readyz`, started.service, AbortSignal.timeout(60_000))
   expect({ state, errors: started.errors() }).toEqual({ state: 'ready', errors: '' })
   // One worker of several makes the service ready; these tests want them all.
   if (Number(env['WORKERS'] ?? 1) > 1) {

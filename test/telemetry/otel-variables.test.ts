@@ -22,7 +22,7 @@ afterAll(() => database.drop())
 /** Every request is sampled unless `env` says otherwise. Waits for readiness, not for silence. */
 async function startWith(env: Record<string, string>): Promise<ServiceUnderTest> {
   const service = await spawn(database.url, { OTEL_TRACES_SAMPLER_ARG: '1', ...env })
-  const state = await waitUntilReady(service.url, service.service, AbortSignal.timeout(60_000))
+  const state = await waitUntilReady(`${service.url}/readyz`, service.service, AbortSignal.timeout(60_000))
   expect(state, service.errors()).toBe('ready')
   return service
 }

@@ -11,7 +11,7 @@ import { startTraced, traceOf } from './traced-service.ts'
 
 const insertText = 'INSERT INTO simple_text (text) VALUES ($1) RETURNING id'
 const listTasks = `SELECT id, title, done, to_json(created_at AT TIME ZONE 'UTC') AS "createdAt" FROM tasks WHERE id > $1 ORDER BY id LIMIT $2`
-const takeIds = `SELECT nextval((SELECT pg_get_serial_sequence('simple_text', 'id'))) AS id FROM generate_series(1, $1)`
+const takeIds = `SELECT nextval('simple_text_id_seq') AS id FROM generate_series(1, $1)`
 const countTexts = 'SELECT count(*)::int AS count FROM simple_text WHERE id = ANY($1)'
 const transaction = (...statements: string[]) => ['BEGIN', ...statements, 'COMMIT']
 
