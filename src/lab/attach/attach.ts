@@ -1,4 +1,6 @@
 import { LabError } from '../errors.ts'
+import { ledgerProcesses } from '../inside/ledger-pages.ts'
+import { type StartedService, startWithLedger } from '../inside/started-service.ts'
 import type { LoadGenerator, LoadPlan } from '../load/generator.ts'
 import { requireOwnTarget } from '../load/target-guard.ts'
 import type { RequestTemplate } from '../load/templates.ts'
@@ -8,7 +10,7 @@ import { attachExperiment, troubleIn } from './attach-experiment.ts'
 import { attachedBed } from './attached-bed.ts'
 import { seeDatabase } from './database-process.ts'
 import { requireSuccess } from './first-request.ts'
-import { nameOf } from './listening-process.ts'
+import { type Found, nameOf } from './listening-process.ts'
 import { readScenario } from './scenario.ts'
 import { type ProcessName, targetProcesses } from './target-process.ts'
 
@@ -22,6 +24,12 @@ export interface AttachOptions extends ProcessName, Pick<RunOptions, 'outFolder'
   /** How the load connects. */
   readonly connection: Pick<LoadPlan, 'insecure' | 'timeoutS'>
   readonly databaseUrl?: string | undefined
+  /** Starts the service; without it the service runs already. */
+  readonly start?: string | undefined
+  /** The folder in which `start` runs. */
+  readonly cwd: string
+  /** A running service may be profiled. One that `start` started always is. */
+  readonly inspect: boolean
   readonly durationS: number
   readonly repeats: number
   readonly maxConnections: number
@@ -37,7 +45,7 @@ export interface AttachOptions extends ProcessName, Pick<RunOptions, 'outFolder'
 }
 
 /**
- * Loads a service that the lab did not start, and diagnoses it as one of ours. Resolves to the exit code. Throws
+ * Loads a service that is not the lab's own, and diagnoses it as one of ours. Resolves to the exit code. Throws
  * LAB_TARGET where the target may not or need not be loaded, and where it fails under load; what was measured
  * until then is kept and reported.
  */
@@ -48,13 +56,21 @@ export async function attach(options: AttachOptions): Promise<number> {
   const requests = options.scenario === undefined ? [options.request] : await readScenario(options.scenario)
   for (const one of requests) hideSecretsOfRequest(one, options.showHeaders)
   const [first = options.request] = requests
-  const processes = await targetProcesses(options, url)
+  await using started =
+    options.start === undefined
+      ? null
+      : await startWithLedger({ command: options.start, folder: options.cwd, url, signal })
+  const processes = await processesOf(options, started)
   const pids = 'pids' in processes ? processes.pids : []
   const unknown = 'pids' in processes ? null : cpuUnknown(processes.unknownBecause)
   console.log(unknown ?? `service: ${pids.map(nameOf).join(', ')}`)
   const database = options.databaseUrl === undefined ? null : await seeDatabase(options.databaseUrl)
   const unavailable = database?.unavailable ?? []
   for (const sentence of unavailable) console.log(sentence)
+  const ledgerUrls = async () => {
+    const found = await ledgerProcesses(pids, url)
+    return found.map(({ metricsUrl }) => metricsUrl)
+  }
   const target = {
     url,
     connection,
@@ -65,7 +81,8 @@ export async function attach(options: AttachOptions): Promise<number> {
     databasePid: database?.pid ?? null,
     databaseUrl: database?.url ?? null,
     isNew: false,
-    log: () => '',
+    log: () => started?.log() ?? '',
+    ...(started !== null && { ledgerUrls }),
   }
   const bed = attachedBed(target, first, signal)
   const experiment = attachExperiment({
@@ -99,6 +116,12 @@ export async function attach(options: AttachOptions): Promise<number> {
       )
     },
   })
+}
+
+/** Of a service that was started: who listens at the URL, or if that is not certain all that was started. */
+async function processesOf(options: AttachOptions, started: StartedService | null): Promise<Found> {
+  const found = await targetProcesses(options, options.url)
+  return 'pids' in found || started === null ? found : { pids: [started.pid] }
 }
 
 function cpuUnknown(because: string): string {

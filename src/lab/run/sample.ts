@@ -75,6 +75,7 @@ export function sampleOf(
       },
     }),
     ...ledgerFigures(observations),
+    ...routeFigures(observations),
     ...profileFigures(observations),
     utilisation: {
       api: maybe(one => per(one.cpuUs.api, one.windowS * 1e6)),
@@ -110,6 +111,24 @@ function ledgerFigures(observations: readonly Observation[]): Pick<Sample, 'ledg
   )
   const ledgerUs = figuresByName(amounts)
   return ledgerUs === null ? {} : { ledgerUs }
+}
+
+/** A repeat in which a route had no request has no figure of it. */
+function routeFigures(observations: readonly Observation[]): Pick<Sample, 'routes'> {
+  const windows = observations.flatMap(({ ledger }) => ledger ?? [])
+  const names = new Set(windows.flatMap(({ routes }) => [...routes.keys()]))
+  const routes = [...names].flatMap(route => {
+    const cpuUs = figureOf(windows.flatMap(one => one.routes.get(route)?.cpuUs ?? []))
+    const share = figureOf(
+      windows.map(({ routes: all }) => {
+        const finished = [...all.values()].reduce((sum, { requests }) => sum + requests, 0)
+        return per(all.get(route)?.requests ?? 0, finished) ?? 0
+      }),
+    )
+    return cpuUs === null || share === null ? [] : [{ route, cpuUs, share }]
+  })
+  const totalUs = ({ cpuUs, share }: (typeof routes)[number]) => cpuUs.median * share.median
+  return routes.length === 0 ? {} : { routes: routes.toSorted((a, b) => totalUs(b) - totalUs(a)) }
 }
 
 function profileFigures(observations: readonly Profiled[]): Pick<Sample, 'layersUs' | 'profile'> {
