@@ -91,7 +91,7 @@ export async function attach(options: AttachOptions): Promise<number> {
     timing: { breakInS: 0, warmupS: 1, durationS: options.durationS, repeats: options.repeats },
   })
   await requireSuccess(url, first, signal, connection)
-  return runLab([experiment], {
+  return await runLab([experiment], {
     name: 'attach',
     timing: {},
     assertions: [],
