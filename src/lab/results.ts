@@ -196,6 +196,9 @@ export const Sample = Type.Object({
       agreement: MaybeFigure,
       /** The raw profiles, in the folder of `results.json`. */
       files: Type.Array(Type.String()),
+      /** `packages`: the layers are installed packages, modules of Node and folders of the service's own code. Absent: they are
+       *  the parts of this repository's service, or those of a peer. */
+      by: Type.Optional(Type.Literal('packages')),
     }),
   ),
   /** Mean rows that shared an insert statement, by the service's own count. */

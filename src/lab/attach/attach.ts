@@ -1,11 +1,13 @@
 import { LabError } from '../errors.ts'
 import { ledgerProcesses } from '../inside/ledger-pages.ts'
+import { profilerOfRunning } from '../inside/running-profiler.ts'
 import { type StartedService, startWithLedger } from '../inside/started-service.ts'
 import type { LoadGenerator, LoadPlan } from '../load/generator.ts'
 import { requireOwnTarget } from '../load/target-guard.ts'
 import type { RequestTemplate } from '../load/templates.ts'
 import { type RunOptions, runLab } from '../run/run.ts'
 import { hideSecretsOfRequest, hideSecretsOfUrl } from '../secrets.ts'
+import type { Profiler } from '../stack/programs.ts'
 import { attachExperiment, troubleIn } from './attach-experiment.ts'
 import { attachedBed } from './attached-bed.ts'
 import { seeDatabase } from './database-process.ts'
@@ -71,16 +73,19 @@ export async function attach(options: AttachOptions): Promise<number> {
     const found = await ledgerProcesses(pids, url)
     return found.map(({ metricsUrl }) => metricsUrl)
   }
+  const profiled = profilerFor(options, started, pids)
+  const [profiler, notProfiled] = typeof profiled === 'string' ? [null, profiled] : [profiled, null]
+  if (notProfiled !== null) console.log(notProfiled)
   const target = {
     url,
     connection,
     adminUrl: null,
-    profiler: null,
+    profiler,
     apiPid: pids[0] ?? null,
     otherApiPids: pids.slice(1),
     databasePid: database?.pid ?? null,
     databaseUrl: database?.url ?? null,
-    isNew: false,
+    isNew: started !== null,
     log: () => started?.log() ?? '',
     ...(started !== null && { ledgerUrls }),
   }
@@ -88,7 +93,13 @@ export async function attach(options: AttachOptions): Promise<number> {
   const experiment = attachExperiment({
     ...options,
     ...{ target: new URL(url).host, requests, baseUrl: url, cpuUnknown: unknown },
-    timing: { breakInS: 0, warmupS: 1, durationS: options.durationS, repeats: options.repeats },
+    profile: profiler !== null,
+    timing: {
+      breakInS: started === null ? 0 : breakInS,
+      warmupS: 1,
+      durationS: options.durationS,
+      repeats: options.repeats,
+    },
   })
   await requireSuccess(url, first, signal, connection)
   return await runLab([experiment], {
@@ -101,7 +112,7 @@ export async function attach(options: AttachOptions): Promise<number> {
     signal,
     attached: {
       ...{ bed, url, repeat: options.repeat },
-      warnings: [...(unknown === null ? [] : [unknown]), ...unavailable],
+      warnings: [unknown, notProfiled, ...unavailable].filter(one => one !== null),
     },
     check(measured) {
       const trouble = troubleIn(
@@ -123,6 +134,23 @@ async function processesOf(options: AttachOptions, started: StartedService | nul
   const found = await targetProcesses(options, options.url)
   return 'pids' in found || started === null ? found : { pids: [started.pid] }
 }
+
+/** The profiler, or why there is none, as a sentence; null: none was asked for. */
+function profilerFor(
+  { inspect, url }: AttachOptions,
+  started: StartedService | null,
+  pids: readonly number[],
+): Profiler | string | null {
+  if (started === null) return inspect ? profilerOfRunning(pids) : null
+  const busiest = async () => {
+    const found = await ledgerProcesses(pids, url)
+    return found.toSorted((a, b) => b.cpuUs - a.cpuUs)[0]?.pid ?? null
+  }
+  return { kind: 'inspector', pid: busiest }
+}
+
+/** A new process compiles its code while the first requests come. */
+const breakInS = 3
 
 function cpuUnknown(because: string): string {
   return `CPU of the service is unknown, because ${because}. Name its process with --pid.`

@@ -66,7 +66,8 @@ export async function runStep(
   if (profile === null) return observed(seen)
   const file = `${experiment}-${labelOf(step).replaceAll(/[^\w.]+/g, '-')}-${repeat}.${profile.ending}`
   context.keep(file, profile.file)
-  observed({ ...seen, profile: { ...profile.layers, file } })
+  const { layers, by = 'parts' } = profile
+  observed({ ...seen, profile: { ...layers, by, file } })
 }
 
 /**

@@ -1,4 +1,4 @@
-import { type LayerShares, layers, layersPerRequestUs } from '../analysis/cpu-layers.ts'
+import { type LayerShares, type LayersBy, layers, layersPerRequestUs } from '../analysis/cpu-layers.ts'
 import { figureOf, figureOrNull } from '../analysis/figures.ts'
 import { littleDoubt } from '../analysis/little.ts'
 import { steadinessOf, unsteadyDoubt } from '../analysis/steady.ts'
@@ -10,7 +10,7 @@ import { type Observation, requestsSent, requestsServed } from './observe.ts'
 
 /** An observation and, where the step asks for one, the profile that was taken after it. */
 export interface Profiled extends Observation {
-  readonly profile?: LayerShares & { readonly file: string }
+  readonly profile?: LayerShares & { readonly file: string; readonly by: LayersBy }
   /** Of the control, in its window of the same pair; null: some of its requests failed. */
   readonly control?: ControlFigures | null
   /** Where requests failed: why, in the words of PostgreSQL or the service. */
@@ -145,6 +145,7 @@ function profileFigures(observations: readonly Profiled[]): Pick<Sample, 'layers
       profile: {
         agreement: figureOrNull(profiles.map(({ agreement }) => agreement)),
         files: profiles.map(({ file }) => file),
+        ...(profiles.some(({ by }) => by === 'packages') && { by: 'packages' as const }),
       },
     }),
   }

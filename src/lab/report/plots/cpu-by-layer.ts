@@ -40,7 +40,7 @@ function waterfall(sample: Sample, steps: readonly Step[]): ReportPlot {
       ...trust(sample),
     ].join(' '),
     description: steps.map(step => `${step.layer} ${figureInText(step.figure, 'µs')}`).join('; '),
-    draw: widthPx => draw(steps, outside, widthPx),
+    draw: widthPx => draw(steps, outside, layerColour(sample.layersUs), widthPx),
   }
 }
 
@@ -87,7 +87,12 @@ function stepsOf(sample: Sample, order: readonly string[]): Step[] {
   })
 }
 
-function draw(steps: readonly Step[], outside: Figure | null, widthPx: number): Plot.PlotOptions {
+function draw(
+  steps: readonly Step[],
+  outside: Figure | null,
+  colourOf: (layer: string) => string,
+  widthPx: number,
+): Plot.PlotOptions {
   const texts = steps.map(step => figureInText(step.figure, 'µs'))
   const textPx = roomForPx(texts)
   const rows = layOutRows(
@@ -115,7 +120,7 @@ function draw(steps: readonly Step[], outside: Figure | null, widthPx: number): 
       y: 'row',
       x1: 'x1',
       x2: 'x2',
-      fill: step => layerColour(step.layer),
+      fill: step => colourOf(step.layer),
       insetTop: rows.barInset,
       insetBottom: rows.barInset,
       dy: rows.dy,
