@@ -18,6 +18,11 @@ export function packageOf(url: string): string {
   return `own code: ${own[1] ?? own[2] ?? '.'}/`
 }
 
+/** Whether a layer is an installed package. The names of all other layers have a space or a colon. */
+export function isPackageName(layer: string): boolean {
+  return !/[\s:]/.test(layer)
+}
+
 /** Internal files by the public module that they are part of. Those of `node:internal/util` and others serve all modules. */
 const internals: readonly [RegExp, string][] = [
   [/^node:_http_/, 'node:http'],

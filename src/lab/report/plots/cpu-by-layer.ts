@@ -1,4 +1,5 @@
 import * as Plot from '@observablehq/plot'
+import { figureOf } from '../../analysis/figures.ts'
 import type { Figure, Sample } from '../../results.ts'
 import { figureInText, formatFigure, formatNumber, formatRepeats, scaleFigure, shorten } from '../format.ts'
 import { valueAxisX } from './axes.ts'
@@ -76,10 +77,29 @@ function layersBySize(samples: readonly Sample[]): string[] {
   return [...largest].toSorted(([, a], [, b]) => b - a).map(([layer]) => layer)
 }
 
+const smallLayers = 'all others'
+const smallShare = 0.01
+const fewLayers = 12
+
+/** A service has dozens of packages: those of less than a hundredth each become one step. The table lists all. */
+function withoutSmall(layersUs: NonNullable<Sample['layersUs']>): Record<string, Figure> {
+  const all = Object.entries(layersUs)
+  const totalUs = all.reduce((sum, [, { median }]) => sum + median, 0)
+  const small = all.filter(([, { median }]) => median < smallShare * totalUs)
+  if (all.length <= fewLayers || small.length < 2) return layersUs
+  const repeats = small[0]?.[1].values ?? []
+  const together = figureOf(
+    repeats.map((_, repeat) => small.reduce((sum, [, { values }]) => sum + (values?.[repeat] ?? 0), 0)),
+  )
+  if (together === null) return layersUs
+  return { ...Object.fromEntries(all.filter(one => !small.includes(one))), [smallLayers]: together }
+}
+
 function stepsOf(sample: Sample, order: readonly string[]): Step[] {
   let end = 0
-  return order.flatMap(layer => {
-    const figure = sample.layersUs?.[layer]
+  const shown = withoutSmall(sample.layersUs ?? {})
+  return [...order, smallLayers].flatMap(layer => {
+    const figure = shown[layer]
     if (figure === undefined) return []
     const x1 = end
     end += figure.median

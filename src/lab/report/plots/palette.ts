@@ -47,11 +47,10 @@ export function layerColour(layersUs: Sample['layersUs'] = {}): (layer: string) 
   const others = Object.keys(layersUs)
     .filter(name => !known.has(name))
     .toSorted((a, b) => (layersUs[b]?.median ?? 0) - (layersUs[a]?.median ?? 0))
-  return layer => known.get(layer) ?? packageColours[others.indexOf(layer)] ?? colours.grid
+  const taken = new Set(Object.keys(layersUs).map(name => known.get(name)))
+  const free = seriesColours.filter(colour => !taken.has(colour))
+  return layer => known.get(layer) ?? free[others.indexOf(layer)] ?? colours.grid
 }
-
-/** Those of the garbage collector, the kernel and the helper threads are taken. */
-const packageColours = ['1', '2', '3', '4', '5', '6'].map(n => `var(--series-${n})`)
 
 /** The ledger's entries in words: the requests' own and each bucket of what belongs to none. */
 export const ledgerEntries: ReadonlyMap<string, { colour: string; text: string }> = new Map([
