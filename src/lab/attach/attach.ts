@@ -1,4 +1,4 @@
-import { LabError } from '../errors.ts'
+import { exitCodes, LabError } from '../errors.ts'
 import { ledgerProcesses } from '../inside/ledger-pages.ts'
 import { profilerOfRunning } from '../inside/running-profiler.ts'
 import { type StartedService, startWithLedger } from '../inside/started-service.ts'
@@ -52,6 +52,15 @@ export interface AttachOptions extends ProcessName, Pick<RunOptions, 'outFolder'
  * until then is kept and reported.
  */
 export async function attach(options: AttachOptions): Promise<number> {
+  try {
+    return await attachTo(options)
+  } catch (error) {
+    if (options.signal.aborted) return exitCodes.interrupted
+    throw error
+  }
+}
+
+async function attachTo(options: AttachOptions): Promise<number> {
   const { url, connection, signal, maxErrors } = options
   for (const one of [url, options.databaseUrl ?? '']) hideSecretsOfUrl(one)
   if (!options.isOwned) await requireOwnTarget(url)
