@@ -9,8 +9,11 @@ import { createGuardedFolder } from '../stack/janitor.ts'
 /**
  * What every Node process of the service runs first. Port 0: the inspector, if it is opened, takes a free port. The
  * option `--inspect-port=0` would do the same, but workers of `cluster` then do not start: Node adds 1 to the port for each.
+ * For the same reason a port that the user has chosen stays.
  */
-const entry = `process.debugPort = 0
+const entry = `import { url } from 'node:inspector'
+
+if (process.debugPort === 9229 && url() === undefined) process.debugPort = 0
 await import('./dist/auto.js')
 `
 

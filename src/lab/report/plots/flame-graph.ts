@@ -47,7 +47,7 @@ export function flameGraph(sample: Sample, profiles: ReadonlyMap<string, CpuProf
     .reduce((sum, layer) => sum + (layersUs[layer]?.median ?? 0), 0)
   const shown = all.filter(layer => boxes.some(box => box.layer === layer))
   const named = shown.filter(layer => colourOf(layer) !== colours.grid)
-  const rest = shown.length > named.length ? [{ colour: colours.grid, text: 'other packages' }] : []
+  const rest = shown.length > named.length ? [{ colour: colours.grid, text: 'all others' }] : []
   return {
     name: 'flame-graph',
     title:
