@@ -19,6 +19,7 @@
  *   what little native code V8 does see.
  */
 import { type Call, type CpuProfile, callTree } from './call-tree.ts'
+import { packageOf } from './packages.ts'
 
 export const layers = [
   'kernel: sending queries',
@@ -43,46 +44,57 @@ export interface LayeredCall {
   readonly place: string
   /** Node's own JavaScript. */
   readonly isNode: boolean
-  readonly layer: Layer | null
+  readonly layer: string | null
   readonly self: number
   readonly callees: readonly LayeredCall[]
 }
 
+/**
+ * What names the layers. `parts`: the parts of the service of this repository, {@link layers}. `packages`: of any Node
+ * service the installed packages, Node's modules, and the folders of its own code.
+ */
+export type LayersBy = 'parts' | 'packages'
+
 /** The call tree of profiles of the same work, with the layer of every call. */
-export function layeredCalls(profiles: readonly CpuProfile[]): LayeredCall {
-  return layered(callTree(profiles), { layer: null, asker: null })
+export function layeredCalls(profiles: readonly CpuProfile[], by: LayersBy = 'parts'): LayeredCall {
+  return layered(callTree(profiles), { layer: null, asker: null }, by)
 }
 
 /** What a callee inherits. */
 interface Caller {
-  readonly layer: Layer | null
+  readonly layer: string | null
   /** Layer of the nearest caller that is not Node's own: on whose behalf Node works. */
-  readonly asker: Layer | null
+  readonly asker: string | null
 }
 
-function layered(call: Call, caller: Caller): LayeredCall {
-  const module = moduleOf(call.url)
-  const layer = layerOf(call, module, caller)
-  const isAsker = module !== 'node' && module !== ''
+function layered(call: Call, caller: Caller, by: LayersBy): LayeredCall {
+  const isNode = call.url.startsWith('node:')
+  const module = by === 'parts' ? moduleOf(call.url) : packageOf(call.url)
+  const layer = layerOf(call, module, caller, by)
+  const isAsker = !isNode && module !== ''
   const asCaller = { layer, asker: isAsker ? layer : caller.asker }
   return {
-    ...{ name: call.name, layer, self: call.self, isNode: module === 'node' },
+    ...{ name: call.name, layer, self: call.self, isNode },
     place: module.startsWith('src/') ? call.url.slice(call.url.lastIndexOf(module) + 4) : module,
-    callees: [...call.callees.values()].map(callee => layered(callee, asCaller)),
+    callees: [...call.callees.values()].map(callee => layered(callee, asCaller, by)),
   }
 }
 
-function layerOf({ name, url }: Call, module: string, caller: Caller): Layer | null {
+function layerOf({ name, url }: Call, module: string, caller: Caller, by: LayersBy): string | null {
   if (name === '(root)' || name === '(idle)' || url === 'node:inspector') return null
   if (name === '(garbage collector)') return 'garbage collector'
   if (name === '(program)') return 'kernel: receiving, HTTP parser'
   if (module === '') {
-    if (socketWrite.test(name))
-      return caller.asker === 'pg' ? 'kernel: sending queries' : 'kernel: sending answers'
+    if (socketWrite.test(name)) return by === 'parts' ? sending(caller) : 'kernel: socket writes'
     return caller.layer ?? 'kernel: receiving, HTTP parser'
   }
-  if (module !== 'node') return layerOfModule(module)
-  return clock.test(url) ? (caller.asker ?? 'node core') : 'node core'
+  if (!url.startsWith('node:')) return by === 'parts' ? layerOfModule(module) : module
+  const own = by === 'parts' ? 'node core' : module
+  return clock.test(url) ? (caller.asker ?? own) : own
+}
+
+function sending({ asker }: Caller): Layer {
+  return asker === 'pg' ? 'kernel: sending queries' : 'kernel: sending answers'
 }
 
 const socketWrite = /^write(?:v|Buffer|\w+String)$/
@@ -145,7 +157,7 @@ export interface LayerShares {
  * itself calls native code, and the other layers' shares are too large by the rest of it.
  */
 export function foldLayers(calls: LayeredCall, time: ThreadTime | null): LayerShares | null {
-  const samples = new Map<Layer, number>()
+  const samples = new Map<string, number>()
   const ticks = count(calls, samples)
   const seen = [...samples.values()].reduce((sum, one) => sum + one, 0)
   if (seen === 0) return null
@@ -160,7 +172,7 @@ export function foldLayers(calls: LayeredCall, time: ThreadTime | null): LayerSh
 }
 
 /** Adds each layer's samples; gives the number of all, sleep included and the profiler's own left out. */
-function count(call: LayeredCall, samples: Map<Layer, number>): number {
+function count(call: LayeredCall, samples: Map<string, number>): number {
   if (call.isNode && call.layer === null) return 0
   if (call.layer !== null && call.self > 0)
     samples.set(call.layer, (samples.get(call.layer) ?? 0) + call.self)

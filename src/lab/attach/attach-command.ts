@@ -17,6 +17,9 @@ interface AttachFlags {
   insecure: boolean
   timeout?: number
   scenario?: string
+  start?: string
+  cwd: string
+  inspect: boolean
   pid?: number
   container?: string
   cgroup?: string
@@ -57,6 +60,18 @@ export function addAttachCommand(lab: Command, setExitCode: (code: number) => vo
     .option('--timeout <s>', 'how long an answer may take (5 s for the first one, 30 under load)', count(600))
     .option('--insecure', 'accept any certificate', false)
     .option('--scenario <file.ts>', 'a module whose default export lists requests with their weights')
+    .addOption(
+      new Option(
+        '--start <command>',
+        'starts the service, such as "npm start", with the CPU ledger in its Node processes',
+      ).conflicts(['pid', 'container', 'cgroup']),
+    )
+    .option('--cwd <folder>', 'where --start runs', '.')
+    .option(
+      '--inspect',
+      'takes a CPU profile of the running service: opens the inspector of Node for some seconds, or runs py-spy',
+      false,
+    )
     .addOption(new Option('--pid <n>', 'its process, if the port does not tell').argParser(count(4_194_304)))
     .addOption(new Option('--container <name>', 'its container').conflicts(['pid', 'cgroup']))
     .addOption(

@@ -27,6 +27,8 @@ export interface AttachPlan {
   /** Why the CPU of the service cannot be read, in a sentence. null: it can be read. */
   readonly cpuUnknown: string | null
   readonly maxConnections: number
+  /** Take a CPU profile under the most connections. */
+  readonly profile: boolean
   readonly maxRatePerS: number
   /** What a rate must hold: its 99th percentile, ms. */
   readonly p99Ms: number
@@ -96,7 +98,8 @@ function sweptConnections(most: number): number[] {
 }
 
 function sweepStep(plan: AttachPlan, connections: number): Step {
-  return { ...stepOf(plan), load: closed(connections), ceiling: true }
+  const profile = plan.profile && connections === plan.maxConnections
+  return { ...stepOf(plan), load: closed(connections), ceiling: true, profile }
 }
 
 function stepOf({ target, requests }: AttachPlan) {

@@ -1,14 +1,18 @@
-import { LabError } from '../errors.ts'
+import { exitCodes, LabError } from '../errors.ts'
+import { ledgerProcesses } from '../inside/ledger-pages.ts'
+import { profilerOfRunning } from '../inside/running-profiler.ts'
+import { type StartedService, startWithLedger } from '../inside/started-service.ts'
 import type { LoadGenerator, LoadPlan } from '../load/generator.ts'
 import { requireOwnTarget } from '../load/target-guard.ts'
 import type { RequestTemplate } from '../load/templates.ts'
 import { type RunOptions, runLab } from '../run/run.ts'
 import { hideSecretsOfRequest, hideSecretsOfUrl } from '../secrets.ts'
+import type { Profiler } from '../stack/programs.ts'
 import { attachExperiment, troubleIn } from './attach-experiment.ts'
 import { attachedBed } from './attached-bed.ts'
 import { seeDatabase } from './database-process.ts'
 import { requireSuccess } from './first-request.ts'
-import { nameOf } from './listening-process.ts'
+import { type Found, nameOf } from './listening-process.ts'
 import { readScenario } from './scenario.ts'
 import { type ProcessName, targetProcesses } from './target-process.ts'
 
@@ -22,6 +26,12 @@ export interface AttachOptions extends ProcessName, Pick<RunOptions, 'outFolder'
   /** How the load connects. */
   readonly connection: Pick<LoadPlan, 'insecure' | 'timeoutS'>
   readonly databaseUrl?: string | undefined
+  /** Starts the service; without it the service runs already. */
+  readonly start?: string | undefined
+  /** The folder in which `start` runs. */
+  readonly cwd: string
+  /** A running service may be profiled. One that `start` started always is. */
+  readonly inspect: boolean
   readonly durationS: number
   readonly repeats: number
   readonly maxConnections: number
@@ -37,44 +47,71 @@ export interface AttachOptions extends ProcessName, Pick<RunOptions, 'outFolder'
 }
 
 /**
- * Loads a service that the lab did not start, and diagnoses it as one of ours. Resolves to the exit code. Throws
+ * Loads a service that is not the lab's own, and diagnoses it as one of ours. Resolves to the exit code. Throws
  * LAB_TARGET where the target may not or need not be loaded, and where it fails under load; what was measured
  * until then is kept and reported.
  */
 export async function attach(options: AttachOptions): Promise<number> {
+  try {
+    return await attachTo(options)
+  } catch (error) {
+    if (options.signal.aborted) return exitCodes.interrupted
+    throw error
+  }
+}
+
+async function attachTo(options: AttachOptions): Promise<number> {
   const { url, connection, signal, maxErrors } = options
   for (const one of [url, options.databaseUrl ?? '']) hideSecretsOfUrl(one)
   if (!options.isOwned) await requireOwnTarget(url)
   const requests = options.scenario === undefined ? [options.request] : await readScenario(options.scenario)
   for (const one of requests) hideSecretsOfRequest(one, options.showHeaders)
   const [first = options.request] = requests
-  const processes = await targetProcesses(options, url)
+  await using started =
+    options.start === undefined
+      ? null
+      : await startWithLedger({ command: options.start, folder: options.cwd, url, signal })
+  const processes = await processesOf(options, started)
   const pids = 'pids' in processes ? processes.pids : []
   const unknown = 'pids' in processes ? null : cpuUnknown(processes.unknownBecause)
   console.log(unknown ?? `service: ${pids.map(nameOf).join(', ')}`)
   const database = options.databaseUrl === undefined ? null : await seeDatabase(options.databaseUrl)
   const unavailable = database?.unavailable ?? []
   for (const sentence of unavailable) console.log(sentence)
+  const ledgerUrls = async () => {
+    const found = await ledgerProcesses(pids, url)
+    return found.map(({ metricsUrl }) => metricsUrl)
+  }
+  const profiled = profilerFor(options, started, pids)
+  const [profiler, notProfiled] = typeof profiled === 'string' ? [null, profiled] : [profiled, null]
+  if (notProfiled !== null) console.log(notProfiled)
   const target = {
     url,
     connection,
     adminUrl: null,
-    profiler: null,
+    profiler,
     apiPid: pids[0] ?? null,
     otherApiPids: pids.slice(1),
     databasePid: database?.pid ?? null,
     databaseUrl: database?.url ?? null,
-    isNew: false,
-    log: () => '',
+    isNew: started !== null,
+    log: () => started?.log() ?? '',
+    ...(started !== null && { ledgerUrls }),
   }
   const bed = attachedBed(target, first, signal)
   const experiment = attachExperiment({
     ...options,
     ...{ target: new URL(url).host, requests, baseUrl: url, cpuUnknown: unknown },
-    timing: { breakInS: 0, warmupS: 1, durationS: options.durationS, repeats: options.repeats },
+    profile: profiler !== null,
+    timing: {
+      breakInS: started === null ? 0 : breakInS,
+      warmupS: 1,
+      durationS: options.durationS,
+      repeats: options.repeats,
+    },
   })
   await requireSuccess(url, first, signal, connection)
-  return runLab([experiment], {
+  return await runLab([experiment], {
     name: 'attach',
     timing: {},
     assertions: [],
@@ -84,7 +121,7 @@ export async function attach(options: AttachOptions): Promise<number> {
     signal,
     attached: {
       ...{ bed, url, repeat: options.repeat },
-      warnings: [...(unknown === null ? [] : [unknown]), ...unavailable],
+      warnings: [unknown, notProfiled, ...unavailable].filter(one => one !== null),
     },
     check(measured) {
       const trouble = troubleIn(
@@ -100,6 +137,29 @@ export async function attach(options: AttachOptions): Promise<number> {
     },
   })
 }
+
+/** Of a service that was started: who listens at the URL, or if that is not certain all that was started. */
+async function processesOf(options: AttachOptions, started: StartedService | null): Promise<Found> {
+  const found = await targetProcesses(options, options.url)
+  return 'pids' in found || started === null ? found : { pids: [started.pid] }
+}
+
+/** The profiler, or why there is none, as a sentence; null: none was asked for. */
+function profilerFor(
+  { inspect, url }: AttachOptions,
+  started: StartedService | null,
+  pids: readonly number[],
+): Profiler | string | null {
+  if (started === null) return inspect ? profilerOfRunning(pids) : null
+  const busiest = async () => {
+    const found = await ledgerProcesses(pids, url)
+    return found.toSorted((a, b) => b.cpuUs - a.cpuUs)[0]?.pid ?? null
+  }
+  return { kind: 'inspector', pid: busiest }
+}
+
+/** A new process compiles its code while the first requests come. */
+const breakInS = 3
 
 function cpuUnknown(because: string): string {
   return `CPU of the service is unknown, because ${because}. Name its process with --pid.`

@@ -1,8 +1,8 @@
-import { readlinkSync } from 'node:fs'
 import { connect } from 'node:net'
 import { basename } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { listOrNone, listPids, readOrNull, readTree } from '../probes/proc.ts'
+import { listPids, readOrNull, readTree } from '../probes/proc.ts'
+import { parseSockets, socketsOf } from '../probes/sockets.ts'
 
 /** The root processes of a service, or why they are not certain. */
 export type Found = { readonly pids: readonly number[] } | { readonly unknownBecause: string }
@@ -61,42 +61,15 @@ function listeningSockets(port: number): ListeningSocket[] {
 
 /** Parses `/proc/net/tcp` and `tcp6` (proc_net(5)): the sockets in state 0A, LISTEN, on a port. */
 export function parseListeners(table: string, port: number): ListeningSocket[] {
-  return rowsOf(table)
+  return parseSockets(table)
     .filter(({ local, state }) => state === '0A' && local.port === port)
     .map(({ local, inode, userId }) => ({ address: local.address, inode, userId }))
 }
 
 /** Inode of the accepted end of a connection from a local port; null: not accepted yet. */
 export function parseAccepted(table: string, port: number, fromPort: number): string | null {
-  const row = rowsOf(table).find(one => one.local.port === port && one.remote.port === fromPort)
+  const row = parseSockets(table).find(one => one.local.port === port && one.remote.port === fromPort)
   return row === undefined || row.inode === '0' ? null : row.inode
-}
-
-function rowsOf(table: string) {
-  return table
-    .split('\n')
-    .slice(1)
-    .map(line => line.trim().split(/\s+/))
-    .filter(({ length }) => length > 9)
-    .map(([, local = '', remote = '', state, , , , userId, , inode = '']) => ({
-      ...{ local: endOf(local), remote: endOf(remote), state, inode, userId: Number(userId) },
-    }))
-}
-
-/** `0100007F:1F90`: the address in 32-bit words of the machine's byte order, the port as a number. */
-function endOf(text: string): { address: string; port: number } {
-  const [hex = '', port = ''] = text.split(':')
-  const bytes = (hex.match(/.{8}/g) ?? []).flatMap(word => (word.match(/../g) ?? []).toReversed())
-  return { address: addressOf(bytes), port: Number.parseInt(port, 16) }
-}
-
-function addressOf(bytes: readonly string[]): string {
-  const dotted = (some: readonly string[]) => some.map(byte => Number.parseInt(byte, 16)).join('.')
-  if (bytes.length === 4) return dotted(bytes)
-  const text = bytes.join('').toLowerCase()
-  if (text.startsWith(`${'0'.repeat(20)}ffff`)) return dotted(bytes.slice(12))
-  // The URL parser shortens an IPv6 address.
-  return new URL(`http://[${text.match(/.{4}/g)?.join(':')}]`).hostname.slice(1, -1)
 }
 
 /** A socket on this address comes before one on all addresses, and one of the same family before one of both. */
@@ -196,19 +169,4 @@ function holdersOf(sockets: ReadonlySet<string>): Holder[] {
   return listPids()
     .map(pid => ({ pid, inodes: new Set(socketsOf(pid).filter(inode => sockets.has(inode))) }))
     .filter(({ inodes }) => inodes.size > 0)
-}
-
-function socketsOf(pid: number): string[] {
-  const folder = `/proc/${pid}/fd`
-  return listOrNone(folder).flatMap(
-    fd => /^socket:\[(\d+)\]$/.exec(linkOrEmpty(`${folder}/${fd}`))?.[1] ?? [],
-  )
-}
-
-function linkOrEmpty(path: string): string {
-  try {
-    return readlinkSync(path)
-  } catch {
-    return ''
-  }
 }

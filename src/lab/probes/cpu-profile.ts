@@ -42,7 +42,7 @@ export async function profileCpu(
   try {
     const [response, time] = await Promise.all([
       fetch(url, { signal: AbortSignal.any([signal, patience]) }),
-      pid === null ? null : mainThreadTime(pid, seconds * 1000 - startingMs, signal),
+      pid === null ? null : timeAfterStart(pid, seconds * 1000 - startingMs, signal),
     ])
     const file = await response.text()
     const profile: unknown = response.ok ? JSON.parse(file) : null
@@ -52,13 +52,21 @@ export async function profileCpu(
   }
 }
 
-/** The main thread has the id of the process. */
-async function mainThreadTime(
+async function timeAfterStart(
   pid: number,
   lengthMs: number,
   signal: AbortSignal,
 ): Promise<ThreadTime | null> {
   await pause(startingMs, undefined, { signal })
+  return mainThreadTime(pid, lengthMs, signal)
+}
+
+/** What the kernel counts from now on, for so long. The main thread has the id of the process. */
+export async function mainThreadTime(
+  pid: number,
+  lengthMs: number,
+  signal: AbortSignal,
+): Promise<ThreadTime | null> {
   const before = { atMs: performance.now(), schedule: readSchedule(pid, pid) }
   await pause(lengthMs, undefined, { signal })
   const after = { atMs: performance.now(), schedule: readSchedule(pid, pid) }

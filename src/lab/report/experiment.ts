@@ -3,6 +3,7 @@ import type { ExperimentResult, Figure, Manifest, Sample } from '../results.ts'
 import { diagnosisDetails } from './diagnosis.ts'
 import { formatSetting } from './format.ts'
 import { type Html, html } from './html.ts'
+import { insideSection } from './inside.ts'
 import { plotsFor } from './plots/plots-for.ts'
 import { renderPlot } from './plots/report-plot.ts'
 import { prose } from './prose.ts'
@@ -35,6 +36,7 @@ export function experimentSection(
     <h3>Why: the evidence</h3>
     ${diagnosisDetails(diagnosis)}
     ${diagnosed === null ? null : resourceTable(diagnosed, manifest)}
+    ${insideSection(samples, diagnosed)}
     ${samples.length === 0 ? null : figuresOf(samples, isLowerBound)}
     <h3>How to repeat it</h3>
     <pre><code>${repeat}</code></pre>

@@ -87,7 +87,7 @@ export async function observe(
   plan: LoadPlan,
   { signal, cores, reportedCpu, onLive }: ObserveOptions,
 ): Promise<Observation> {
-  const pages = target.adminUrl === null ? [] : await metricsUrls(target.adminUrl)
+  const pages = await pagesOf(target)
   await using postgres = await watchDatabase(target)
   let watched: Promise<PostgresWindow | null> | undefined
   const edges: Promise<Edge>[] = []
@@ -164,6 +164,12 @@ export function requestsSent({ load }: Observation): number {
 /** Every request that used CPU of the service in the window: those of the load, failed ones too, and of the side probe. */
 export function requestsServed(one: Observation): number {
   return requestsSent(one) + (one.reported?.answered ?? 0)
+}
+
+/** Where the metrics of the service are, if it has any. */
+async function pagesOf({ adminUrl, ledgerUrls }: Target): Promise<readonly string[]> {
+  if (adminUrl !== null) return metricsUrls(adminUrl)
+  return ledgerUrls === undefined ? [] : ledgerUrls()
 }
 
 /** Over its own connection, opened before the load begins. */

@@ -81,8 +81,9 @@ async function runExperiment(
 ): Promise<ExperimentResult> {
   const { experiment, steps, timing } = plan
   const measured = new Map<Step, Measured>()
+  const countOf = (step: Step) => measured.get(step)?.observations.length ?? 0
   const measureAndSave = (some: readonly Step[], someTiming: Timing) =>
-    measure(plan, some, someTiming, context, (step, observation) => {
+    measure(plan, some, someTiming, context, countOf, (step, observation) => {
       const { observations } = measured.get(step) ?? { observations: [] }
       measured.set(step, { timing: someTiming, observations: [...observations, observation] })
       save(resultOf(plan, measured, context))
@@ -126,12 +127,13 @@ async function measure(
   steps: readonly Step[],
   timing: Timing,
   context: RunContext,
+  measuredSoFar: (step: Step) => number,
   observed: (step: Step, observation: Profiled) => void,
 ): Promise<void> {
   for (let repeat = 1; repeat <= timing.repeats; repeat++) {
     await context.bed.retire()
     for (const step of shuffledInGroups(steps, processKeyOf)) {
-      const round = { experiment: experiment.name, timing, repeat }
+      const round = { experiment: experiment.name, timing, repeat, measured: measuredSoFar(step) }
       await runStep(step, round, context, observation => observed(step, observation))
     }
   }
@@ -156,7 +158,8 @@ async function confirm(
     [after, []],
   ])
   const timing = { ...plan.timing, repeats: Math.max(confirmingRepeats, plan.timing.repeats) }
-  await measure(plan, [before, after], timing, context, (one, { load }) => {
+  const soFar = (one: Step) => ratesPerS.get(one)?.length ?? 0
+  await measure(plan, [before, after], timing, context, soFar, (one, { load }) => {
     ratesPerS.get(one)?.push(load.succeeded / load.durationS)
   })
   return confirmationOf(change.settings, ratesPerS.get(before) ?? [], ratesPerS.get(after) ?? [])

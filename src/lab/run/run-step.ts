@@ -36,6 +36,8 @@ export interface Round {
   readonly experiment: string
   readonly timing: Timing
   readonly repeat: number
+  /** Measurements of the step so far. A search may ask for more of them later. */
+  readonly measured: number
 }
 
 /**
@@ -51,7 +53,7 @@ export async function runStep(
   observed: (one: Profiled) => void,
 ): Promise<void> {
   context.signal.throwIfAborted()
-  const { experiment, timing, repeat } = round
+  const { experiment, timing, repeat, measured } = round
   const which = timing.repeats === 1 ? '' : ` (${repeat} of ${timing.repeats})`
   const name = `${experiment}: ${labelOf(step)}${which}`
   const { target, control } = await brokenIn(step, round, context)
@@ -64,9 +66,10 @@ export async function runStep(
   const { generator, planFor } = loadOf(step, timing, context)
   const profile = await profileStep(target, generator, planFor(target), context.signal)
   if (profile === null) return observed(seen)
-  const file = `${experiment}-${labelOf(step).replaceAll(/[^\w.]+/g, '-')}-${repeat}.${profile.ending}`
+  const file = `${experiment}-${labelOf(step).replaceAll(/[^\w.]+/g, '-')}-${measured + 1}.${profile.ending}`
   context.keep(file, profile.file)
-  observed({ ...seen, profile: { ...profile.layers, file } })
+  const { layers, by = 'parts' } = profile
+  observed({ ...seen, profile: { ...layers, by, file } })
 }
 
 /**

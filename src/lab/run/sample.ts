@@ -1,4 +1,4 @@
-import { type LayerShares, layers, layersPerRequestUs } from '../analysis/cpu-layers.ts'
+import { type LayerShares, type LayersBy, layers, layersPerRequestUs } from '../analysis/cpu-layers.ts'
 import { figureOf, figureOrNull } from '../analysis/figures.ts'
 import { littleDoubt } from '../analysis/little.ts'
 import { steadinessOf, unsteadyDoubt } from '../analysis/steady.ts'
@@ -10,7 +10,7 @@ import { type Observation, requestsSent, requestsServed } from './observe.ts'
 
 /** An observation and, where the step asks for one, the profile that was taken after it. */
 export interface Profiled extends Observation {
-  readonly profile?: LayerShares & { readonly file: string }
+  readonly profile?: LayerShares & { readonly file: string; readonly by: LayersBy }
   /** Of the control, in its window of the same pair; null: some of its requests failed. */
   readonly control?: ControlFigures | null
   /** Where requests failed: why, in the words of PostgreSQL or the service. */
@@ -75,6 +75,7 @@ export function sampleOf(
       },
     }),
     ...ledgerFigures(observations),
+    ...routeFigures(observations),
     ...profileFigures(observations),
     utilisation: {
       api: maybe(one => per(one.cpuUs.api, one.windowS * 1e6)),
@@ -112,6 +113,24 @@ function ledgerFigures(observations: readonly Observation[]): Pick<Sample, 'ledg
   return ledgerUs === null ? {} : { ledgerUs }
 }
 
+/** A repeat in which a route had no request has no figure of it. */
+function routeFigures(observations: readonly Observation[]): Pick<Sample, 'routes'> {
+  const windows = observations.flatMap(({ ledger }) => ledger ?? [])
+  const names = new Set(windows.flatMap(({ routes }) => [...routes.keys()]))
+  const routes = [...names].flatMap(route => {
+    const cpuUs = figureOf(windows.flatMap(one => one.routes.get(route)?.cpuUs ?? []))
+    const share = figureOf(
+      windows.map(({ routes: all }) => {
+        const finished = [...all.values()].reduce((sum, { requests }) => sum + requests, 0)
+        return per(all.get(route)?.requests ?? 0, finished) ?? 0
+      }),
+    )
+    return cpuUs === null || share === null ? [] : [{ route, cpuUs, share }]
+  })
+  const totalUs = ({ cpuUs, share }: (typeof routes)[number]) => cpuUs.median * share.median
+  return routes.length === 0 ? {} : { routes: routes.toSorted((a, b) => totalUs(b) - totalUs(a)) }
+}
+
 function profileFigures(observations: readonly Profiled[]): Pick<Sample, 'layersUs' | 'profile'> {
   const profiles = observations.flatMap(({ profile }) => profile ?? [])
   const amounts = observations.map(one => {
@@ -126,6 +145,7 @@ function profileFigures(observations: readonly Profiled[]): Pick<Sample, 'layers
       profile: {
         agreement: figureOrNull(profiles.map(({ agreement }) => agreement)),
         files: profiles.map(({ file }) => file),
+        ...(profiles.some(({ by }) => by === 'packages') && { by: 'packages' as const }),
       },
     }),
   }

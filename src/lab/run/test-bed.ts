@@ -15,6 +15,8 @@ export interface Target {
   readonly connection?: Pick<LoadPlan, 'insecure' | 'timeoutS'>
   /** Of a service with our admin port. */
   readonly adminUrl: string | null
+  /** Addresses of the ledger's metrics of a service that has no admin port of ours. They may change while it runs. */
+  readonly ledgerUrls?: () => Promise<readonly string[]>
   readonly profiler: Profiler | null
   readonly apiPid: number | null
   /** More processes of the service that are not children of `apiPid`. */

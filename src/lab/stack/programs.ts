@@ -20,10 +20,11 @@ export interface Program extends Omit<ServiceProcess, 'adminUrl'> {
   readonly profiler: Profiler | null
 }
 
-/** How a target's CPU can be profiled: through its admin port (V8, Go), or from outside (Python). */
+/** How a target's CPU can be profiled: through its admin port (V8, Go), Node's inspector, or from outside (Python). */
 export type Profiler =
   | { readonly kind: 'v8'; readonly adminUrl: string }
   | { readonly kind: 'pprof'; readonly adminUrl: string }
+  | { readonly kind: 'inspector'; readonly pid: () => Promise<number | null> }
   | { readonly kind: 'py-spy'; readonly command: string; readonly pid: number }
 
 export function createPrograms(): Programs {

@@ -10,6 +10,7 @@ const plan: AttachPlan = {
   baseUrl: 'http://target/v1?key=s3cret',
   cpuUnknown: null,
   maxConnections: 24,
+  profile: false,
   maxRatePerS: 10_000,
   p99Ms: 100,
   timing: { breakInS: 0, warmupS: 1, durationS: 1, repeats: 1 },

@@ -36,3 +36,23 @@ test('unknown where there is no ledger, or no request was finished', () => {
   expect(ledgerBetween(null, reading(page(1, 1, 1)))).toBeNull()
   expect(ledgerBetween(reading(page(1, 1, 1)), reading(page(1, 1, 2)))).toBeNull()
 })
+
+test('each method and route, all answers of all workers together', () => {
+  const line = (of: string, method: string, route: string, status: number, value: number) =>
+    `http_server_request_cpu_seconds_${of}{http_request_method="${method}",http_route="${route}",http_response_status_code="${status}"} ${value}\n`
+  const served = (method: string, route: string, status: number, count: number, seconds: number) =>
+    line('sum', method, route, status, seconds) + line('count', method, route, status, count)
+  const bucket = 'process_cpu_unattributed_seconds_total{bucket="http"} 1\n'
+  const before = reading(
+    bucket + served('GET', '/items/{id}', 200, 10, 1) + served('GET', '/idle', 200, 5, 1),
+    bucket + served('GET', '/items/{id}', 200, 20, 2),
+  )
+  const after = reading(
+    bucket + served('GET', '/items/{id}', 200, 30, 1.002) + served('GET', '/idle', 200, 5, 1),
+    bucket + served('GET', '/items/{id}', 200, 40, 2.004) + served('POST', '', 404, 10, 0.001),
+  )
+  const routes = ledgerBetween(before, after)?.routes ?? new Map()
+  expect([...routes.keys()]).toEqual(['GET /items/{id}', 'POST'])
+  expect(routes.get('GET /items/{id}')).toEqual({ requests: 40, cpuUs: expect.closeTo(150) })
+  expect(routes.get('POST')).toEqual({ requests: 10, cpuUs: expect.closeTo(100) })
+})

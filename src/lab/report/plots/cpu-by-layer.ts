@@ -1,4 +1,5 @@
 import * as Plot from '@observablehq/plot'
+import { figureOf } from '../../analysis/figures.ts'
 import type { Figure, Sample } from '../../results.ts'
 import { figureInText, formatFigure, formatNumber, formatRepeats, scaleFigure, shorten } from '../format.ts'
 import { valueAxisX } from './axes.ts'
@@ -40,7 +41,7 @@ function waterfall(sample: Sample, steps: readonly Step[]): ReportPlot {
       ...trust(sample),
     ].join(' '),
     description: steps.map(step => `${step.layer} ${figureInText(step.figure, 'µs')}`).join('; '),
-    draw: widthPx => draw(steps, outside, widthPx),
+    draw: widthPx => draw(steps, outside, layerColour(sample.layersUs), widthPx),
   }
 }
 
@@ -76,10 +77,29 @@ function layersBySize(samples: readonly Sample[]): string[] {
   return [...largest].toSorted(([, a], [, b]) => b - a).map(([layer]) => layer)
 }
 
+const smallLayers = 'all others'
+const smallShare = 0.01
+const fewLayers = 12
+
+/** A service has dozens of packages: those of less than a hundredth each become one step. The table lists all. */
+function withoutSmall(layersUs: NonNullable<Sample['layersUs']>): Record<string, Figure> {
+  const all = Object.entries(layersUs)
+  const totalUs = all.reduce((sum, [, { median }]) => sum + median, 0)
+  const small = all.filter(([, { median }]) => median < smallShare * totalUs)
+  if (all.length <= fewLayers || small.length < 2) return layersUs
+  const repeats = small[0]?.[1].values ?? []
+  const together = figureOf(
+    repeats.map((_, repeat) => small.reduce((sum, [, { values }]) => sum + (values?.[repeat] ?? 0), 0)),
+  )
+  if (together === null) return layersUs
+  return { ...Object.fromEntries(all.filter(one => !small.includes(one))), [smallLayers]: together }
+}
+
 function stepsOf(sample: Sample, order: readonly string[]): Step[] {
   let end = 0
-  return order.flatMap(layer => {
-    const figure = sample.layersUs?.[layer]
+  const shown = withoutSmall(sample.layersUs ?? {})
+  return [...order, smallLayers].flatMap(layer => {
+    const figure = shown[layer]
     if (figure === undefined) return []
     const x1 = end
     end += figure.median
@@ -87,7 +107,12 @@ function stepsOf(sample: Sample, order: readonly string[]): Step[] {
   })
 }
 
-function draw(steps: readonly Step[], outside: Figure | null, widthPx: number): Plot.PlotOptions {
+function draw(
+  steps: readonly Step[],
+  outside: Figure | null,
+  colourOf: (layer: string) => string,
+  widthPx: number,
+): Plot.PlotOptions {
   const texts = steps.map(step => figureInText(step.figure, 'µs'))
   const textPx = roomForPx(texts)
   const rows = layOutRows(
@@ -115,7 +140,7 @@ function draw(steps: readonly Step[], outside: Figure | null, widthPx: number): 
       y: 'row',
       x1: 'x1',
       x2: 'x2',
-      fill: step => layerColour(step.layer),
+      fill: step => colourOf(step.layer),
       insetTop: rows.barInset,
       insetBottom: rows.barInset,
       dy: rows.dy,

@@ -1,6 +1,6 @@
 import * as Plot from '@observablehq/plot'
 import type { CpuProfile } from '../../analysis/call-tree.ts'
-import { type Layer, type LayeredCall, layeredCalls, layers } from '../../analysis/cpu-layers.ts'
+import { type LayeredCall, layeredCalls, layers } from '../../analysis/cpu-layers.ts'
 import type { Sample } from '../../results.ts'
 import { formatNumber, shorten } from '../format.ts'
 import { visible } from '../html.ts'
@@ -10,7 +10,7 @@ import { fontSizePx, type ReportPlot } from './report-plot.ts'
 /** One function, or a run of Node's own functions that call each other. */
 interface Box {
   readonly text: string
-  readonly layer: Layer
+  readonly layer: string
   readonly depth: number
   /** CPU a request, us: of the function and all that it calls. */
   readonly x1: number
@@ -33,33 +33,42 @@ export function flameGraph(sample: Sample, profiles: ReadonlyMap<string, CpuProf
   const found = files.flatMap(file => profiles.get(file) ?? [])
   const { layersUs } = sample
   if (layersUs === undefined || found.length === 0) return null
-  const calls = layeredCalls(found)
-  const seen = layers.filter(layer => layer !== 'helper threads' && !layer.includes('receiving'))
+  const by = sample.profile?.by ?? 'parts'
+  const calls = layeredCalls(found, by)
+  const all = by === 'parts' ? layers : bySize(layersUs)
+  const seen = all.filter(layer => layer !== 'helper threads' && !layer.includes('receiving'))
+  const colourOf = layerColour(layersUs)
   const totalUs = seen.reduce((sum, layer) => sum + (layersUs[layer]?.median ?? 0), 0)
   const samples = seen.reduce((sum, layer) => sum + samplesIn(calls, layer), 0)
   if (samples === 0) return null
   const boxes = boxesBelow(calls, { depth: 0, x: 0, usPerSample: totalUs / samples })
-  const sendingUs = layers
-    .filter(layer => layer.includes('sending'))
+  const sendingUs = all
+    .filter(layer => layer.includes('sending') || layer === 'kernel: socket writes')
     .reduce((sum, layer) => sum + (layersUs[layer]?.median ?? 0), 0)
-  const shown = layers.filter(layer => boxes.some(box => box.layer === layer))
+  const shown = all.filter(layer => boxes.some(box => box.layer === layer))
+  const named = shown.filter(layer => colourOf(layer) !== colours.grid)
+  const rest = shown.length > named.length ? [{ colour: colours.grid, text: 'all others' }] : []
   return {
     name: 'flame-graph',
     title:
       `Who calls what with “${shorten(sample.label, 60)}”: functions take ${formatNumber(totalUs)} µs of a request, ` +
       `${formatNumber(sendingUs)} µs of it in system calls that send`,
-    key: shown.map(layer => ({ colour: layerColour(layer), text: layer })),
+    key: [...named.map(layer => ({ colour: colourOf(layer), text: layer })), ...rest],
     note:
       'Each box is a function. Its width is the CPU per request of the function and of the functions that it calls, which are ' +
       'below it. Several functions of Node in a row are one box. The native part of the event loop and the helper threads have ' +
       `no functions, so they are missing. ${found.length === 1 ? 'One repeat' : `${found.length} repeats together`}. A browser’s DevTools ` +
       `(Performance, Load profile) open the raw profiles: ${files.join(', ')}.`,
     description: topBoxes(boxes),
-    draw: widthPx => draw(boxes, totalUs, widthPx),
+    draw: widthPx => draw(boxes, totalUs, colourOf, widthPx),
   }
 }
 
-function samplesIn(call: LayeredCall, layer: Layer): number {
+function bySize(layersUs: NonNullable<Sample['layersUs']>): string[] {
+  return Object.keys(layersUs).toSorted((a, b) => (layersUs[b]?.median ?? 0) - (layersUs[a]?.median ?? 0))
+}
+
+function samplesIn(call: LayeredCall, layer: string): number {
   return call.callees.reduce(
     (sum, callee) => sum + samplesIn(callee, layer),
     call.layer === layer ? call.self : 0,
@@ -115,7 +124,12 @@ function topBoxes(boxes: readonly Box[]): string {
     .join('; ')
 }
 
-function draw(boxes: readonly Box[], totalUs: number, widthPx: number): Plot.PlotOptions {
+function draw(
+  boxes: readonly Box[],
+  totalUs: number,
+  colourOf: (layer: string) => string,
+  widthPx: number,
+): Plot.PlotOptions {
   const pxPerUs = (widthPx - 2 * marginPx) / totalUs
   const drawn = boxes.filter(box => (box.x2 - box.x1) * pxPerUs >= narrowestPx)
   const rows = 1 + Math.max(...drawn.map(box => box.depth))
@@ -132,7 +146,7 @@ function draw(boxes: readonly Box[], totalUs: number, widthPx: number): Plot.Plo
     marks: [
       Plot.rect(drawn, {
         ...place,
-        fill: box => layerColour(box.layer),
+        fill: box => colourOf(box.layer),
         fillOpacity: 0.45,
         inset: 0.5,
         title: box =>

@@ -1,4 +1,5 @@
 import type { Layer } from '../../analysis/cpu-layers.ts'
+import type { Sample } from '../../results.ts'
 
 /**
  * Colours by name; report.css gives each a value for light and for dark. A process keeps its hue in every
@@ -22,7 +23,8 @@ export const processes = [
 ] as const
 
 /** The kernel has warm colours, so that system calls stand out from code. */
-const layerColours: Readonly<Record<Layer, string>> = {
+const layerColours: Readonly<Record<Layer | 'kernel: socket writes', string>> = {
+  'kernel: socket writes': 'var(--database)',
   'kernel: sending queries': 'var(--database)',
   'kernel: sending answers': 'var(--series-4)',
   'kernel: receiving, HTTP parser': 'var(--series-7)',
@@ -36,9 +38,18 @@ const layerColours: Readonly<Record<Layer, string>> = {
   'helper threads': 'var(--generator)',
 }
 
-/** Colour of a layer of CPU; the API's colour for an unknown name. */
-export function layerColour(layer: string): string {
-  return Object.entries(layerColours).find(([name]) => name === layer)?.[1] ?? colours.api
+/**
+ * Colours of the layers of a sample. Those whose name is not known, such as packages, get one by their size; the smallest
+ * share one.
+ */
+export function layerColour(layersUs: Sample['layersUs'] = {}): (layer: string) => string {
+  const known = new Map(Object.entries(layerColours))
+  const others = Object.keys(layersUs)
+    .filter(name => !known.has(name))
+    .toSorted((a, b) => (layersUs[b]?.median ?? 0) - (layersUs[a]?.median ?? 0))
+  const taken = new Set(Object.keys(layersUs).map(name => known.get(name)))
+  const free = seriesColours.filter(colour => !taken.has(colour))
+  return layer => known.get(layer) ?? free[others.indexOf(layer)] ?? colours.grid
 }
 
 /** The ledger's entries in words: the requests' own and each bucket of what belongs to none. */

@@ -1,0 +1,32 @@
+import type { Figure, Sample } from '../results.ts'
+import { isPackageName } from './packages.ts'
+import { percent, spread } from './wording.ts'
+
+/** Where the CPU of a service goes, in sentences; null where its ledger and profile say nothing. */
+export function insideSentence(sample: Sample): string | null {
+  const { routes = [], ledgerUs = {} } = sample
+  const [route] = routes
+  if (route === undefined) return null
+  const buckets = Object.entries(ledgerUs).filter(([name]) => name !== 'request')
+  const outsideUs = buckets.reduce((sum, [, { median }]) => sum + median, 0)
+  const totalUs = outsideUs + (ledgerUs['request']?.median ?? 0)
+  const installed = largestPackage(sample)
+  return [
+    `A request to "${route.route}" uses ${spread(route.cpuUs, 'us')} of CPU.`,
+    totalUs > 0 ? `${percent(outsideUs / totalUs)} of the CPU of the process belongs to no request.` : '',
+    installed === null
+      ? ''
+      : `The installed package that uses most is ${installed[0]}: ${spread(installed[1], 'us')} a request.`,
+  ]
+    .filter(Boolean)
+    .join(' ')
+}
+
+function largestPackage({ layersUs = {}, profile }: Sample): [string, Figure] | null {
+  if (profile?.by !== 'packages') return null
+  const installed = Object.entries(layersUs).filter(([name]) => isPackageName(name) && name !== ledger)
+  return installed.toSorted(([, a], [, b]) => b.median - a.median)[0] ?? null
+}
+
+/** The lab brought it. */
+const ledger = '@insertlab/cpu-ledger'

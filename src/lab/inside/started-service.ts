@@ -1,0 +1,134 @@
+import { delimiter, join, resolve } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { LabError } from '../errors.ts'
+import { masked } from '../secrets.ts'
+import { type GuardedProcess, spawnGuarded } from '../stack/janitor.ts'
+import { keepTail, lastErrorLine } from '../stack/output-tail.ts'
+import { compileLedger } from './plain-ledger.ts'
+
+export interface StartOptions {
+  /** As a person would type it into a shell. */
+  readonly command: string
+  /** The folder in which the command runs. */
+  readonly folder: string
+  /** The service is ready as soon as this answers anything. */
+  readonly url: string
+  readonly signal: AbortSignal
+}
+
+export interface StartedService extends AsyncDisposable {
+  /** The shell that runs the command: the root of the service's processes. */
+  readonly pid: number
+  /** The newest output. */
+  log(): string
+}
+
+const startLimitMs = 60_000
+const retryMs = 50
+const answerLimitMs = 5_000
+
+/**
+ * Starts the user's service with the CPU ledger in each of its Node processes, and waits until the URL answers. Nothing of
+ * the service is changed: the ledger comes through `NODE_OPTIONS`. Disposing of it ends its whole process group.
+ *
+ * Throws LAB_TARGET if something answers at the URL already, LAB_SERVICE_START if the service ends or does not answer.
+ */
+export async function startWithLedger(options: StartOptions): Promise<StartedService> {
+  const { command, folder, url, signal } = options
+  if (await answers(url, signal)) {
+    throw new LabError(
+      'LAB_TARGET',
+      `something answers at ${masked(url)} before the service is started`,
+      'End it, or leave --start out.',
+    )
+  }
+  const ledger = await compileLedger()
+  const service = await spawnGuarded(command, [], {
+    shell: true,
+    cwd: resolve(folder),
+    env: environmentWith(ledger, process.env),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const log = keepTail(service.child.stdout, service.child.stderr)
+  const errors = keepTail(service.child.stderr)
+  try {
+    const failure = await untilAnswering(url, service, signal)
+    if (failure !== null) {
+      const complaint = lastErrorLine(errors()) ?? lastErrorLine(log()) ?? 'it said nothing'
+      throw new LabError(
+        'LAB_SERVICE_START',
+        masked(`"${command}" ${failure}: ${complaint}`),
+        'Correct --start, --cwd or --url. The command must stay in the foreground.',
+      )
+    }
+  } catch (error) {
+    await service.end()
+    throw error
+  }
+  return { pid: service.pid, log, [Symbol.asyncDispose]: () => service.end() }
+}
+
+/**
+ * The environment as the user's shell has it, plus the ledger. What `npm run lab` added to it is removed: the service would
+ * otherwise run on the Node of the lab.
+ */
+export function environmentWith(ledger: string, environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const { NODE_OPTIONS: own = '', PATH: path = '' } = environment
+  const users = Object.entries(environment).filter(
+    ([name]) => !/^npm_/i.test(name) && name !== 'NODE' && name !== 'INIT_CWD',
+  )
+  return {
+    ...Object.fromEntries(users),
+    PATH: path
+      .split(delimiter)
+      .filter(one => !isOfNpm(one))
+      .join(delimiter),
+    NODE_OPTIONS: `${own} --import ${ledger}`.trim(),
+    CPU_LEDGER_PORT: '0',
+  }
+}
+
+const repository = fileURLToPath(new URL('../../..', import.meta.url))
+
+/** npm puts the programs of the project, and of the folders above it, before all others. */
+function isOfNpm(entry: string): boolean {
+  if (entry.endsWith(join('run-script', 'lib', 'node-gyp-bin'))) return true
+  const project = /^(.*)[/\\]node_modules[/\\]\.bin$/.exec(entry)?.[1]
+  return project !== undefined && repository.startsWith(project)
+}
+
+/** Why it does not answer, in words that follow the command; null: it answers. */
+async function untilAnswering(
+  url: string,
+  { ended }: GuardedProcess,
+  signal: AbortSignal,
+): Promise<string | null> {
+  let exit: Awaited<typeof ended> | undefined
+  ended.then(how => {
+    exit = how
+  })
+  const deadline = performance.now() + startLimitMs
+  while (performance.now() < deadline) {
+    if (exit !== undefined) return `ended with ${exit.code ?? exit.signal}`
+    if (await answers(url, signal)) return null
+    await pause(retryMs, undefined, { signal })
+  }
+  return `did not answer at ${url} within ${startLimitMs / 1000} s`
+}
+
+/** Whether anything comes back, of any status. */
+async function answers(url: string, signal: AbortSignal): Promise<boolean> {
+  signal.throwIfAborted()
+  try {
+    const patience = AbortSignal.any([signal, AbortSignal.timeout(answerLimitMs)])
+    const response = await fetch(url, { redirect: 'manual', signal: patience })
+    await response.body?.cancel()
+    return true
+  } catch (error) {
+    signal.throwIfAborted()
+    // A certificate that Node does not accept is an answer too: the check with --insecure follows.
+    const { cause } = error as Error
+    return cause instanceof Error && 'code' in cause && /CERT|SELF_SIGNED/.test(String(cause.code))
+  }
+}

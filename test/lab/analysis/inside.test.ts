@@ -1,0 +1,33 @@
+import { expect, test } from 'vitest'
+import { insideSentence } from '../../../src/lab/analysis/inside.ts'
+import { figure, sample } from './samples.ts'
+
+const routes = [
+  { route: 'GET /items/:id', cpuUs: figure(400), share: figure(0.9) },
+  { route: 'POST /items', cpuUs: figure(900), share: figure(0.1) },
+]
+
+test('names the route, what belongs to no request, and the largest package', () => {
+  const said = insideSentence(
+    sample({
+      routes,
+      ledgerUs: { request: figure(450), http: figure(30), helper_threads: figure(120) },
+      layersUs: {
+        'helper threads': figure(300),
+        '@insertlab/cpu-ledger': figure(250),
+        pg: figure(200),
+        'own code: src/': figure(210),
+      },
+      profile: { agreement: null, files: ['a.cpuprofile'], by: 'packages' },
+    }),
+  )
+  expect(said).toBe(
+    'A request to "GET /items/:id" uses 400 us (380–420) of CPU. 25 % of the CPU of the process belongs to no request. The installed package that uses most is pg: 200 us (190–210) a request.',
+  )
+})
+
+test('says nothing of packages without a profile by package, and nothing at all without a ledger', () => {
+  const parts = sample({ routes, ledgerUs: { request: figure(1) }, layersUs: { pg: figure(200) } })
+  expect(insideSentence(parts)).toMatch(/0 % of the CPU of the process belongs to no request\.$/)
+  expect(insideSentence(sample())).toBeNull()
+})
