@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { available, run } from '../programs.ts'
 
 // Only here: CI has no engine, and `config` needs none, but it needs the plugin.
-const hasCompose = !process.env['CI'] && available('docker')
+const hasCompose =
+  !process.env['CI'] && available('docker') && (await run('docker', ['compose', 'version'])).code === 0
 
 describe.skipIf(!hasCompose)('docker compose config', () => {
   test('accepts compose.yaml without a .env', async () => {

@@ -15,6 +15,8 @@ export const CpuProfile = Type.Object({
   ),
   /** The innermost node of the stack at each tick of the sampler. */
   samples: Type.Array(Type.Integer()),
+  /** us since the tick before, for each sample. */
+  timeDeltas: Type.Optional(Type.Array(Type.Number())),
 })
 export type CpuProfile = Static<typeof CpuProfile>
 
@@ -30,10 +32,9 @@ export interface Call {
 /**
  * The call tree of one or more profiles of the same work; the same chain of callers becomes one branch.
  *
- * Samples are counted, the profile's `timeDeltas` are not used: they are wall time, and a thread that the
- * kernel took off its core leaves one sample with a delta of milliseconds, charged to whatever it was doing.
- * Counted, such an interruption is one sample like any other. On two full cores the deltas came to 1.3 to
- * 1.9 times the thread's CPU, the counts to 0.90 to 1.0.
+ * Samples are counted, not weighted by the profile's `timeDeltas`, which are wall time: on two full cores the deltas came
+ * to 1.3 to 1.9 times the thread's CPU. A sample that came late is left out. Its tick fell due while the thread had no
+ * core, and it names what the thread did when it lost the core, which is most often a socket write.
  */
 export function callTree(profiles: readonly CpuProfile[]): Call {
   const root = newCall('(root)', '')
@@ -41,9 +42,16 @@ export function callTree(profiles: readonly CpuProfile[]): Call {
   return root
 }
 
-function graft(root: Call, { nodes, samples }: CpuProfile): void {
+/** A tick that comes later than this many intervals fell due while the thread did not run. */
+const lateIntervals = 1.2
+
+function graft(root: Call, { nodes, samples, timeDeltas = [] }: CpuProfile): void {
+  const sorted = timeDeltas.toSorted((a, b) => a - b)
+  const lateUs = lateIntervals * (sorted[sorted.length >> 1] ?? Number.POSITIVE_INFINITY)
   const self = new Map<number, number>()
-  for (const id of samples) self.set(id, (self.get(id) ?? 0) + 1)
+  samples.forEach((id, i) => {
+    if ((timeDeltas[i] ?? 0) <= lateUs) self.set(id, (self.get(id) ?? 0) + 1)
+  })
   const unvisited = new Map(nodes.map(node => [node.id, node]))
   const add = (id: number, into: (node: CpuProfile['nodes'][number]) => Call) => {
     const node = unvisited.get(id)
