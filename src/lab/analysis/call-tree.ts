@@ -43,7 +43,7 @@ export function callTree(profiles: readonly CpuProfile[]): Call {
 }
 
 /** A tick that comes later than this many intervals fell due while the thread did not run. */
-const lateIntervals = 1.2
+const lateIntervals = 2
 
 function graft(root: Call, { nodes, samples, timeDeltas = [] }: CpuProfile): void {
   const sorted = timeDeltas.toSorted((a, b) => a - b)

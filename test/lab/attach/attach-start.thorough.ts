@@ -15,7 +15,7 @@ import { run } from '../../programs.ts'
 const packageUs = 200
 const routeUs = 300
 const ledgerBar = 0.15
-/** A profile of busy cores is coarser: 200 us in a package read as 169 to 212, where other programs filled the machine. */
+/** A profile of busy cores is coarser: 200 us in a package read as 169 to 233, the less the busier the machine. */
 const profileBar = 0.3
 
 const common = `import { burnCpuUs } from 'rigged'
