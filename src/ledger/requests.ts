@@ -5,6 +5,7 @@ import type { Socket } from 'node:net'
 import { performance } from 'node:perf_hooks'
 import { CpuAccount, type Ledger } from './accounting.ts'
 import type { Boundaries } from './boundaries.ts'
+import { whenEnded } from './request-end.ts'
 import { expressRoute, watchFastifyRoutes } from './routes.ts'
 
 /** One HTTP request and its CPU. */
@@ -58,8 +59,6 @@ export class Requests {
   readonly #whenFinal: (request: RequestAccount) => void
   /** Servers whose requests are charged to a bucket. */
   readonly #bucketOf = new WeakMap<Server, CpuAccount>()
-  /** Requests of a connection that have no complete answer. */
-  readonly #openOf = new WeakMap<Socket, Set<() => void>>()
 
   /** @param whenFinal gets each request when its figure is final. */
   constructor(ledger: Ledger, boundaries: Boundaries, whenFinal: (request: RequestAccount) => void) {
@@ -94,31 +93,13 @@ export class Requests {
     const parserId = executionAsyncId()
     if (hasBody(request)) this.#boundaries.readBodyFor(parserId, account)
 
-    const open = this.#openRequestsOf(socket)
-    const end = () => {
-      if (!open.delete(end)) return
+    whenEnded({ socket, response, event: 'close' }, () => {
       this.#boundaries.endBodyOf(parserId, account)
       account.route ??= expressRoute(request)
       if (response.writableFinished) account.statusCode = response.statusCode
       account.durationS = (performance.now() - account.startMs) / 1000
       this.#ledger.close(account)
-    }
-    open.add(end)
-    response.once('close', end)
-  }
-
-  /** A response that waits for an earlier one of its connection does not close when the connection does. */
-  #openRequestsOf(socket: Socket): Set<() => void> {
-    let open = this.#openOf.get(socket)
-    if (open === undefined) {
-      const all = new Set<() => void>()
-      socket.once('close', () => {
-        for (const end of all) end()
-      })
-      this.#openOf.set(socket, all)
-      open = all
-    }
-    return open
+    })
   }
 }
 

@@ -1,9 +1,8 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
 import { performance } from 'node:perf_hooks'
 import { context } from '@opentelemetry/api'
 import type { FastifyInstance, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import { currentRequest } from '../ledger/index.ts'
+import { whenEnded } from '../ledger/request-end.ts'
 import { includes } from './level.ts'
 import { httpMethod, registerActiveRequests } from './metrics.ts'
 import type { Telemetry } from './telemetry.ts'
@@ -45,7 +44,7 @@ export function instrument(app: FastifyInstance, telemetry: Telemetry): void {
     if (account !== undefined && span !== null) account.attributes['trace_id'] = span.traceId
 
     count(method, 1)
-    whenEnded(request.raw, reply.raw, () => {
+    whenEnded({ socket: request.raw.socket, response: reply.raw, event: 'finish' }, () => {
       count(method, -1)
       const status = reply.raw.writableFinished ? reply.statusCode : 0
       const errorType = errorTypeOf(status)
@@ -87,29 +86,4 @@ function errorTypeOf(status: number): string {
 function runInSpan(span: ServerSpan | null, done: HookHandlerDoneFunction): void {
   if (span === null) done()
   else context.with(span.context, done)
-}
-
-/** Requests of a connection that have no complete answer. */
-const openOf = new WeakMap<Socket, Set<() => void>>()
-
-/**
- * Calls back once, when the response is complete or the connection closes before. A response that waits for an earlier
- * one of its connection does not tell that the connection has closed.
- */
-function whenEnded({ socket }: IncomingMessage, response: ServerResponse, ended: () => void): void {
-  let open = openOf.get(socket)
-  if (open === undefined) {
-    const all = new Set<() => void>()
-    socket.once('close', () => {
-      for (const end of all) end()
-    })
-    openOf.set(socket, all)
-    open = all
-  }
-  const ofConnection = open
-  const end = () => {
-    if (ofConnection.delete(end)) ended()
-  }
-  ofConnection.add(end)
-  response.once('finish', end)
 }
