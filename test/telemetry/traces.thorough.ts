@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
+import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startService } from '../../src/lab/stack/service-process.ts'
 import { metricNames } from '../../src/telemetry/metric-names.ts'
@@ -17,8 +18,18 @@ afterAll(() => database.drop())
 
 it('keeps the link of every request of a large batch', async () => {
   await using traced = await startTraced(database.url, 1)
-  const paths = Array.from({ length: 2000 }, () => '/test-insert')
-  await sendAll(paths, 400, (agent, path) => send(agent, traced.service.url + path))
+  const paths = Array.from({ length: 400 }, () => '/test-insert')
+  // The first batches wait for the table, so that all other rows go into the next one.
+  const lock = new Client({ connectionString: database.url })
+  await lock.connect()
+  await lock.query('BEGIN; LOCK TABLE simple_text IN ACCESS EXCLUSIVE MODE')
+  const answered = sendAll(paths, paths.length, (agent, path) => send(agent, traced.service.url + path))
+  await expect
+    .poll(async () => sumOf(await scrape(traced.service.adminUrl), metricNames.insertQueueDepth))
+    .toBeGreaterThan(paths.length / 2)
+  await lock.query('COMMIT')
+  await lock.end()
+  await answered
   const batches = (await traced.finish()).filter(span => span.name === 'batch simple_text')
   expect(Math.max(...batches.map(span => span.links.length))).toBeGreaterThan(128)
   expect(batches.reduce((sum, span) => sum + span.links.length, 0)).toBe(paths.length)

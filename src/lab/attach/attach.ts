@@ -98,7 +98,7 @@ async function attachTo(options: AttachOptions): Promise<number> {
     log: () => started?.log() ?? '',
     ...(started !== null && { ledgerUrls }),
   }
-  const bed = attachedBed(target, first, signal)
+  const bed = attachedBed(target, first, signal, started)
   const experiment = attachExperiment({
     ...options,
     ...{ target: new URL(url).host, requests, baseUrl: url, cpuUnknown: unknown },

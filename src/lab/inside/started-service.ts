@@ -22,10 +22,13 @@ export interface StartedService extends AsyncDisposable {
   readonly pid: number
   /** The newest output. */
   log(): string
+  /** Throws LAB_TARGET, with the exit code and the last error line, if the command has ended or does so at once. */
+  requireRunning(): Promise<void>
 }
 
 const startLimitMs = 60_000
 const retryMs = 50
+const endingMs = 1_000
 const answerLimitMs = 5_000
 
 /**
@@ -52,13 +55,18 @@ export async function startWithLedger(options: StartOptions): Promise<StartedSer
   })
   const log = keepTail(service.child.stdout, service.child.stderr)
   const errors = keepTail(service.child.stderr)
+  let exit: Awaited<GuardedProcess['ended']> | undefined
+  service.ended.then(how => {
+    exit = how
+  })
+  const complaint = () => lastErrorLine(errors()) ?? lastErrorLine(log()) ?? 'it said nothing'
+  const endedHow = () => (exit === undefined ? null : `ended with ${exit.code ?? exit.signal}`)
   try {
-    const failure = await untilAnswering(url, service, signal)
+    const failure = await untilAnswering(url, endedHow, signal)
     if (failure !== null) {
-      const complaint = lastErrorLine(errors()) ?? lastErrorLine(log()) ?? 'it said nothing'
       throw new LabError(
         'LAB_SERVICE_START',
-        masked(`"${command}" ${failure}: ${complaint}`),
+        masked(`"${command}" ${failure}: ${complaint()}`),
         'Correct --start, --cwd or --url. The command must stay in the foreground.',
       )
     }
@@ -66,7 +74,22 @@ export async function startWithLedger(options: StartOptions): Promise<StartedSer
     await service.end()
     throw error
   }
-  return { pid: service.pid, log, [Symbol.asyncDispose]: () => service.end() }
+  return {
+    pid: service.pid,
+    log,
+    async requireRunning() {
+      // A port is closed some time before the command around the service has ended.
+      await Promise.race([service.ended, pause(endingMs, undefined, { signal, ref: false })])
+      const how = endedHow()
+      if (how === null) return
+      throw new LabError(
+        'LAB_TARGET',
+        masked(`the service, "${command}", ${how}: ${complaint()}`),
+        'What was measured until then is kept. Mend the service; if only the load ends it, try a lower --max-connections.',
+      )
+    },
+    [Symbol.asyncDispose]: () => service.end(),
+  }
 }
 
 /**
@@ -101,16 +124,13 @@ function isOfNpm(entry: string): boolean {
 /** Why it does not answer, in words that follow the command; null: it answers. */
 async function untilAnswering(
   url: string,
-  { ended }: GuardedProcess,
+  endedHow: () => string | null,
   signal: AbortSignal,
 ): Promise<string | null> {
-  let exit: Awaited<typeof ended> | undefined
-  ended.then(how => {
-    exit = how
-  })
   const deadline = performance.now() + startLimitMs
   while (performance.now() < deadline) {
-    if (exit !== undefined) return `ended with ${exit.code ?? exit.signal}`
+    const ended = endedHow()
+    if (ended !== null) return ended
     if (await answers(url, signal)) return null
     await pause(retryMs, undefined, { signal })
   }
