@@ -18,6 +18,8 @@ import { loopbackPortsOf } from '../probes/sockets.ts'
 const samplingUs = 500
 const openingLimitMs = 3000
 const retryMs = 20
+/** A process can crash if its inspector is closed while a session ends: docs/upstream/inspector-close-crash.md. */
+const closingDelayMs = 100
 
 /**
  * Takes a V8 profile of a running Node process. Opens its inspector by SIGUSR1 if it is not open, on loopback, and then
@@ -131,7 +133,9 @@ async function connect(url: string, signal: AbortSignal): Promise<Inspector> {
       })
     },
     close: () => {
-      send('Runtime.evaluate', { expression: "process.getBuiltinModule('node:inspector').close()" })
+      send('Runtime.evaluate', {
+        expression: `setTimeout(() => process.getBuiltinModule('node:inspector').close(), ${closingDelayMs})`,
+      })
     },
     [Symbol.dispose]: () => socket.close(),
   }

@@ -74,6 +74,26 @@ test('a command that ends says why; a service that runs already is not started a
   })
 })
 
+test('a service that ends later says how it ended', async () => {
+  writeFileSync(
+    join(folder, 'fragile.mjs'),
+    `import { createServer } from 'node:http'
+createServer((request, response) => {
+  if (request.url === '/fatal') setImmediate(() => { throw new Error('out of luck') })
+  else response.end('ok')
+}).listen(Number(process.env.PORT), '127.0.0.1')
+`,
+  )
+  const { url, service } = await start('node fragile.mjs')
+  await using _ = service
+  await service.requireRunning()
+  await expect(fetch(`${url}/fatal`)).rejects.toThrow()
+  await expect(service.requireRunning()).rejects.toMatchObject({
+    code: 'LAB_TARGET',
+    message: expect.stringMatching(/^the service, ".*node fragile\.mjs", ended with 1: Error: out of luck$/),
+  })
+})
+
 test('the service has its own Node and options, not those of the lab', () => {
   const bin = join(repository, 'node_modules/.bin')
   const environment = environmentWith('file:///ledger.js', {
