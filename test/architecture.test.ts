@@ -50,7 +50,7 @@ test('the drawing in ARCHITECTURE.md is the one that the imports give', () => {
   const text = readFileSync(page, 'utf8')
   const drawing = /```mermaid\n.*?```/s
   const drawn = `\`\`\`mermaid\n${draw()}\`\`\``
-  if (process.env.WRITE_ARCHITECTURE === '1') writeFileSync(page, text.replace(drawing, drawn))
+  if (process.env['WRITE_ARCHITECTURE'] === '1') writeFileSync(page, text.replace(drawing, drawn))
   else expect(drawing.exec(text)?.[0], 'WRITE_ARCHITECTURE=1 renews it').toBe(drawn)
 })
 
