@@ -56,7 +56,7 @@ ignore_startup_parameters = ${ignores}
     child.kill('SIGKILL')
     await once(child, 'exit')
   })
-  await expect.poll(() => accepts(port), { timeout: 10_000, message: output() }).toBe(true)
+  await expect.poll(() => accepts(port), { message: output() }).toBe(true)
   const url = new URL(databaseUrl)
   url.port = String(port)
   return url.href

@@ -78,7 +78,7 @@ test('hands the profiles of a real service to Pyroscope', async () => {
         await fetch(`${url}/test-insert`)
         return received.some(({ body }) => /src\/service\/.* \d+$/m.test(body))
       },
-      { timeout: 20_000, interval: 20 },
+      { interval: 20 },
     )
     .toBe(true)
   const asked = new URL(received[0]?.url ?? '', 'http://x')

@@ -39,7 +39,7 @@ async function closeGate(app: RunningApp, closing: string, opening: string): Pro
   return {
     waiters: count =>
       expect
-        .poll(async () => (await app.sql(`SELECT pid ${waiting}`)).length, { interval: 5, timeout: 10_000 })
+        .poll(async () => (await app.sql(`SELECT pid ${waiting}`)).length, { interval: 5 })
         .toBeGreaterThanOrEqual(count),
     killWaiters: async () => (await app.sql(`SELECT pg_terminate_backend(pid) ${waiting}`)).length,
     open: async () => {
@@ -62,5 +62,5 @@ export async function metric(app: RunningApp, series: string): Promise<number | 
 
 /** Resolves when this many rows wait for a batch. */
 export function untilQueued(app: RunningApp, rows: number): Promise<void> {
-  return expect.poll(() => metric(app, 'insert_queue_depth'), { interval: 5, timeout: 10_000 }).toBe(rows)
+  return expect.poll(() => metric(app, 'insert_queue_depth'), { interval: 5 }).toBe(rows)
 }

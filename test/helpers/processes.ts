@@ -35,7 +35,5 @@ export async function processTree(pid: number): Promise<number[]> {
 
 /** Waits until none of the processes is left, and fails naming those that are. */
 export async function expectGone(pids: readonly number[]): Promise<void> {
-  await expect
-    .poll(async () => (await listProcesses()).filter(each => pids.includes(each.pid)), { timeout: 20_000 })
-    .toEqual([])
+  await expect.poll(async () => (await listProcesses()).filter(each => pids.includes(each.pid))).toEqual([])
 }

@@ -51,7 +51,7 @@ test('compares a service that runs with one that it starts, pair of windows by p
   // Ten times the work, of which the machine's noise hides little.
   expect(sample?.cpuPerRequestUs.api?.low).toBeGreaterThan(2 * (sample?.besideUs?.high ?? Number.NaN))
   expect(readFileSync(join(folder, 'latest', 'report.html'), 'utf8')).toContain('Each pair of windows of')
-}, 120_000)
+})
 
 test('3: a command that starts no service, and an address that is not the user’s own', async () => {
   const ended = await ab('--a', 'echo no service here; exit 7', '--b', 'http://127.0.0.1:9', ...short)

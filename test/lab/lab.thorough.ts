@@ -50,7 +50,7 @@ describe('the tour', () => {
     expect((await ended)[0]).toBe(0)
     expect(output()).toContain('report.html')
     results = resultsIn(out)
-  }, 600_000)
+  })
 
   test('measures everything it set out to, without an error', () => {
     expect(results).toMatchObject({

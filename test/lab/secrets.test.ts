@@ -78,7 +78,7 @@ test('none of the secrets of the input is in anything that attach writes', async
   expect(everything.match(/.*(planted-(?!user)|planted(?:%2B|\+)url).*/g)).toBeNull()
   expect(everything).toContain('POST /v1/items?api_key=***&access_token=***&limit=7')
   expect(everything).toContain('someone')
-}, 60_000)
+})
 
 test('headers without a secret name are shown to whoever asks for them', async () => {
   const everything = await everythingFrom(
@@ -96,7 +96,7 @@ test('headers without a secret name are shown to whoever asks for them', async (
   )
   expect(everything.includes('X-Tenant: planted-tenant')).toBe(true)
   expect(everything).not.toContain('planted-key')
-}, 60_000)
+})
 
 test('a scenario’s secrets are not written either', async () => {
   const scenario = join(folder, 'scenario.ts')
@@ -121,7 +121,7 @@ test('a scenario’s secrets are not written either', async () => {
   )
   expect(everything).toContain('report: ')
   expect(everything).not.toContain('planted-')
-}, 60_000)
+})
 
 test.each([
   ['a refusal', ['--url', 'HOST/broken?token=planted-a', '--header', 'X-Key: planted-b'], 'answers 500'],
@@ -159,7 +159,7 @@ test('results of a run and its assertions', async () => {
   expect(everything).toContain('<testsuites')
   expect(everything).toContain('report: ')
   expect(everything).not.toContain('planted-')
-}, 60_000)
+})
 
 test.each([
   ['postgresql://me:pass@host/db?sslpassword=x1', 'postgresql://me:***@host/db?sslpassword=***'],

@@ -65,7 +65,7 @@ let database: Awaited<ReturnType<typeof createDatabase>>
 beforeAll(async () => {
   await installApps()
   database = await createDatabase()
-}, 300_000)
+})
 afterAll(() => database?.drop())
 
 function start({ file, wait = 'pg' }: Case, options: AppOptions = {}): Promise<App> {

@@ -62,7 +62,7 @@ it.each([
     killed += rowCount ?? 0
     const sentBefore = sent.length
     const goesOn = () => sent.slice(sentBefore).some(({ outcome }) => outcome === '201')
-    await expect.poll(goesOn, { message: 'after a kill', timeout: 20_000 }).toBe(true)
+    await expect.poll(goesOn, { message: 'after a kill' }).toBe(true)
   }
   await load.stop()
 

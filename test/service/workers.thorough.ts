@@ -59,7 +59,7 @@ describe('several workers', () => {
   it('all serve, and the supervisor tells Prometheus where each can be scraped', async () => {
     const started = await start(database.url, { WORKERS: '3' })
     const clients = load(started.url, 30)
-    await expect.poll(() => answered(clients), { timeout: 20_000 }).toBeGreaterThan(1000)
+    await expect.poll(() => answered(clients)).toBeGreaterThan(1000)
     await clients.stop()
     expect(clients.otherThan(200)).toBe(0)
 
@@ -101,10 +101,8 @@ describe('several workers', () => {
     await untilAnswered(3000)
     const servedByOthers = new Set(served)
     process.kill(killed, 'SIGKILL')
-    await expect
-      .poll(async () => (await workersOf(started)).filter(pid => pid !== killed).length, { timeout: 20_000 })
-      .toBe(3)
-    await expect.poll(() => answeredBy(started, 3).catch(() => []), { timeout: 20_000 }).toHaveLength(3)
+    await expect.poll(async () => (await workersOf(started)).filter(pid => pid !== killed).length).toBe(3)
+    await expect.poll(() => answeredBy(started, 3).catch(() => [])).toHaveLength(3)
     await untilAnswered(1000)
 
     expect(failed.filter(agent => servedByOthers.has(agent))).toEqual([])
@@ -123,12 +121,10 @@ describe('several workers', () => {
     process.kill(stopped, 'SIGSTOP')
     const answers = Array.from({ length: 12 }, () => ask().catch(() => 'closed'))
     // It may have taken one before it stopped, and one more is on its way; the other worker answers the rest.
-    await expect
-      .poll(async () => (await settledOf(answers)).length, { timeout: 10_000 })
-      .toBeGreaterThanOrEqual(10)
+    await expect.poll(async () => (await settledOf(answers)).length).toBeGreaterThanOrEqual(10)
     expect((await settledOf(answers)).length).toBeLessThan(12)
     process.kill(stopped, 'SIGKILL')
-    await expect.poll(async () => (await settledOf(answers)).length, { timeout: 10_000 }).toBe(12)
+    await expect.poll(async () => (await settledOf(answers)).length).toBe(12)
     expect((await settledOf(answers)).filter(each => each === 'closed').length).toBeLessThanOrEqual(2)
     // None is handed to the dead.
     for (let i = 0; i < 6; i++) expect(await ask()).not.toBe('')
@@ -137,7 +133,7 @@ describe('several workers', () => {
   it('are all replaced on SIGHUP without losing a request', async () => {
     const started = await start(database.url, { WORKERS: '2' })
     const clients = load(started.url, 30)
-    await expect.poll(() => answered(clients), { timeout: 20_000 }).toBeGreaterThan(300)
+    await expect.poll(() => answered(clients)).toBeGreaterThan(300)
     const before = await workersOf(started)
     process.kill(started.service.pid, 'SIGHUP')
     await expect
@@ -148,7 +144,7 @@ describe('several workers', () => {
     expect(after.filter(pid => before.includes(pid))).toEqual([])
 
     const answeredByThen = answered(clients)
-    await expect.poll(() => answered(clients), { timeout: 20_000 }).toBeGreaterThan(answeredByThen + 1000)
+    await expect.poll(() => answered(clients)).toBeGreaterThan(answeredByThen + 1000)
     await clients.stop()
     expect(clients.answers).toEqual({ 200: answered(clients) })
     for (const count of await answeredBy(started, 2)) expect(count).toBeGreaterThan(0)
@@ -169,14 +165,12 @@ describe('several workers', () => {
     await writeFile(held, '')
     await writeFile(failing, '')
     process.kill(started.service.pid, 'SIGHUP')
-    await expect.poll(async () => (await workersOf(started)).length, { timeout: 20_000 }).toBe(3)
+    await expect.poll(async () => (await workersOf(started)).length).toBe(3)
     // Worker 1 started first. Its successor is held, and ends with an error once it may go on.
     process.kill(first, 'SIGKILL')
     await expectGone([first])
     await rm(held)
-    await expect
-      .poll(() => started.log(), { timeout: 20_000 })
-      .toContain('a successor did not start, so the others stay')
+    await expect.poll(() => started.log()).toContain('a successor did not start, so the others stay')
     await rm(failing)
     await expect
       .poll(async () => (await answeredBy(started, 2).catch(() => [])).length, { timeout: 60_000 })
@@ -185,7 +179,7 @@ describe('several workers', () => {
     expect(workers).toHaveLength(2)
     expect(workers).toContain(second)
     const clients = load(started.url, 10)
-    await expect.poll(() => answered(clients), { timeout: 20_000 }).toBeGreaterThan(300)
+    await expect.poll(() => answered(clients)).toBeGreaterThan(300)
     await clients.stop()
     expect(clients.otherThan(200)).toBe(0)
     for (const count of await answeredBy(started, 2)) expect(count).toBeGreaterThan(0)
@@ -210,7 +204,7 @@ describe('several workers', () => {
     })
     await writeFile(held, '')
     process.kill(started.service.pid, 'SIGHUP')
-    await expect.poll(async () => (await workersOf(started)).length, { timeout: 20_000 }).toBe(3)
+    await expect.poll(async () => (await workersOf(started)).length).toBe(3)
     const pids = await processTree(started.service.pid)
     process.kill(started.service.pid, 'SIGTERM')
     expect(await started.service.ended).toEqual({ code: 0, signal: null })
@@ -242,7 +236,7 @@ describe('several workers', () => {
     await lock.query('BEGIN; LOCK TABLE simple_text IN ACCESS EXCLUSIVE MODE')
     const answers = Array.from({ length: 10 }, () => fetch(`${started.url}/test-insert`))
     const waiting = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`
-    await expect.poll(async () => (await database.sql.query(waiting)).rowCount, { timeout: 10_000 }).toBe(2)
+    await expect.poll(async () => (await database.sql.query(waiting)).rowCount).toBe(2)
 
     process.kill(sign * started.service.pid, 'SIGTERM')
     const refused = () =>
@@ -250,7 +244,7 @@ describe('several workers', () => {
         client => client.destroy(),
         () => 'refused',
       )
-    await expect.poll(refused, { timeout: 10_000 }).toBe('refused')
+    await expect.poll(refused).toBe('refused')
     await lock.query('COMMIT')
     for (const answer of answers) expect((await answer).status).toBe(200)
     expect(await started.service.ended).toEqual({ code: 0, signal: null })
@@ -266,14 +260,12 @@ describe('several workers', () => {
     await lock.query('BEGIN; LOCK TABLE simple_text IN ACCESS EXCLUSIVE MODE')
     const answers = Array.from({ length: 10 }, () => fetch(`${started.url}/test-insert`))
     const waiting = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`
-    await expect.poll(async () => (await database.sql.query(waiting)).rowCount, { timeout: 10_000 }).toBe(2)
+    await expect.poll(async () => (await database.sql.query(waiting)).rowCount).toBe(2)
 
     process.kill(started.service.pid, 'SIGHUP')
-    await expect.poll(() => started.log(), { timeout: 10_000 }).toContain('the service drains')
+    await expect.poll(() => started.log()).toContain('the service drains')
     process.kill(started.service.pid, 'SIGTERM')
-    await expect
-      .poll(() => started.log().match(/the service drains/g)?.length, { timeout: 10_000 })
-      .toBeGreaterThanOrEqual(3)
+    await expect.poll(() => started.log().match(/the service drains/g)?.length).toBeGreaterThanOrEqual(3)
     await lock.query('COMMIT')
     for (const answer of answers) expect((await answer).status).toBe(200)
     expect(await started.service.ended).toEqual({ code: 0, signal: null })

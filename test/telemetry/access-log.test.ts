@@ -43,7 +43,7 @@ async function startLogging(env: Record<string, string>): Promise<Logging> {
     await closed
     return output()
   }
-  await expect.poll(output, { timeout: 20_000 }).toContain('"the service listens"')
+  await expect.poll(output).toContain('"the service listens"')
   return {
     url: `http://127.0.0.1:${port}`,
     output,
@@ -112,7 +112,7 @@ describe.each(['on', 'sync'])('ACCESS_LOG=%s', mode => {
 it('writes what it has buffered soon, also where no more comes', async () => {
   await using service = await startLogging({ ACCESS_LOG: 'on' })
   await sendAll(urls(20), 1, (agent, path) => send(agent, service.url + path))
-  await expect.poll(() => requestLines(service.output()).length, { timeout: 10_000 }).toBe(20)
+  await expect.poll(() => requestLines(service.output()).length).toBe(20)
 })
 
 it('names the trace of a sampled request', async () => {

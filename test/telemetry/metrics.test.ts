@@ -147,7 +147,7 @@ describe('under load', () => {
     await scrape(adminUrl)
     const page = await scrape(adminUrl)
     await expect
-      .poll(() => traced.receiver.spans().map(span => span.traceId), { timeout: 10_000 })
+      .poll(() => traced.receiver.spans().map(span => span.traceId))
       .toEqual(expect.arrayContaining(traces))
     for (const metric of [metricNames.requestDuration, metricNames.requestCpu]) {
       const buckets = samplesOf(page, `${metric}_bucket`, { http_route: '/test-insert' })
@@ -384,7 +384,7 @@ describe('the admin port', () => {
     const groups = (await (await fetch(`${service.adminUrl}/targets`)).json()) as { targets: string[] }[]
     const scrapeAll = () => Promise.all(groups.map(({ targets }) => scrape(`http://${targets[0]}`)))
     // The service is ready when its first worker is; the other may still be starting.
-    const pages = await vi.waitFor(scrapeAll, { timeout: 10_000, interval: 100 })
+    const pages = await vi.waitFor(scrapeAll, { timeout: 60_000, interval: 100 })
     const cpu = pages.map(page => sumOf(page, metricNames.processCpu))
     expect(new Set(cpu).size).toBe(2)
   })

@@ -98,7 +98,7 @@ beforeAll(async () => {
     join(folder, 'mix.ts'),
     "export default [{ path: '/plain/{n}' }, { path: '/injected/{n}' }]\n",
   )
-}, 300_000)
+})
 afterAll(async () => {
   rmSync(folder, { recursive: true })
   await database?.drop()

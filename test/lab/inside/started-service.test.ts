@@ -33,9 +33,7 @@ async function start(command: string) {
 test('starts a service with a ledger in each process that serves HTTP, and ends them all', async () => {
   const { url, service } = await start('WORKERS=2 node server.mjs')
   try {
-    await expect
-      .poll(async () => (await ledgerProcesses([service.pid], url)).length, { timeout: 10_000 })
-      .toBe(2)
+    await expect.poll(async () => (await ledgerProcesses([service.pid], url)).length).toBe(2)
   } finally {
     await service[Symbol.asyncDispose]()
   }

@@ -34,12 +34,12 @@ afterEach(() => {
 async function waitForPath(pattern: RegExp): Promise<void> {
   const seen = () =>
     readdirSync(temporary, { recursive: true, encoding: 'utf8' }).some(path => pattern.test(path))
-  await expect.poll(seen, { timeout: 20_000, interval: 10 }).toBe(true)
+  await expect.poll(seen, { interval: 10 }).toBe(true)
 }
 
 async function expectNothingLeft(pids: readonly number[]): Promise<void> {
   await expectGone(pids)
-  await expect.poll(() => readdirSync(temporary), { timeout: 20_000 }).toEqual([])
+  await expect.poll(() => readdirSync(temporary)).toEqual([])
   expect((await listProcesses()).filter(each => each.command.includes(temporary))).toEqual([])
 }
 

@@ -54,7 +54,7 @@ async function run(env: Record<string, string> = {}) {
 describe('npm run service', () => {
   it.each(['SIGINT', 'SIGTERM'] as const)('runs on a PostgreSQL of its own until %s', async signal => {
     const command = await run()
-    await expect.poll(command.output, { timeout: 20_000 }).toContain('Ctrl-C stops it.')
+    await expect.poll(command.output).toContain('Ctrl-C stops it.')
     expect(command.output()).toContain(`service   http://127.0.0.1:${port}\n`)
     expect(command.output()).toMatch(/^database {2}postgresql:\/\/.*PostgreSQL 18/m)
     const inserted = await fetch(`http://127.0.0.1:${port}/test-insert`)
@@ -71,7 +71,7 @@ describe('npm run service', () => {
   it('uses the database that DATABASE_URL names', async () => {
     const database = await createDatabase()
     const command = await run({ DATABASE_URL: database.url })
-    await expect.poll(command.output, { timeout: 20_000 }).toContain('database  as DATABASE_URL says')
+    await expect.poll(command.output).toContain('database  as DATABASE_URL says')
     process.kill(command.pid, 'SIGINT')
     expect(await command.ended).toBe(0)
     await database.drop()

@@ -31,9 +31,9 @@ it.each(requests)(
         return client
       }),
     )
-    await expect.poll(() => metric(app, 'http_server_active_requests'), { timeout: 10_000 }).toBe(leavers)
+    await expect.poll(() => metric(app, 'http_server_active_requests')).toBe(leavers)
     for (const client of clients) client.destroy()
-    await expect.poll(() => metric(app, 'http_server_active_requests'), { timeout: 10_000 }).toBe(0)
+    await expect.poll(() => metric(app, 'http_server_active_requests')).toBe(0)
     session.release()
 
     await expectJson(await post(`${app.url}/texts`, { text: 'after' }), 201)

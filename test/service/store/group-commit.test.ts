@@ -141,7 +141,7 @@ describe('group commit', () => {
     })
     await untilQueued(app, 67)
     // Only then have all arrived: one that is still on its way when the queue moves finds room.
-    await expect.poll(() => answered, { timeout: 10_000 }).toBe(13)
+    await expect.poll(() => answered).toBe(13)
     await expectProblem(await post(`${app.url}/texts`, { text }), 503, 'overloaded')
     await lock.open()
     await expectJson(await first, 201)

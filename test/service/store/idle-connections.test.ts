@@ -19,7 +19,7 @@ it('connections that nobody uses are closed, and opened again for the next reque
   await gate.waiters(5)
   await gate.open()
   for (const answer of await Promise.all(answers)) await expectJson(answer, 200)
-  await expect.poll(() => openConnections(app), { timeout: 10_000 }).toBe(0)
+  await expect.poll(() => openConnections(app)).toBe(0)
   expect(app.store.database.counts()).toMatchObject({ idle: 0, used: 0 })
   await expectJson(await fetch(`${app.url}/test-insert`), 200)
 })

@@ -15,7 +15,7 @@ async function stopBackend(app: RunningApp): Promise<void> {
 
 const impatient = { poolSize: 1, requestDeadlineMs: 1000 }
 const untilFree = (app: RunningApp) =>
-  expect.poll(() => app.store.database.counts(), { timeout: 10_000 }).toMatchObject({ used: 0, pending: 0 })
+  expect.poll(() => app.store.database.counts()).toMatchObject({ used: 0, pending: 0 })
 
 it.each(insertStrategyNames)('a hanging server does not keep a request: %s', async strategy => {
   const app = await startApp(impatient)
@@ -50,15 +50,13 @@ it.each([
     client.destroy()
   })
   const copying = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'COPY%' AND state = 'active'`
-  await expect.poll(() => app.sql(copying), { interval: 5, timeout: 10_000 }).toHaveLength(1)
+  await expect.poll(() => app.sql(copying), { interval: 5 }).toHaveLength(1)
   await stopBackend(app)
   if (end !== '') {
     clearInterval(sending)
     client.socket.write(end)
   }
-  await expect
-    .poll(() => client.received, { timeout: 20_000 })
-    .toMatch(/^HTTP\/1\.1 503 [\s\S]*"database_unavailable"/)
+  await expect.poll(() => client.received).toMatch(/^HTTP\/1\.1 503 [\s\S]*"database_unavailable"/)
   await untilFree(app)
   const bulk = await send('POST', `${app.url}/texts/bulk`, line('another'), {
     headers: { 'content-type': 'application/x-ndjson' },
