@@ -22,9 +22,11 @@ const pollMs = 25
  */
 export class Drain {
   readonly #server: Server
-  readonly #sockets = new Set<Socket>()
-  /** Responses that have not ended, in the order of their requests. */
-  readonly #open = new Set<ServerResponse>()
+  /**
+   * Responses that have not ended, by connection, in the order of their requests. Not one Set of them all: see
+   * `ledger/request-end.ts`.
+   */
+  readonly #open = new Map<Socket, ServerResponse[]>()
   #isDraining = false
   /** Connections from before the drain whose client has not been told to leave. */
   #untold: ReadonlySet<Socket> = new Set()
@@ -36,13 +38,14 @@ export class Drain {
   constructor(server: Server) {
     this.#server = server
     server.on('connection', (socket: Socket) => {
-      this.#sockets.add(socket)
-      socket.once('close', () => this.#sockets.delete(socket))
+      this.#open.set(socket, [])
+      socket.once('close', () => this.#open.delete(socket))
     })
     // Before Fastify's own listener, which may answer at once.
     server.prependListener('request', (request, response) => {
-      this.#open.add(response)
-      response.once('close', () => this.#open.delete(response))
+      const open = this.#open.get(request.socket)
+      open?.push(response)
+      response.once('close', () => open?.splice(open.indexOf(response), 1))
       if (!this.#isDraining) return
       leaveAfter(response)
       if (this.#untold.has(request.socket)) this.#lastRequestMs = performance.now()
@@ -55,10 +58,11 @@ export class Drain {
    */
   async end({ silenceLimitMs }: { silenceLimitMs: number }): Promise<void> {
     this.#isDraining = true
-    this.#untold = new Set(this.#sockets)
+    this.#untold = new Set(this.#open.keys())
     // Of several on one connection the last: the connection ends after the answer that says so.
-    for (const response of new Map([...this.#open].map(each => [each.req.socket, each])).values()) {
-      leaveAfter(response)
+    for (const responses of this.#open.values()) {
+      const last = responses.at(-1)
+      if (last !== undefined) leaveAfter(last)
     }
     await this.#untilQuiet()
     const closed = new Promise<void>(resolve => this.#server.close(() => resolve()))
@@ -87,20 +91,19 @@ export class Drain {
    */
   #closeSilent(silenceLimitMs: number): void {
     const now = performance.now()
-    const working = new Set([...this.#open].filter(isOurTurn).map(({ req }) => req.socket))
-    for (const socket of this.#sockets) {
+    for (const [socket, responses] of this.#open) {
       const bytes = socket.bytesRead
       const heard = this.#heard.get(socket)
-      if (heard === undefined || heard.bytes !== bytes || working.has(socket)) {
+      if (heard === undefined || heard.bytes !== bytes || responses.some(isOurTurn)) {
         this.#heard.set(socket, { bytes, sinceMs: now })
       } else if (now - heard.sinceMs >= (bytes === 0 ? quietMs : silenceLimitMs)) {
-        this.#giveUp(socket)
+        this.#giveUp(socket, responses)
       }
     }
   }
 
-  #giveUp(socket: Socket): void {
-    const isAnswered = [...this.#open].some(({ req, headersSent }) => req.socket === socket && headersSent)
+  #giveUp(socket: Socket, responses: readonly ServerResponse[]): void {
+    const isAnswered = responses.some(({ headersSent }) => headersSent)
     if (socket.bytesRead === 0 || isAnswered || !socket.writable) socket.destroy()
     else
       refuse(
