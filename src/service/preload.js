@@ -1,4 +1,5 @@
 /** `node --import ./src/service/preload.js`, before all else. JavaScript, because TypeScript would need the stripper. */
+import '../node-version.js'
 import { enableCompileCache } from 'node:module'
 import { join } from 'node:path'
 
