@@ -17,6 +17,7 @@ import { holdToAssertions } from './run/assertions.ts'
 import { readResults, renderAgain } from './run/results-folder.ts'
 import { runLab } from './run/run.ts'
 import { masked } from './secrets.ts'
+import { callLoopbackDirectly } from './stack/direct-loopback.ts'
 import { interruption } from './stack/interruption.ts'
 import { runServiceCommand } from './stack/service-command.ts'
 
@@ -180,6 +181,7 @@ function assertionsSoFar(text: string, before: Assertion[] | undefined): Asserti
 }
 
 async function main(): Promise<number> {
+  callLoopbackDirectly()
   let exitCode: number = exitCodes.done
   const lab = commandLine(code => {
     exitCode = code
