@@ -42,9 +42,15 @@ export const Knobs = Type.Record(Type.String(), Type.Union([Type.String(), Type.
 export type Knobs = Static<typeof Knobs>
 
 export const Load = Type.Object({
-  generator: Type.Union([Type.Literal('k6'), Type.Literal('autocannon'), Type.Literal('wrk')]),
+  /** autocannon, and the mode `paced`, are of results before December 2026. */
+  generator: Type.Union([
+    Type.Literal('k6'),
+    Type.Literal('undici'),
+    Type.Literal('wrk'),
+    Type.Literal('autocannon'),
+  ]),
   /** closed: `connections` clients, each waits for its answer; open: arrivals at a rate, whatever the
-   *  answers do; paced: a closed loop held to a rate, so late answers delay later requests. */
+   *  answers do; paced: a closed loop held to a rate. */
   mode: Type.Union([Type.Literal('closed'), Type.Literal('open'), Type.Literal('paced')]),
   connections: Type.Optional(Type.Integer({ minimum: 1 })),
   /** Of an open loop: requests that may be on their way at once; past it an arrival is dropped. */

@@ -32,7 +32,7 @@ export interface ControlFigures {
  */
 export function sampleOf(
   step: Step,
-  generator: Pick<LoadGenerator, 'name' | 'modeOf'>,
+  generator: Pick<LoadGenerator, 'name'>,
   durationS: number,
   observations: readonly Profiled[],
 ): Sample {
@@ -45,7 +45,7 @@ export function sampleOf(
     knobs: step.knobs,
     load: {
       generator: generator.name,
-      mode: generator.modeOf(step.load),
+      mode,
       durationS,
       ...size,
     },

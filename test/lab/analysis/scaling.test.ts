@@ -18,7 +18,7 @@ function swept(variant: string, connections: number, perS: number, change: Parti
   const latency = around((connections / perS) * 1000)
   return sample({
     label: `${variant}, ${connections} ${connections === 1 ? 'connection' : 'connections'}`,
-    load: { generator: 'autocannon', mode: 'closed', connections, durationS: 3 },
+    load: { generator: 'undici', mode: 'closed', connections, durationS: 3 },
     throughputPerS: around(perS),
     latencyMs: { p50: latency, p90: latency, p99: latency, max: latency },
     ...change,

@@ -18,7 +18,7 @@ const plan: AttachPlan = {
 
 function closedAt(connections: number, ratePerS: number, api = 0.5): Sample {
   return sample({
-    load: { generator: 'autocannon', mode: 'closed', connections, durationS: 1 },
+    load: { generator: 'undici', mode: 'closed', connections, durationS: 1 },
     throughputPerS: figure(ratePerS),
     utilisation: { api: figure(api) },
   })

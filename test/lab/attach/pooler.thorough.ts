@@ -39,7 +39,7 @@ describe.skipIf(!available('pgbouncer'))('--database that leads to PgBouncer', (
     await using service = await startOddService('pool', { DATABASE_URL: url })
     const { code, output } = await run(process.execPath, [
       ...['src/lab/cli.ts', 'attach', '--url', service.url, '--database', url, '--max-connections', '4'],
-      ...['--duration', '1', '--repeats', '1', '--out', folder, '--no-live', '--generator', 'autocannon'],
+      ...['--duration', '1', '--repeats', '1', '--out', folder, '--no-live', '--generator', 'undici'],
     ])
     expect(code, output).toBe(0)
     expect(output).toContain('statistics of PostgreSQL are out of reach')

@@ -13,7 +13,7 @@ function sweep(perRequestUs: number, perTurnUs: number, throughputOf = (n: numbe
     const used = (us: number) => figure((us * throughputPerS) / 1e6)
     return sample({
       label: `work, ${connections} connections`,
-      load: { generator: 'autocannon', mode: 'closed', connections, durationS: 2 },
+      load: { generator: 'undici', mode: 'closed', connections, durationS: 2 },
       throughputPerS: figure(throughputPerS),
       utilisation: {
         api: used(apiUs),

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect, inject, test } from 'vitest'
-import { autocannonGenerator } from '../../../src/lab/load/autocannon.ts'
+import { undiciGenerator } from '../../../src/lab/load/undici.ts'
 import { takeProfile } from '../../../src/lab/run/take-profile.ts'
 import type { PeerName } from '../../../src/lab/stack/peers/peers.ts'
 import { createPrograms } from '../../../src/lab/stack/programs.ts'
@@ -69,7 +69,7 @@ async function json(url: string, init?: RequestInit): Promise<Record<string, unk
 
 async function layersUnderLoad({ url, profiler, pid }: Awaited<ReturnType<typeof programs.start>>) {
   const done = new AbortController()
-  const load = autocannonGenerator
+  const load = undiciGenerator
     .run(
       {
         baseUrl: url,

@@ -70,7 +70,7 @@ describe('renderReport', () => {
   it('says what was varied and what was held constant', () => {
     const text = textOf(page.getElementById('insert-cost')?.querySelector('.held'))
     expect(text).toContain('Varied connections (1, 64); strategy (single, prepared, pipelined, batched)')
-    expect(text).toMatch(/Held constant autocannon, closed loop.*; poolSize 20; telemetry full; workers 1$/)
+    expect(text).toMatch(/Held constant undici, closed loop.*; poolSize 20; telemetry full; workers 1$/)
   })
 
   it('calls throughput a lower bound where cores were shared or the generator was the limit, and only there', () => {

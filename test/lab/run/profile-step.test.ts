@@ -2,7 +2,7 @@ import { Value } from 'typebox/value'
 import { expect, test } from 'vitest'
 import { CpuProfile } from '../../../src/lab/analysis/call-tree.ts'
 import { closed, type Experiment } from '../../../src/lab/experiments/experiment.ts'
-import { autocannonGenerator } from '../../../src/lab/load/autocannon.ts'
+import { undiciGenerator } from '../../../src/lab/load/undici.ts'
 import { watchSpeed } from '../../../src/lab/probes/cpu-speed.ts'
 import type { Sample } from '../../../src/lab/results.ts'
 import { profileStep } from '../../../src/lab/run/profile-step.ts'
@@ -30,8 +30,8 @@ test('a profiled step tells its CPU by layer, keeps the raw profile and names it
   }
   await runExperiments([{ experiment, steps: [step], timing, confirms: false, repeat: '' }], {
     bed,
-    generatorFor: () => autocannonGenerator,
-    installed: ['autocannon'],
+    generatorFor: () => undiciGenerator,
+    installed: ['undici'],
     signal: new AbortController().signal,
     circumstances: () => dedicated,
     speed: watchSpeed(),
@@ -73,5 +73,5 @@ test('a target that gives no profile is measured without one', async () => {
   const { signal } = new AbortController()
   const nowhere = { kind: 'v8', adminUrl: 'http://127.0.0.1:9' } as const
   for (const profiler of [null, nowhere])
-    expect(await profileStep({ ...target, profiler }, autocannonGenerator, plan, signal)).toBeNull()
+    expect(await profileStep({ ...target, profiler }, undiciGenerator, plan, signal)).toBeNull()
 })
