@@ -192,7 +192,8 @@ export const Sample = Type.Object({
   /** By method and route, such as `GET /items/:id`, the most CPU first: what the ledger charged each of its requests, us,
    *  and how many of the requests of the window were its own, 0..1. */
   routes: Type.Optional(Type.Array(Type.Object({ route: Type.String(), cpuUs: Figure, share: Figure }))),
-  /** CPU per request by layer, us, from a sampled V8 profile. In every repeat the sum is that repeat's
+  /** CPU per request by layer, us, from a sampled profile: by installed package, module of Node, and folder of the service's
+   *  own code; the kernel, the garbage collector and helper threads apart. In every repeat the sum is that repeat's
    *  `cpuPerRequestUs.api`; the sum of the medians may differ from its median a little. */
   layersUs: Type.Optional(Type.Record(Type.String(), Figure)),
   /** Of the profiles behind `layersUs`, each taken in a window of its own after the measured one. */
@@ -202,9 +203,6 @@ export const Sample = Type.Object({
       agreement: MaybeFigure,
       /** The raw profiles, in the folder of `results.json`. */
       files: Type.Array(Type.String()),
-      /** `packages`: the layers are installed packages, modules of Node and folders of the service's own code. Absent: they are
-       *  the parts of this repository's service, or those of a peer. */
-      by: Type.Optional(Type.Literal('packages')),
     }),
   ),
   /** Mean rows that shared an insert statement, by the service's own count. */

@@ -48,7 +48,7 @@ const collector = /^runtime\.(?:gcBgMarkWorker|gcAssistAlloc|gcDrain|bgsweep|bgs
 const scheduler = /^runtime\.(?:mcall|schedule|park_m|findRunnable|netpoll|mstart|sysmon|goschedImpl)\b/
 
 const layerOfModules: readonly { layer: string; modules: RegExp }[] = [
-  { layer: 'service', modules: /^main\./ },
+  { layer: 'own code: main', modules: /^main\./ },
   { layer: 'pgx', modules: /^github\.com\/jackc\// },
   { layer: 'net/http', modules: /^net\/http\./ },
   // gin and what it brings: validator, sonic, sse.

@@ -22,8 +22,7 @@ export function insideSentence(sample: Sample): string | null {
     .join(' ')
 }
 
-function largestPackage({ layersUs = {}, profile }: Sample): [string, Figure] | null {
-  if (profile?.by !== 'packages') return null
+function largestPackage({ layersUs = {} }: Sample): [string, Figure] | null {
   const installed = Object.entries(layersUs).filter(([name]) => isPackageName(name) && name !== ledger)
   return installed.toSorted(([, a], [, b]) => b.median - a.median)[0] ?? null
 }

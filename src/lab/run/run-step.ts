@@ -68,8 +68,7 @@ export async function runStep(
   if (profile === null) return observed(seen)
   const file = `${experiment}-${labelOf(step).replaceAll(/[^\w.]+/g, '-')}-${measured + 1}.${profile.ending}`
   context.keep(file, profile.file)
-  const { layers, by = 'parts' } = profile
-  observed({ ...seen, profile: { ...layers, by, file } })
+  observed({ ...seen, profile: { ...profile.layers, file } })
 }
 
 /**

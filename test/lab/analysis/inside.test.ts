@@ -18,7 +18,7 @@ test('names the route, what belongs to no request, and the largest package', () 
         pg: figure(200),
         'own code: src/': figure(210),
       },
-      profile: { agreement: null, files: ['a.cpuprofile'], by: 'packages' },
+      profile: { agreement: null, files: ['a.cpuprofile'] },
     }),
   )
   expect(said).toBe(
@@ -26,8 +26,8 @@ test('names the route, what belongs to no request, and the largest package', () 
   )
 })
 
-test('says nothing of packages without a profile by package, and nothing at all without a ledger', () => {
-  const parts = sample({ routes, ledgerUs: { request: figure(1) }, layersUs: { pg: figure(200) } })
+test('says nothing of packages without a profile, and nothing at all without a ledger', () => {
+  const parts = sample({ routes, ledgerUs: { request: figure(1) } })
   expect(insideSentence(parts)).toMatch(/0 % of the CPU of the process belongs to no request\.$/)
   expect(insideSentence(sample())).toBeNull()
 })

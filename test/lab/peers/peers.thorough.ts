@@ -8,7 +8,7 @@ import { pathOf } from '../../programs.ts'
 
 /** What each needs, and layers without which its profile is not its own. */
 const peers: { name: PeerName; needs: string; layers: string[] }[] = [
-  { name: 'fastapi', needs: 'python3', layers: ['sqlalchemy', 'asyncpg', 'fastapi', 'uvicorn'] },
+  { name: 'fastapi', needs: 'python3', layers: ['sqlalchemy', 'asyncpg', 'fastapi', 'starlette'] },
   { name: 'gin', needs: 'go', layers: ['pgx', 'gin', 'net/http'] },
 ]
 

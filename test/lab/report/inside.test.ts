@@ -24,8 +24,7 @@ test('routes and what belongs to no request, each with its spread; a bucket with
 })
 
 test('the sample with a profile comes before the diagnosed one; without a ledger there is nothing', () => {
-  const profile = { agreement: null, files: [], by: 'packages' as const }
-  const profiled = { ...inside, label: 'shop, 8 connections', profile }
+  const profiled = { ...inside, label: 'shop, 8 connections', layersUs: { pg: figure(200) } }
   expect(insideSection([inside, profiled], inside)?.markup).toContain('shop, 8 connections')
   expect(insideSection([sample()], sample())).toBeNull()
 })

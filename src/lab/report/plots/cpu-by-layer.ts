@@ -1,4 +1,5 @@
 import * as Plot from '@observablehq/plot'
+import { helperThreads } from '../../analysis/cpu-layers.ts'
 import { figureOf } from '../../analysis/figures.ts'
 import type { Figure, Sample } from '../../results.ts'
 import { figureInText, formatFigure, formatNumber, formatRepeats, scaleFigure, shorten } from '../format.ts'
@@ -63,7 +64,7 @@ function trust(sample: Sample): string[] {
     agreement === null
       ? ''
       : `Before scaling, the functions in the profile had ${figureInText(scaleFigure(agreement, 100), '%')} of the main thread’s CPU. The rest is native work of the event loop (polling, reading, parsing HTTP), which V8 counts as idle, and on a busy host samples that were missed.`,
-    layersUs?.['helper threads']
+    layersUs?.[helperThreads]
       ? 'Helper threads (of the garbage collector and of libuv) are not in a profile of the main thread; their CPU comes from the ledger.'
       : 'Helper threads (of the garbage collector and of libuv) are not in a profile of the main thread; their CPU is spread over the layers.',
   ].filter(Boolean)

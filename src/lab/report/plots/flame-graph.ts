@@ -1,6 +1,12 @@
 import * as Plot from '@observablehq/plot'
 import type { CpuProfile } from '../../analysis/call-tree.ts'
-import { type LayeredCall, layeredCalls, layers } from '../../analysis/cpu-layers.ts'
+import {
+  helperThreads,
+  type LayeredCall,
+  layeredCalls,
+  receiving,
+  socketWrites,
+} from '../../analysis/cpu-layers.ts'
 import type { Sample } from '../../results.ts'
 import { formatNumber, shorten } from '../format.ts'
 import { visible } from '../html.ts'
@@ -33,18 +39,15 @@ export function flameGraph(sample: Sample, profiles: ReadonlyMap<string, CpuProf
   const found = files.flatMap(file => profiles.get(file) ?? [])
   const { layersUs } = sample
   if (layersUs === undefined || found.length === 0) return null
-  const by = sample.profile?.by ?? 'parts'
-  const calls = layeredCalls(found, by)
-  const all = by === 'parts' ? layers : bySize(layersUs)
-  const seen = all.filter(layer => layer !== 'helper threads' && !layer.includes('receiving'))
+  const calls = layeredCalls(found)
+  const all = bySize(layersUs)
+  const seen = all.filter(layer => layer !== helperThreads && layer !== receiving)
   const colourOf = layerColour(layersUs)
   const totalUs = seen.reduce((sum, layer) => sum + (layersUs[layer]?.median ?? 0), 0)
   const samples = seen.reduce((sum, layer) => sum + samplesIn(calls, layer), 0)
   if (samples === 0) return null
   const boxes = boxesBelow(calls, { depth: 0, x: 0, usPerSample: totalUs / samples })
-  const sendingUs = all
-    .filter(layer => layer.includes('sending') || layer === 'kernel: socket writes')
-    .reduce((sum, layer) => sum + (layersUs[layer]?.median ?? 0), 0)
+  const sendingUs = layersUs[socketWrites]?.median ?? 0
   const shown = all.filter(layer => boxes.some(box => box.layer === layer))
   const named = shown.filter(layer => colourOf(layer) !== colours.grid)
   const rest = shown.length > named.length ? [{ colour: colours.grid, text: 'all others' }] : []
@@ -108,7 +111,7 @@ function calleesOf(call: LayeredCall): LayeredCall[] {
 
 /** Samples in a call and all below it, as far as they are shown. */
 function weight(call: LayeredCall): number {
-  const own = call.layer === null || call.layer.includes('receiving') ? 0 : call.self
+  const own = call.layer === null || call.layer === receiving ? 0 : call.self
   return call.callees.reduce((sum, callee) => sum + weight(callee), own)
 }
 

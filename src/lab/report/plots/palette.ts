@@ -1,4 +1,4 @@
-import type { Layer } from '../../analysis/cpu-layers.ts'
+import { collector, helperThreads, receiving, socketWrites } from '../../analysis/cpu-layers.ts'
 import type { Sample } from '../../results.ts'
 
 /**
@@ -23,19 +23,11 @@ export const processes = [
 ] as const
 
 /** The kernel has warm colours, so that system calls stand out from code. */
-const layerColours: Readonly<Record<Layer | 'kernel: socket writes', string>> = {
-  'kernel: socket writes': 'var(--database)',
-  'kernel: sending queries': 'var(--database)',
-  'kernel: sending answers': 'var(--series-4)',
-  'kernel: receiving, HTTP parser': 'var(--series-7)',
-  'node core': 'var(--series-6)',
-  fastify: 'var(--series-3)',
-  pg: 'var(--series-1)',
-  service: 'var(--series-5)',
-  telemetry: 'var(--series-2)',
-  'garbage collector': 'var(--series-8)',
-  'other code': 'var(--p99)',
-  'helper threads': 'var(--generator)',
+const layerColours: Readonly<Record<string, string>> = {
+  [socketWrites]: 'var(--database)',
+  [receiving]: 'var(--series-7)',
+  [collector]: 'var(--series-8)',
+  [helperThreads]: 'var(--generator)',
 }
 
 /**
