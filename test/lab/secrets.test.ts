@@ -145,20 +145,15 @@ test.each([
 test('results of a run and its assertions', async () => {
   const url = `http://me:planted-url@${host}/?token=planted-query`
   const args = ['run', 'ping', '--no-live', '--duration', '1', '--repeats', '1', '--generator', 'undici']
-  const everything = await everythingFrom(
-    ...[
-      ...args,
-      '--url',
-      url,
-      '--assert',
-      'throughput>1',
-      '--database-url',
-      'postgresql://me:planted-db@127.0.0.1:9/x',
-    ],
-  )
+  const everything = await everythingFrom(...args, '--url', url, '--assert', 'throughput>1')
   expect(everything).toContain('<testsuites')
   expect(everything).toContain('report: ')
   expect(everything).not.toContain('planted-')
+
+  const database = 'postgresql://me:planted-db@127.0.0.1:9/x'
+  const refused = await everythingFrom(...args, '--url', url, '--database-url', database)
+  expect(refused).toContain('the database cannot be asked')
+  expect(refused).not.toContain('planted-')
 })
 
 test.each([

@@ -8,7 +8,7 @@ import { foldStacks, type Stack } from './stacks.ts'
 
 /** Folds what `/debug/pprof/profile` gives, decompressed; null where it saw nothing. Throws where it is none. */
 export function goLayers(encoded: Uint8Array): LayerShares | null {
-  return foldStacks(stacksOf(Profile.decode(encoded)), layerOfFunction)
+  return foldStacks(stacksOf(Profile.decode(encoded)), layerOfFunction, 'other code')
 }
 
 function stacksOf({ sample, location, function: functions, stringTable }: Profile): Stack<string>[] {

@@ -12,7 +12,7 @@ import { foldStacks, type Stack } from './stacks.ts'
 
 /** Folds the output of `py-spy record --format raw --full-filenames`; null where it saw nothing. */
 export function pythonLayers(raw: string): LayerShares | null {
-  return foldStacks(parseCollapsed(raw), layerOfFrame)
+  return foldStacks(parseCollapsed(raw), layerOfFrame, 'standard library')
 }
 
 /** Parses collapsed stacks: a line each, frames from outermost to innermost between semicolons, then a count. */

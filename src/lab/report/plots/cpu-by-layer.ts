@@ -57,7 +57,10 @@ function samplerOf({ profile }: Sample): string {
 function trust(sample: Sample): string[] {
   const { layersUs, profile } = sample
   const { agreement = null } = profile ?? {}
-  if (samplerOf(sample).includes('py-spy')) return ['C code counts for the Python function that called it.']
+  if (samplerOf(sample).includes('py-spy'))
+    return [
+      'C code counts for the Python function that called it. py-spy takes some threads that wait for running ones; they matter where the service uses little CPU.',
+    ]
   if (samplerOf(sample).includes('Go'))
     return ['It contains all threads. A system call counts for the function that made it.']
   return [
