@@ -140,7 +140,7 @@ describe('the search for a rate', () => {
 test('takes a target for as many cores as it was seen to use', () => {
   const { conclude } = attachExperiment(plan)
   const workersOf = (api: number) =>
-    conclude([closedAt(1, 100, 0.2), closedAt(24, 1000, api)], laptop).diagnosed?.knobs['workers']
+    conclude([closedAt(1, 100, 0.2), closedAt(24, 1000)], laptop).diagnosed?.knobs['workers']
   expect([0.5, 1.05, 1.6, 2.1].map(workersOf)).toEqual([1, 1, 2, 2])
 })
 

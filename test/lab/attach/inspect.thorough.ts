@@ -38,7 +38,7 @@ test('a Node service that runs already is profiled by its pid, and its inspector
   const before = loopbackPortsOf(pid)
   const { shareOf } = await inspect(service.url, ['--pid', String(pid)])
   expect(shareOf('own code: test/fixtures/')).toBeGreaterThan(0.5)
-  expect(loopbackPortsOf(pid)).toEqual(before)
+  await expect.poll(() => loopbackPortsOf(pid)).toEqual(before)
 })
 
 const server = `import os
