@@ -281,20 +281,8 @@ export const UslFit = Type.Object({
 })
 export type UslFit = Static<typeof UslFit>
 
-/** What a row costs in a batch of n, D(n) = a + b/n; see `analysis/batch-demand.ts`. */
-export const BatchDemandFit = Type.Object({
-  model: Type.Literal('batch-demand'),
-  /** Whose CPU. */
-  resource: Type.Union([Type.Literal('api'), Type.Literal('database')]),
-  /** a, us: what a row costs however many share its batch. */
-  perRowUs: Estimate,
-  /** b, us: what a batch costs however many rows it carries. */
-  perBatchUs: Estimate,
-  /** 1/a, rows/s on one core: what no batch size gets past. null where a is zero. */
-  ceilingPerCorePerS: Type.Union([Estimate, Type.Null()]),
-  worstError: Type.Number(),
-})
-export type BatchDemandFit = Static<typeof BatchDemandFit>
+/** Results before December 2026 have this fit too, of batches. It is not read. */
+const BatchDemandFit = Type.Object({ model: Type.Literal('batch-demand') })
 
 /** How one variant behaved over a closed sweep of at least six concurrencies. */
 export const Scaling = Type.Object({

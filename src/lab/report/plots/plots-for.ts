@@ -1,7 +1,6 @@
 import type { CpuProfile } from '../../analysis/call-tree.ts'
 import type { ExperimentResult } from '../../results.ts'
 import { againstControl } from './against-control.ts'
-import { batchDemands } from './batch-demand.ts'
 import { cpuByLayer } from './cpu-by-layer.ts'
 import { cpuByProcess } from './cpu-by-process.ts'
 import { flameGraph } from './flame-graph.ts'
@@ -28,7 +27,6 @@ export function plotsFor(
   return [
     sweep,
     ...curves,
-    ...batchDemands(experiment),
     naiveAndLedger(samples),
     againstControl(samples),
     cpuByProcess(samples),
