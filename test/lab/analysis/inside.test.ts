@@ -31,3 +31,15 @@ test('says nothing of packages without a profile, and nothing at all without a l
   expect(insideSentence(parts)).toMatch(/0 % of the CPU of the process belongs to no request\.$/)
   expect(insideSentence(sample())).toBeNull()
 })
+
+test('compares the ledger with the process within a repeat, because medians of parts do not add up', () => {
+  const swinging = (...values: number[]) => ({ ...figure(20), values })
+  const said = insideSentence(
+    sample({
+      routes,
+      ledgerUs: { request: swinging(10, 30, 20), http: swinging(30, 10, 22) },
+      cpuPerRequestUs: { api: swinging(40, 40, 40), database: null, generator: null },
+    }),
+  )
+  expect(said).toContain('the CPU of the process, read from outside, differ by at most 5 %.')
+})

@@ -5,7 +5,6 @@ import { cpuByLayer } from './cpu-by-layer.ts'
 import { cpuByProcess } from './cpu-by-process.ts'
 import { flameGraph } from './flame-graph.ts'
 import { latencyPercentiles } from './latency-percentiles.ts'
-import { ledgerAndProcess } from './ledger-and-process.ts'
 import { naiveAndLedger } from './naive-and-ledger.ts'
 import type { ReportPlot } from './report-plot.ts'
 import { scalingCurves } from './scaling-curve.ts'
@@ -32,7 +31,6 @@ export function plotsFor(
     cpuByProcess(samples),
     ...cpuByLayer(samples),
     ...samples.map(sample => flameGraph(sample, profiles)),
-    ledgerAndProcess(samples),
     sweep === null && curves.length === 0 ? throughputBySample(samples) : null,
     latencyPercentiles(samples),
   ].filter(plot => plot !== null)
