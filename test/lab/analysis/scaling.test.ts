@@ -81,9 +81,13 @@ test('rows that share batches: no law that knows only clients', () => {
   expect(scaling?.notes[0]).toContain('no fit: rows that share a batch')
 })
 
-test('a point that the law misses is told of', () => {
-  const [scaling] = scalingOf(doubling.map(n => swept('prepared', n, n === 8 ? usl(n) / 2 : usl(n))))
-  expect(scaling?.notes.join()).toContain('the fit misses a measured point by')
+test('a point that the law misses is told of; where it misses by far, there is no fit', () => {
+  const withEighth = (share: number) =>
+    scalingOf(doubling.map(n => swept('prepared', n, n === 8 ? usl(n) * share : usl(n))))[0]
+  expect(withEighth(0.7)?.notes.join()).toContain('the fit misses a measured point by')
+  expect(withEighth(0.7)?.fits).toHaveLength(1)
+  expect(withEighth(0.4)?.notes.join()).toContain('no fit: the law misses a measured point by')
+  expect(withEighth(0.4)?.fits).toEqual([])
 })
 
 test('steps that were measured once: intervals from the misfit, never of no width', () => {
