@@ -26,6 +26,7 @@ export function scalingOf(samples: readonly Sample[]): Scaling[] {
 function scalingOfSweep(variant: string, connections: number[], sweep: readonly Sample[]): Scaling {
   const batched = sweep.some(({ rowsPerBatch }) => rowsPerBatch !== undefined && rowsPerBatch !== null)
   const { fits, notes } = batched ? ofBatches : uslFit(sweep, Math.max(...connections))
+  if (fits.length === 0 && !batched) return { variant, connections, fits, knee: null, notes }
   const bend = kneeOf(
     sweep.map(sample => ({
       n: connectionsOf(sample),

@@ -65,15 +65,17 @@ function startArrivals(plan: ChildPlan, ratePerS: number): void {
     free.push(send)
   }
   const startedAtMs = performance.now()
+  const dueMs = () => startedAtMs + (arrived * 1000) / ratePerS - performance.now()
   let arrived = 0
-  setInterval(() => {
-    const due = ((performance.now() - startedAtMs) * ratePerS) / 1000
-    for (; arrived < due; arrived++) {
+  const sendDue = () => {
+    for (; dueMs() <= 0; arrived++) {
       const send = free.pop()
       if (send !== undefined) send()
       else if (windowOpen) dropped++
     }
-  }, 1)
+    setTimeout(sendDue, dueMs())
+  }
+  sendDue()
 }
 
 /**

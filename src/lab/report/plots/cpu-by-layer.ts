@@ -66,12 +66,16 @@ function trust(sample: Sample): string[] {
   return [
     agreement === null
       ? ''
-      : `Before scaling, the functions in the profile had ${figureInText(scaleFigure(agreement, 100), '%')} of the main thread’s CPU. The rest is native work of the event loop (polling, reading, parsing HTTP), which V8 counts as idle, and on a busy host samples that were missed.`,
+      : `Before scaling, the functions in the profile had ${figureInText(scaleFigure(agreement, 100), '%')} of the main thread’s CPU. ${agreement.median > 1 ? overSeen : underSeen}`,
     layersUs?.[helperThreads]
       ? 'Helper threads (of the garbage collector and of libuv) are not in a profile of the main thread; their CPU comes from the ledger.'
       : 'Helper threads (of the garbage collector and of libuv) are not in a profile of the main thread; their CPU is spread over the layers.',
   ].filter(Boolean)
 }
+
+const underSeen =
+  'The rest is native work of the event loop (polling, reading, parsing HTTP), which V8 counts as idle, and on a busy host samples that were missed.'
+const overSeen = 'On a busy host, samples are taken of a thread that waits for a core, too.'
 
 /** One order for all samples, so that their waterfalls can be compared step by step. */
 function layersBySize(samples: readonly Sample[]): string[] {
