@@ -70,7 +70,10 @@ export function sampleTables(samples: readonly Sample[], isLowerBound: boolean):
   const hasControl = samples.some(sample => sample.besideUs !== undefined)
   const accounted = samples.filter(({ ledgerUs }) => ledgerUs !== undefined)
   const profiled = samples.filter(({ layersUs }) => layersUs !== undefined)
-  const ledgerColumns = [...new Set(samples.flatMap(sample => Object.keys(sample.ledgerUs ?? {})))].map(
+  const entries = samples.flatMap(({ ledgerUs = {} }) =>
+    Object.keys(ledgerUs).filter(entry => (ledgerUs[entry]?.high ?? 0) > 0),
+  )
+  const ledgerColumns = [...new Set(entries)].map(
     (entry): Column => ({
       heading: ledgerEntries.get(entry)?.text ?? entry,
       unit: 'µs',

@@ -23,11 +23,11 @@ export function cpuByLayer(samples: readonly Sample[]): ReportPlot[] {
   const order = layersBySize(samples)
   return samples.flatMap(sample => {
     const steps = stepsOf(sample, order)
-    return steps.length > 0 ? [waterfall(sample, steps)] : []
+    return steps.length > 0 ? [waterfall(sample, steps, layerColour(samples))] : []
   })
 }
 
-function waterfall(sample: Sample, steps: readonly Step[]): ReportPlot {
+function waterfall(sample: Sample, steps: readonly Step[], colourOf: (layer: string) => string): ReportPlot {
   const outside = sample.cpuPerRequestUs.api
   const total = steps.at(-1)?.x2 ?? 0
   const largest = steps.toSorted((a, b) => b.figure.median - a.figure.median)[0]
@@ -42,7 +42,7 @@ function waterfall(sample: Sample, steps: readonly Step[]): ReportPlot {
       ...trust(sample),
     ].join(' '),
     description: steps.map(step => `${step.layer} ${figureInText(step.figure, 'µs')}`).join('; '),
-    draw: widthPx => draw(steps, outside, layerColour(sample.layersUs), widthPx),
+    draw: widthPx => draw(steps, outside, colourOf, widthPx),
   }
 }
 

@@ -6,6 +6,7 @@ import { cpuByProcess } from './cpu-by-process.ts'
 import { flameGraph } from './flame-graph.ts'
 import { latencyPercentiles } from './latency-percentiles.ts'
 import { naiveAndLedger } from './naive-and-ledger.ts'
+import { layerColour } from './palette.ts'
 import type { ReportPlot } from './report-plot.ts'
 import { scalingCurves } from './scaling-curve.ts'
 import { throughputBySample } from './throughput-by-sample.ts'
@@ -30,7 +31,7 @@ export function plotsFor(
     againstControl(samples),
     cpuByProcess(samples),
     ...cpuByLayer(samples),
-    ...samples.map(sample => flameGraph(sample, profiles)),
+    ...samples.map(sample => flameGraph(sample, profiles, layerColour(samples))),
     sweep === null && curves.length === 0 ? throughputBySample(samples) : null,
     latencyPercentiles(samples),
   ].filter(plot => plot !== null)
