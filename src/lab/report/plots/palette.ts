@@ -55,7 +55,7 @@ export function layerColour(samples: readonly Pick<Sample, 'layersUs'>[]): (laye
 }
 
 const nodeColour = 'var(--series-6)'
-const partColours = ['1', '2', '3', '4', '5'].map(n => `var(--series-${n})`)
+const partColours = ['1', '2', '3', '5', '4'].map(n => `var(--series-${n})`)
 
 /** The ledger's entries in words: the requests' own and each bucket of what belongs to none. */
 export const ledgerEntries: ReadonlyMap<string, { colour: string; text: string }> = new Map([
