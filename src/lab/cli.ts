@@ -26,6 +26,7 @@ interface RunFlags {
   repeats?: number
   out: string
   url?: string
+  insecure: boolean
   iOwnThisTarget: boolean
   databaseUrl?: string
   generator?: LoadGenerator['name']
@@ -124,6 +125,7 @@ function withRunOptions(command: Command): Command {
     .option('--repeats <n>', 'measurements of each step', count(100))
     .option('--out <dir>', 'folder for results', 'results')
     .option('--url <url>', 'measure a service that runs already, sending load only', httpUrl)
+    .option('--insecure', 'accept any certificate of that service', false)
     .option('--i-own-this-target', 'that service is mine although its address is public', false)
     .option(
       '--database-url <url>',
@@ -146,6 +148,7 @@ function run(name: string, chosen: readonly Experiment[], flags: RunFlags): Prom
     },
     generator: flags.generator,
     url: flags.url,
+    insecure: flags.insecure,
     isOwned: flags.iOwnThisTarget,
     databaseUrl: flags.databaseUrl,
     live: flags.live,

@@ -42,9 +42,15 @@ export const Knobs = Type.Record(Type.String(), Type.Union([Type.String(), Type.
 export type Knobs = Static<typeof Knobs>
 
 export const Load = Type.Object({
-  generator: Type.Union([Type.Literal('k6'), Type.Literal('autocannon'), Type.Literal('wrk')]),
+  /** autocannon, and the mode `paced`, are of results before December 2026. */
+  generator: Type.Union([
+    Type.Literal('k6'),
+    Type.Literal('undici'),
+    Type.Literal('wrk'),
+    Type.Literal('autocannon'),
+  ]),
   /** closed: `connections` clients, each waits for its answer; open: arrivals at a rate, whatever the
-   *  answers do; paced: a closed loop held to a rate, so late answers delay later requests. */
+   *  answers do; paced: a closed loop held to a rate. */
   mode: Type.Union([Type.Literal('closed'), Type.Literal('open'), Type.Literal('paced')]),
   connections: Type.Optional(Type.Integer({ minimum: 1 })),
   /** Of an open loop: requests that may be on their way at once; past it an arrival is dropped. */
@@ -186,7 +192,8 @@ export const Sample = Type.Object({
   /** By method and route, such as `GET /items/:id`, the most CPU first: what the ledger charged each of its requests, us,
    *  and how many of the requests of the window were its own, 0..1. */
   routes: Type.Optional(Type.Array(Type.Object({ route: Type.String(), cpuUs: Figure, share: Figure }))),
-  /** CPU per request by layer, us, from a sampled V8 profile. In every repeat the sum is that repeat's
+  /** CPU per request by layer, us, from a sampled profile: by installed package, module of Node, and folder of the service's
+   *  own code; the kernel, the garbage collector and helper threads apart. In every repeat the sum is that repeat's
    *  `cpuPerRequestUs.api`; the sum of the medians may differ from its median a little. */
   layersUs: Type.Optional(Type.Record(Type.String(), Figure)),
   /** Of the profiles behind `layersUs`, each taken in a window of its own after the measured one. */
@@ -196,9 +203,6 @@ export const Sample = Type.Object({
       agreement: MaybeFigure,
       /** The raw profiles, in the folder of `results.json`. */
       files: Type.Array(Type.String()),
-      /** `packages`: the layers are installed packages, modules of Node and folders of the service's own code. Absent: they are
-       *  the parts of this repository's service, or those of a peer. */
-      by: Type.Optional(Type.Literal('packages')),
     }),
   ),
   /** Mean rows that shared an insert statement, by the service's own count. */
@@ -277,20 +281,8 @@ export const UslFit = Type.Object({
 })
 export type UslFit = Static<typeof UslFit>
 
-/** What a row costs in a batch of n, D(n) = a + b/n; see `analysis/batch-demand.ts`. */
-export const BatchDemandFit = Type.Object({
-  model: Type.Literal('batch-demand'),
-  /** Whose CPU. */
-  resource: Type.Union([Type.Literal('api'), Type.Literal('database')]),
-  /** a, us: what a row costs however many share its batch. */
-  perRowUs: Estimate,
-  /** b, us: what a batch costs however many rows it carries. */
-  perBatchUs: Estimate,
-  /** 1/a, rows/s on one core: what no batch size gets past. null where a is zero. */
-  ceilingPerCorePerS: Type.Union([Estimate, Type.Null()]),
-  worstError: Type.Number(),
-})
-export type BatchDemandFit = Static<typeof BatchDemandFit>
+/** Results before December 2026 have this fit too, of batches. It is not read. */
+const BatchDemandFit = Type.Object({ model: Type.Literal('batch-demand') })
 
 /** How one variant behaved over a closed sweep of at least six concurrencies. */
 export const Scaling = Type.Object({

@@ -37,7 +37,7 @@ const short = ['--windows', '3', '--window', '1', '--warm-up', '1', '--connectio
 test('compares a service that runs with one that it starts, pair of windows by pair', async () => {
   const cheap = await startStandIn({ BURN_US: '100' })
   const dear = `BURN_US=1000 ${process.execPath} ${standIn}`
-  const run = await ab('--a', cheap.url, '--b', dear, '--path', '/test-insert', ...short)
+  const run = await ab('--a', cheap.url, '--b', dear, '--path', '/items/{n}', ...short)
   await cheap.process.end()
   expect(run.stderr).toBe('')
   expect(run.status).toBe(0)

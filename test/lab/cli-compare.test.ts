@@ -73,7 +73,7 @@ test('run --assert, and a run that is killed', async () => {
   const service = await startStandIn()
   try {
     const out = join(folder, 'run')
-    const args = ['run', 'ping', '--url', service.url, '--generator', 'autocannon', '--no-live']
+    const args = ['run', 'ping', '--url', service.url, '--generator', 'undici', '--no-live']
     const timed = [...args, '--duration', '1', '--repeats', '1', '--out', out]
     const { status, stdout } = await lab(...timed, '--assert', 'errors<=0', '--assert', 'cpuPerRequestUs<1e9')
     // The CPU of a service that the lab did not start cannot be read, so that one is not met.

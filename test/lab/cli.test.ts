@@ -71,8 +71,8 @@ describe.concurrent('exit codes', () => {
     [['run'], 'experiment'],
     [['run', 'ping', '--duration', '0'], 'seconds from 1'],
     [['run', 'ping', '--repeats', '1.5'], 'whole number'],
-    [['run', 'ping', '--generator', 'hammer'], 'k6, autocannon, wrk'],
-    [['attach', '--url', 'http://127.0.0.1', '--generator', 'hammer'], 'k6, autocannon, wrk'],
+    [['run', 'ping', '--generator', 'hammer'], 'k6, undici, wrk'],
+    [['attach', '--url', 'http://127.0.0.1', '--generator', 'hammer'], 'k6, undici, wrk'],
     [['attach', '--url', 'http://127.0.0.1', '--method', 'HEAD'], 'GET, POST, PUT, PATCH'],
     [['run', 'ping', '--url', 'nowhere'], 'URL'],
     [['report', '/nowhere'], '/nowhere/results.json cannot be read'],
@@ -101,7 +101,7 @@ describe.concurrent('exit codes', () => {
 test('run: results that fit their schema, a report, a link to the latest, a diagnosis on the screen', async () => {
   const out = join(folder, 'whole')
   const { status, stdout } = await lab(
-    ...['run', 'ping', '--url', service.url, '--generator', 'autocannon'],
+    ...['run', 'ping', '--url', service.url, '--generator', 'undici'],
     ...['--duration', '1', '--repeats', '1', '--out', out],
   )
   expect(status).toBe(0)
@@ -121,18 +121,7 @@ test('run: results that fit their schema, a report, a link to the latest, a diag
 
 test('130: Ctrl-C leaves what was measured, marked incomplete', async () => {
   const out = join(folder, 'cut')
-  const args = [
-    'run',
-    'ping',
-    '--url',
-    service.url,
-    '--generator',
-    'autocannon',
-    '--duration',
-    '1',
-    '--out',
-    out,
-  ]
+  const args = ['run', 'ping', '--url', service.url, '--generator', 'undici', '--duration', '1', '--out', out]
   const run = spawn(process.execPath, [cli, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
   let stdout = ''
   let interrupted = false

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { diagnose } from '../../src/lab/analysis/diagnose.ts'
 import { closed } from '../../src/lab/experiments/experiment.ts'
-import { autocannonGenerator } from '../../src/lab/load/autocannon.ts'
+import { undiciGenerator } from '../../src/lab/load/undici.ts'
 import { readHostCpu, stolenShare } from '../../src/lab/probes/host-cpu.ts'
 import type { Diagnosis } from '../../src/lab/results.ts'
 import { observe } from '../../src/lab/run/observe.ts'
@@ -15,7 +15,7 @@ const durationS = 4
 export async function verdictOn(rig: Rig): Promise<Diagnosis> {
   await using stack = new AsyncDisposableStack()
   const target = await rig.start(stack)
-  const { generator = autocannonGenerator } = rig
+  const { generator = undiciGenerator } = rig
   const requests = rig.paths.map(path => ({ path }))
   const load = closed(rig.connections)
   const cores = availableParallelism()

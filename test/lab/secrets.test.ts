@@ -66,7 +66,7 @@ const short = ['--duration', '1', '--repeats', '1', '--max-connections', '1', '-
 
 test('none of the secrets of the input is in anything that attach writes', async () => {
   const everything = await everythingFrom(
-    ...['attach', ...short, '--generator', 'autocannon'],
+    ...['attach', ...short, '--generator', 'undici'],
     ...['--url', `http://planted-user:planted%2Burl@${host}/v1?api_key=planted-query`],
     ...['--path', '/items?access_token=planted-path&limit=7'],
     ...['--header', 'Authorization: Bearer planted-bearer', '--header', 'Cookie: sid=planted-cookie'],
@@ -86,7 +86,7 @@ test('headers without a secret name are shown to whoever asks for them', async (
       'attach',
       ...short,
       '--generator',
-      'autocannon',
+      'undici',
       '--no-live',
       '--show-headers',
       '--url',
@@ -111,7 +111,7 @@ test('a scenario’s secrets are not written either', async () => {
       'attach',
       ...short,
       '--generator',
-      'autocannon',
+      'undici',
       '--no-live',
       '--url',
       `http://${host}`,
@@ -144,21 +144,16 @@ test.each([
 
 test('results of a run and its assertions', async () => {
   const url = `http://me:planted-url@${host}/?token=planted-query`
-  const args = ['run', 'ping', '--no-live', '--duration', '1', '--repeats', '1', '--generator', 'autocannon']
-  const everything = await everythingFrom(
-    ...[
-      ...args,
-      '--url',
-      url,
-      '--assert',
-      'throughput>1',
-      '--database-url',
-      'postgresql://me:planted-db@127.0.0.1:9/x',
-    ],
-  )
+  const args = ['run', 'ping', '--no-live', '--duration', '1', '--repeats', '1', '--generator', 'undici']
+  const everything = await everythingFrom(...args, '--url', url, '--assert', 'throughput>1')
   expect(everything).toContain('<testsuites')
   expect(everything).toContain('report: ')
   expect(everything).not.toContain('planted-')
+
+  const database = 'postgresql://me:planted-db@127.0.0.1:9/x'
+  const refused = await everythingFrom(...args, '--url', url, '--database-url', database)
+  expect(refused).toContain('the database cannot be asked')
+  expect(refused).not.toContain('planted-')
 })
 
 test.each([

@@ -27,6 +27,10 @@ app.get('/test-insert', () => {
   burn()
   return { id: 1, duration: 0.001, cpu_duration: burnUs / 1e6, cpu_duration_naive: (burnUs * 10) / 1e6 }
 })
+app.get('/items/:number(^\\d+$)', () => {
+  burn()
+  return { ok: true }
+})
 app.get('/metrics', () => {
   const { active, idle } = performance.eventLoopUtilization()
   return [

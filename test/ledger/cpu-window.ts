@@ -1,8 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import autocannon from 'autocannon'
-import { autocannonGenerator } from '../../src/lab/load/autocannon.ts'
 import type { RequestTemplate } from '../../src/lab/load/templates.ts'
+import { undiciGenerator } from '../../src/lab/load/undici.ts'
 import { spawnGuarded } from '../../src/lab/stack/janitor.ts'
 import { metricNames } from '../../src/telemetry/metric-names.ts'
 import { type Family, scrape, sumOf } from '../telemetry/openmetrics.ts'
@@ -148,7 +148,7 @@ export function closedLoop(
 ): Load {
   return async (baseUrl, onWindow) => {
     const edges: Promise<void>[] = []
-    await autocannonGenerator.run(
+    await undiciGenerator.run(
       { baseUrl, requests, shape: { mode: 'closed', connections }, warmupS, durationS },
       { signal: new AbortController().signal, onLive() {}, onWindow: () => edges.push(onWindow()) },
     )

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it, onTestFinished } from 'vitest'
 import { closed } from '../../src/lab/experiments/experiment.ts'
-import { autocannonGenerator } from '../../src/lab/load/autocannon.ts'
+import { undiciGenerator } from '../../src/lab/load/undici.ts'
 import { createDatabase } from '../helpers/database.ts'
 import { residentMb } from '../helpers/memory.ts'
 import { start } from '../helpers/service.ts'
@@ -16,7 +16,7 @@ it('a worker under full load is small and does not grow', async () => {
   const database = await createDatabase()
   onTestFinished(() => database.drop())
   const { url, service } = await start(database.url)
-  const answered = autocannonGenerator.run(
+  const answered = undiciGenerator.run(
     {
       ...{ baseUrl: url, requests: [{ path: '/test-insert' }], shape: closed(64) },
       ...{ warmupS, durationS: 2 * windowS },

@@ -2,11 +2,14 @@ import { isHttpUrl } from '../arguments.ts'
 import { readScenario } from '../attach/scenario.ts'
 import { targetProcesses } from '../attach/target-process.ts'
 import type { LoadGenerator } from '../load/generator.ts'
-import { methodOf } from '../load/prepare-request.ts'
+import { takeNumbers } from '../load/numbers.ts'
+import { methodOf, prepareRequest } from '../load/prepare-request.ts'
 import { requireOwnTarget } from '../load/target-guard.ts'
+import { filled, type RequestTemplate } from '../load/templates.ts'
 import { chooseDatabase } from '../run/database-choice.ts'
+import { fixedBed } from '../run/fixed-bed.ts'
 import { type RunOptions, runLab } from '../run/run.ts'
-import type { Target, TestBed } from '../run/test-bed.ts'
+import type { Target } from '../run/test-bed.ts'
 import { hideSecretsOfRequest, hideSecretsOfUrl, masked } from '../secrets.ts'
 import { startPostgres } from '../stack/embedded-postgres.ts'
 import { startService } from '../stack/service-process.ts'
@@ -38,7 +41,7 @@ export async function compareServices(options: AbOptions): Promise<number> {
     options.scenario === undefined ? [{ path: options.path }] : await readScenario(options.scenario)
   for (const one of [a, b, options.databaseUrl, process.env['DATABASE_URL']]) hideSecretsOfUrl(one ?? '')
   for (const one of requests) hideSecretsOfRequest(one)
-  const readyPath = requests.find(one => methodOf(one) === 'GET')?.path ?? '/'
+  const readyPath = readyPathOf(requests)
   await using services = new AsyncDisposableStack()
   const startsService = !(isHttpUrl(a) && isHttpUrl(b))
   const chosen = startsService ? await chooseDatabase(options.databaseUrl, 'pass on') : null
@@ -55,7 +58,7 @@ export async function compareServices(options: AbOptions): Promise<number> {
   const databaseOf = { databasePid: database?.pid ?? null, databaseUrl: database?.url ?? null }
   const [targetA, targetB] = [serviceA, serviceB].map(({ url, pids, log }): Target => {
     const [apiPid = null, ...otherApiPids] = pids
-    return { ...databaseOf, url, adminUrl: null, profiler: null, apiPid, otherApiPids, isNew: false, log }
+    return { ...databaseOf, url, adminUrl: null, profiler: null, apiPid, otherApiPids, isNew: true, log }
   })
   if (targetA === undefined || targetB === undefined) throw new Error('two services make two targets')
   return await runLab([abExperiment({ ...options, requests })], {
@@ -64,10 +67,17 @@ export async function compareServices(options: AbOptions): Promise<number> {
     assertions: [],
     ...{ outFolder, generator, live, signal },
     attached: {
-      ...{ bed: pairBed(targetB, targetA, database?.version ?? null), url: targetA.url, repeat },
+      bed: fixedBed({ target: targetB, control: targetA, postgresVersion: database?.version ?? null }),
+      ...{ url: targetA.url, repeat },
       warnings: [serviceA, serviceB].flatMap(({ warning }) => warning ?? []),
     },
   })
+}
+
+/** What a started service answers when it is ready: the first request that changes nothing, with its placeholders filled. */
+function readyPathOf(requests: readonly RequestTemplate[]): string {
+  const request = requests.find(one => methodOf(one) === 'GET') ?? { path: '/' }
+  return filled(prepareRequest('http://127.0.0.1', request), takeNumbers(1)).target
 }
 
 interface RunningService {
@@ -104,22 +114,4 @@ async function started(
   const service = await startService({ databaseUrl, env, launch, readyPath })
   services.defer(() => service.stop())
   return { url: service.url, pids: [service.pid], log: service.log }
-}
-
-/** Both targets are there already; each is new the first time it is asked for, and is then warmed up. */
-function pairBed(target: Target, control: Target, postgresVersion: string | null): TestBed {
-  const seen = new Set<Target>()
-  const given = (one: Target): Promise<Target> => {
-    const isNew = !seen.has(one)
-    seen.add(one)
-    return Promise.resolve({ ...one, isNew })
-  }
-  return {
-    unavailableBecause: () => Promise.resolve(null),
-    prepare: () => given(target),
-    prepareControl: () => given(control),
-    retire: () => Promise.resolve(),
-    postgresVersion: () => postgresVersion,
-    [Symbol.asyncDispose]: () => Promise.resolve(),
-  }
 }

@@ -2,45 +2,34 @@
  * Where a request's CPU goes, by layer: a sampled V8 profile, each sample charged to the layer of the function
  * that it found running (self time), idle and the profiler's own cost left out.
  *
- * A function's layer is its file's: `node:…` is Node's own JavaScript, a package is known by its folder in
- * `node_modules`. Four kinds of time have no file of their own:
+ * A function's layer is the part of the program that its file belongs to ({@link partOf}): an installed package, a module
+ * of Node, or a folder of the service's own code. Four kinds of time have no file of their own:
  *
  * - **Socket writes** are native functions (`writeUtf8String`, `writev` …) that Node's streams call. Their time
  *   is the kernel's: one system call each, in which a loopback connection's whole way to the receiver is
- *   walked and the receiver is woken. They are charged to the kernel, apart by who wrote: `pg` sends queries,
- *   anybody else answers requests.
+ *   walked and the receiver is woken. They are charged to the kernel.
  * - **Other functions without a file**, native or compiled at run time (`Buffer.byteLength`, a validator that
  *   ajv or fast-json-stringify made), do the work of whoever calls them: the caller's layer.
- * - **Clocks** (`process.cpuUsage`, `performance.now`) are the price of whoever reads them, here nearly always
- *   telemetry, though Node's own files stand in between.
+ * - **Clocks** (`process.cpuUsage`, `performance.now`) are the price of whoever reads them, most often telemetry, though
+ *   Node's own files stand in between.
  * - **Native code with no JavaScript above it.** While the event loop polls, V8 calls the thread idle, and libuv
  *   does its reads and Node its HTTP parsing in just that phase. A profile cannot tell this work from sleep.
  *   The kernel can: what the main thread ran beyond the samples with a stack is the layer `receiving`, and so is `(program)`,
  *   what little native code V8 does see.
  */
 import { type Call, type CpuProfile, callTree } from './call-tree.ts'
-import { packageOf } from './packages.ts'
+import { isPackageName, partOf } from './packages.ts'
 
-export const layers = [
-  'kernel: sending queries',
-  'kernel: sending answers',
-  'kernel: receiving, HTTP parser',
-  'node core',
-  'fastify',
-  'pg',
-  'service',
-  'telemetry',
-  'garbage collector',
-  'other code',
-  'helper threads',
-] as const
-/** `receiving` is the native part of the event loop: polling, socket reads, HTTP parsing. */
-export type Layer = (typeof layers)[number]
+/** The native part of the event loop: polling, socket reads, HTTP parsing. */
+export const receiving = 'kernel: receiving, HTTP parser'
+export const socketWrites = 'kernel: socket writes'
+export const collector = 'garbage collector'
+export const helperThreads = 'helper threads'
 
 /** A call with the layer that its own time is charged to; null where it is nobody's: sleep, or the profiler. */
 export interface LayeredCall {
   readonly name: string
-  /** Where a reader finds it: its package, `node`, or its file below `src`; empty for what has no file. */
+  /** Where a reader finds it: its package, module of Node, or own file; empty for what has no file. */
   readonly place: string
   /** Node's own JavaScript. */
   readonly isNode: boolean
@@ -49,15 +38,9 @@ export interface LayeredCall {
   readonly callees: readonly LayeredCall[]
 }
 
-/**
- * What names the layers. `parts`: the parts of the service of this repository, {@link layers}. `packages`: of any Node
- * service the installed packages, Node's modules, and the folders of its own code.
- */
-export type LayersBy = 'parts' | 'packages'
-
 /** The call tree of profiles of the same work, with the layer of every call. */
-export function layeredCalls(profiles: readonly CpuProfile[], by: LayersBy = 'parts'): LayeredCall {
-  return layered(callTree(profiles), { layer: null, asker: null }, by)
+export function layeredCalls(profiles: readonly CpuProfile[]): LayeredCall {
+  return layered(callTree(profiles), { layer: null, asker: null })
 }
 
 /** What a callee inherits. */
@@ -67,64 +50,29 @@ interface Caller {
   readonly asker: string | null
 }
 
-function layered(call: Call, caller: Caller, by: LayersBy): LayeredCall {
-  const isNode = call.url.startsWith('node:')
-  const module = by === 'parts' ? moduleOf(call.url) : packageOf(call.url)
-  const layer = layerOf(call, module, caller, by)
-  const isAsker = !isNode && module !== ''
-  const asCaller = { layer, asker: isAsker ? layer : caller.asker }
+function layered(call: Call, caller: Caller): LayeredCall {
+  const { name, url, self } = call
+  const isNode = url.startsWith('node:')
+  const part = partOf(url)
+  const layer = layerOf(call, part, caller)
+  const asCaller = { layer, asker: isNode || part === '' ? caller.asker : layer }
   return {
-    ...{ name: call.name, layer, self: call.self, isNode },
-    place: module.startsWith('src/') ? call.url.slice(call.url.lastIndexOf(module) + 4) : module,
-    callees: [...call.callees.values()].map(callee => layered(callee, asCaller, by)),
+    ...{ name, layer, self, isNode },
+    place: url.startsWith('./') && !isPackageName(part) ? url.slice('./'.length) : part,
+    callees: [...call.callees.values()].map(callee => layered(callee, asCaller)),
   }
 }
 
-function layerOf({ name, url }: Call, module: string, caller: Caller, by: LayersBy): string | null {
+function layerOf({ name, url }: Call, part: string, caller: Caller): string | null {
   if (name === '(root)' || name === '(idle)' || url === 'node:inspector') return null
-  if (name === '(garbage collector)') return 'garbage collector'
-  if (name === '(program)') return 'kernel: receiving, HTTP parser'
-  if (module === '') {
-    if (socketWrite.test(name)) return by === 'parts' ? sending(caller) : 'kernel: socket writes'
-    return caller.layer ?? 'kernel: receiving, HTTP parser'
-  }
-  if (!url.startsWith('node:')) return by === 'parts' ? layerOfModule(module) : module
-  const own = by === 'parts' ? 'node core' : module
-  return clock.test(url) ? (caller.asker ?? own) : own
-}
-
-function sending({ asker }: Caller): Layer {
-  return asker === 'pg' ? 'kernel: sending queries' : 'kernel: sending answers'
+  if (name === '(garbage collector)') return collector
+  if (name === '(program)') return receiving
+  if (part === '') return socketWrite.test(name) ? socketWrites : (caller.layer ?? receiving)
+  return clock.test(url) ? (caller.asker ?? part) : part
 }
 
 const socketWrite = /^write(?:v|Buffer|\w+String)$/
 const clock = /^node:internal\/(?:process\/per_thread|perf\/)/
-
-/** `pg-protocol`, `@fastify/swagger`, `node`, `src/service`; empty for a function without a file. */
-function moduleOf(url: string): string {
-  if (url.startsWith('node:')) return 'node'
-  const inPackage = /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url)?.[1]
-  return inPackage ?? /.*\/(src\/[^/]+)\//.exec(url)?.[1] ?? url
-}
-
-function layerOfModule(module: string): Layer {
-  return layerOfModules.find(({ modules }) => modules.test(module))?.layer ?? 'other code'
-}
-
-const layerOfModules: readonly { layer: Layer; modules: RegExp }[] = [
-  { layer: 'service', modules: /^src\/service$/ },
-  {
-    layer: 'telemetry',
-    modules:
-      /^(?:src\/telemetry|src\/ledger|@insertlab\/cpu-ledger|@opentelemetry\/.*|prom-client|pino|sonic-boom)$/,
-  },
-  { layer: 'pg', modules: /^(?:pg|pg-.*|postgres-(?:array|bytea|date|interval)|pgpass|split2)$/ },
-  {
-    layer: 'fastify',
-    modules:
-      /^(?:fastify|@fastify\/.*|find-my-way|avvio|light-my-request|fast-json-stringify|json-schema-ref-resolver|ajv|ajv-formats|fast-uri|fast-querystring|fast-decode-uri-component|fast-deep-equal|secure-json-parse|process-warning|reusify|fastq|toad-cache|rfdc|ret|safe-regex2|abstract-logging)$/,
-  },
-]
 
 /** The main thread's time between two instants within a profile, as the kernel counts it. */
 export interface ThreadTime {
@@ -163,7 +111,6 @@ export function foldLayers(calls: LayeredCall, time: ThreadTime | null): LayerSh
   if (seen === 0) return null
   const usPerSample = time === null ? null : (time.elapsedUs - time.waitedUs) / ticks
   const ran = time === null || usPerSample === null ? seen : Math.max(seen, time.ranUs / usPerSample)
-  const receiving = 'kernel: receiving, HTTP parser'
   samples.set(receiving, (samples.get(receiving) ?? 0) + ran - seen)
   return {
     shares: new Map([...samples].map(([layer, amount]) => [layer, amount / ran])),
@@ -193,5 +140,5 @@ export function layersPerRequestUs(
 ): Map<string, number> {
   const mainUs = apiUs - (helperThreadsUs ?? 0)
   const amounts = new Map([...shares].map(([layer, share]) => [layer, share * mainUs]))
-  return helperThreadsUs === null ? amounts : amounts.set('helper threads', helperThreadsUs)
+  return helperThreadsUs === null ? amounts : amounts.set(helperThreads, helperThreadsUs)
 }

@@ -64,12 +64,6 @@ export function ratioByRepeat(of: Figure, to: Figure): Figure | null {
   return byRepeat(of, to, (above, below) => above / below)
 }
 
-/** Which repeat is the median one, of an even count the lower of the two in the middle; null where no repeats are known. */
-export function medianRepeat({ values = [] }: Figure): number | null {
-  const order = values.map((_, repeat) => repeat).sort((a, b) => (values[a] ?? 0) - (values[b] ?? 0))
-  return order[Math.floor((order.length - 1) / 2)] ?? null
-}
-
 /** What one figure is more than another, repeat by repeat, as {@link ratioByRepeat}. */
 export function differenceByRepeat(of: Figure | null, less: Figure | null): Figure | null {
   return of === null || less === null ? null : byRepeat(of, less, (more, fewer) => more - fewer)

@@ -8,7 +8,7 @@ import { foldStacks, type Stack } from './stacks.ts'
 
 /** Folds what `/debug/pprof/profile` gives, decompressed; null where it saw nothing. Throws where it is none. */
 export function goLayers(encoded: Uint8Array): LayerShares | null {
-  return foldStacks(stacksOf(Profile.decode(encoded)), layerOfFunction)
+  return foldStacks(stacksOf(Profile.decode(encoded)), layerOfFunction, 'other code')
 }
 
 function stacksOf({ sample, location, function: functions, stringTable }: Profile): Stack<string>[] {
@@ -48,7 +48,7 @@ const collector = /^runtime\.(?:gcBgMarkWorker|gcAssistAlloc|gcDrain|bgsweep|bgs
 const scheduler = /^runtime\.(?:mcall|schedule|park_m|findRunnable|netpoll|mstart|sysmon|goschedImpl)\b/
 
 const layerOfModules: readonly { layer: string; modules: RegExp }[] = [
-  { layer: 'service', modules: /^main\./ },
+  { layer: 'own code: main', modules: /^main\./ },
   { layer: 'pgx', modules: /^github\.com\/jackc\// },
   { layer: 'net/http', modules: /^net\/http\./ },
   // gin and what it brings: validator, sonic, sse.

@@ -5,17 +5,17 @@
 
 /**
  * @param url of the file, relative to the service's folder (`./src/a.js`) where it is below it
- * @returns `pg`, `@nestjs/core`, `node:http`, `own code: src/`, `other code`; empty for what has no file, such as native
- * functions and WebAssembly
+ * @returns `pg`, `@nestjs/core`, `node:http`, `own code: src/routes/`, `other code`; empty for what has no file, such as
+ * native functions and WebAssembly
  */
-export function packageOf(url: string): string {
+export function partOf(url: string): string {
   if (url === '' || url.startsWith('wasm:')) return ''
   if (url.startsWith('node:')) return nodeModuleOf(url)
   const installed = /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url)?.[1]
   if (installed !== undefined) return installed
-  const own = /^\.\/(?:([^/]+)\/)?[^/]*$|^\.\/([^/]+)\//.exec(url)
-  if (own === null) return 'other code'
-  return `own code: ${own[1] ?? own[2] ?? '.'}/`
+  // Two folders deep, so that the parts of `src/` are told apart.
+  const own = /^(\.\/)((?:[^/]+\/){0,2})/.exec(url)
+  return own === null ? 'other code' : `own code: ${own[2] || own[1]}`
 }
 
 /** Whether a layer is an installed package. The names of all other layers have a space or a colon. */
@@ -40,6 +40,15 @@ function nodeModuleOf(url: string): string {
   if (known !== undefined) return known
   const internal = /^node:internal\/([^/]+)/.exec(url)?.[1]
   return internal === undefined ? (/^node:[^/]+/.exec(url)?.[0] ?? url) : `node:${internal}`
+}
+
+/**
+ * The folder that the packages of a service are installed in, which is the folder of its own code; null where no function
+ * of a package is in the profile.
+ */
+export function serviceFolder({ nodes }: WithFiles): string | null {
+  const folders = nodes.flatMap(({ callFrame }) => /^(.*?)\/node_modules\//.exec(callFrame.url)?.[1] ?? [])
+  return folders.toSorted((a, b) => a.length - b.length)[0] ?? null
 }
 
 interface WithFiles {

@@ -12,7 +12,7 @@ import { foldStacks, type Stack } from './stacks.ts'
 
 /** Folds the output of `py-spy record --format raw --full-filenames`; null where it saw nothing. */
 export function pythonLayers(raw: string): LayerShares | null {
-  return foldStacks(parseCollapsed(raw), layerOfFrame)
+  return foldStacks(parseCollapsed(raw), layerOfFrame, 'standard library')
 }
 
 /** Parses collapsed stacks: a line each, frames from outermost to innermost between semicolons, then a count. */
@@ -28,23 +28,9 @@ function layerOfFrame(frame: string): string | null {
   const file = /\((.+?)(?::\d+)?\)$/.exec(frame)?.[1]
   if (file === undefined || !file.endsWith('.py')) return null
   const inPackage = /\/(?:site|dist)-packages\/([^/]+?)(?:\.py)?(?:\/|$)/.exec(file)?.[1]
-  if (inPackage !== undefined) return layerOfPackage(inPackage)
-  if (/\/python3[^/]*\/asyncio\//.test(file)) return 'event loop'
-  return /\/python3[^/]*\//.test(file) ? null : 'service'
+  if (inPackage !== undefined) return inPackage === 'uvloop' ? eventLoop : inPackage
+  if (/\/python3[^/]*\/asyncio\//.test(file)) return eventLoop
+  return /\/python3[^/]*\//.test(file) ? null : `own code: ${/([^/]*\/)[^/]*$/.exec(file)?.[1] ?? './'}`
 }
 
-function layerOfPackage(name: string): string {
-  return layerOfPackages.find(({ packages }) => packages.includes(name))?.layer ?? name
-}
-
-/** Packages that one installs and thinks of as one; any other is a layer of its own. */
-const layerOfPackages: readonly { layer: string; packages: readonly string[] }[] = [
-  // FastAPI depends on the API of OpenTelemetry, and calls it.
-  {
-    layer: 'fastapi',
-    packages: ['fastapi', 'starlette', 'pydantic', 'pydantic_core', 'anyio', 'opentelemetry'],
-  },
-  { layer: 'sqlalchemy', packages: ['sqlalchemy', 'greenlet'] },
-  { layer: 'uvicorn', packages: ['uvicorn', 'httptools', 'h11'] },
-  { layer: 'event loop', packages: ['uvloop'] },
-]
+const eventLoop = 'event loop'

@@ -1,4 +1,4 @@
-import type { BatchDemandFit, Estimate, Scaling, UslFit } from '../results.ts'
+import type { Estimate, Scaling, UslFit } from '../results.ts'
 import { number, percent } from './wording.ts'
 
 /** How each swept variant scales, in sentences with intervals, and why something cannot be said. */
@@ -7,7 +7,7 @@ export function scalingInWords(scalings: readonly Scaling[]): string[] {
     const from = Math.min(...connections)
     const to = Math.max(...connections)
     const sentences = [
-      ...fits.map(fit => (fit.model === 'usl' ? uslInWords(fit) : batchInWords(fit))),
+      ...fits.flatMap(fit => (fit.model === 'usl' ? [uslInWords(fit)] : [])),
       ...(knee === null
         ? []
         : [`the knee is between ${number(knee.low)} and ${number(knee.high)} connections`]),
@@ -26,15 +26,6 @@ function uslInWords({ lambdaPerS, sigma, kappa, peak }: UslFit): string {
   if (peak === null) return `${law}; throughput only rises`
   const where = `${interval(peak.throughputPerS, 'requests/s')} at ${interval(peak.connections, 'connections')}`
   return `${law}; by that law throughput peaks with ${where}`
-}
-
-function batchInWords({ resource, perRowUs, perBatchUs, ceilingPerCorePerS }: BatchDemandFit): string {
-  const whose = resource === 'api' ? 'the API' : 'PostgreSQL'
-  const ceiling =
-    ceilingPerCorePerS === null
-      ? ''
-      : `, so one core can do at most ${interval(ceilingPerCorePerS, 'rows/s')}`
-  return `a row costs ${whose} ${interval(perRowUs, 'us')} and a batch ${interval(perBatchUs, 'us')} that its rows share${ceiling}`
 }
 
 function interval({ value, low, high }: Estimate, unit: string): string {

@@ -1,11 +1,4 @@
-import type { BatchDemandFit, Estimate, Figure, Sample, Scaling, UslFit } from '../results.ts'
-import {
-  type BatchDemand,
-  type BatchPoint,
-  demandAt,
-  fitBatchDemand,
-  ultimateCeiling,
-} from './batch-demand.ts'
+import type { Estimate, Figure, Sample, Scaling, UslFit } from '../results.ts'
 import { bootstrap, bootstrapResiduals, percentileInterval } from './bootstrap.ts'
 import { median } from './figures.ts'
 import { kneeOf } from './knee.ts'
@@ -18,8 +11,8 @@ const resamples = 400
 
 /**
  * How each variant scales that was measured at six or more concurrencies in a closed loop: the fitted law
- * with intervals, and the knee. A variant with batches gets D(n) = a + b/n, because its demand falls with the
- * load, which the Universal Scalability Law cannot express.
+ * with intervals, and the knee. A variant with batches gets no fit, because its demand falls with the load, which the
+ * Universal Scalability Law cannot express.
  */
 export function scalingOf(samples: readonly Sample[]): Scaling[] {
   const sweeps = Object.entries(Object.groupBy(samples.filter(isClosed), variantOf))
@@ -32,7 +25,8 @@ export function scalingOf(samples: readonly Sample[]): Scaling[] {
 
 function scalingOfSweep(variant: string, connections: number[], sweep: readonly Sample[]): Scaling {
   const batched = sweep.some(({ rowsPerBatch }) => rowsPerBatch !== undefined && rowsPerBatch !== null)
-  const { fits, notes } = batched ? batchFits(sweep) : uslFit(sweep, Math.max(...connections))
+  const { fits, notes } = batched ? ofBatches : uslFit(sweep, Math.max(...connections))
+  if (fits.length === 0 && !batched) return { variant, connections, fits, knee: null, notes }
   const bend = kneeOf(
     sweep.map(sample => ({
       n: connectionsOf(sample),
@@ -60,8 +54,15 @@ interface Fits {
   readonly notes: string[]
 }
 
+const ofBatches: Fits = {
+  fits: [],
+  notes: ['no fit: rows that share a batch cost less under a higher load, and the law does not know that'],
+}
+
 /** Beyond it the law describes something else than what was measured. */
 const errorWorthSaying = 0.15
+/** Then its parameters say nothing: one fit that missed by 44 % had 137 % of the work done for one request at a time. */
+const tooFar = 0.3
 
 function uslFit(sweep: readonly Sample[], largest: number): Fits {
   const ns = sweep.map(connectionsOf)
@@ -78,6 +79,9 @@ function uslFit(sweep: readonly Sample[], largest: number): Fits {
   const estimate = (of: (usl: Usl) => number) => estimated(of(fitted), drawn.map(of))
   const peak = peakOf(fitted)
   const worstError = Math.max(...measured.map((rate, i) => Math.abs((onFit[i] ?? rate) / rate - 1)))
+  if (worstError > tooFar) {
+    return { fits: [], notes: [`no fit: the law misses a measured point by ${number(worstError * 100)} %`] }
+  }
   const fit: UslFit = {
     model: 'usl',
     lambdaPerS: estimate(({ lambdaPerS }) => lambdaPerS),
@@ -105,68 +109,6 @@ function uslFit(sweep: readonly Sample[], largest: number): Fits {
       ...doubtsOf(groups, worstError),
     ].filter(note => note !== false),
   }
-}
-
-function batchFits(sweep: readonly Sample[]): Fits {
-  const fits = (['api', 'database'] as const).map(resource => batchFit(sweep, resource))
-  const found = fits.filter(fit => fit !== null)
-  if (found.length === 0) {
-    return {
-      fits: [],
-      notes: ['no fit: batches of at least three sizes, the largest twice the smallest, are needed'],
-    }
-  }
-  const groups = sweep.map(({ rowsPerBatch }) => (rowsPerBatch ? repeatsOf(rowsPerBatch) : []))
-  return { fits: found, notes: doubtsOf(groups, Math.max(...found.map(({ worstError }) => worstError))) }
-}
-
-/** Each request inserts one row here, so the CPU of a request is the CPU of a row. */
-function batchFit(sweep: readonly Sample[], resource: BatchDemandFit['resource']): BatchDemandFit | null {
-  const groups = sweep.map(({ rowsPerBatch, cpuPerRequestUs }) =>
-    pointsOf(rowsPerBatch ?? null, cpuPerRequestUs[resource]),
-  )
-  const middles = groups.map(middleOf).filter(point => point !== null)
-  const fitted = middles.length < groups.length ? null : fitBatchDemand(middles)
-  if (fitted === null) return null
-  const onFit = middles.map(({ rowsPerBatch }) => demandAt(fitted, rowsPerBatch))
-  const measured = middles.map(({ demandUs }) => demandUs)
-  const withDemands = (demands: readonly number[]) =>
-    fitBatchDemand(middles.map((point, i) => ({ ...point, demandUs: demands[i] ?? point.demandUs })))
-  const drawn = isRepeated(groups)
-    ? bootstrap(groups, drawn => fitBatchDemand(drawn.flatMap(group => middleOf(group) ?? [])), { resamples })
-    : bootstrapResiduals({ fitted: onFit, measured, parameters: 2 }, withDemands, { resamples })
-  const estimate = (of: (demand: BatchDemand) => number) => estimated(of(fitted), drawn.map(of))
-  const ceiling = ultimateCeiling(fitted, 1)
-  return {
-    model: 'batch-demand',
-    resource,
-    perRowUs: estimate(({ perRowUs }) => perRowUs),
-    perBatchUs: estimate(({ perBatchUs }) => perBatchUs),
-    ceilingPerCorePerS:
-      ceiling === null
-        ? null
-        : estimated(
-            ceiling,
-            drawn.flatMap(demand => ultimateCeiling(demand, 1) ?? []),
-          ),
-    worstError: Math.max(...measured.map((demandUs, i) => Math.abs((onFit[i] ?? demandUs) / demandUs - 1))),
-  }
-}
-
-/** The repeats of a step, each with its own batch size. */
-function pointsOf(rows: Figure | null, demand: Figure | null): BatchPoint[] {
-  if (rows === null || demand === null) return []
-  const demands = repeatsOf(demand)
-  return repeatsOf(rows).flatMap((rowsPerBatch, repeat) => {
-    const demandUs = demands[repeat]
-    return demandUs === undefined ? [] : [{ rowsPerBatch, demandUs }]
-  })
-}
-
-function middleOf(points: readonly BatchPoint[]): BatchPoint | null {
-  const rowsPerBatch = median(points.map(point => point.rowsPerBatch))
-  const demandUs = median(points.map(point => point.demandUs))
-  return rowsPerBatch === null || demandUs === null ? null : { rowsPerBatch, demandUs }
 }
 
 /** What there is to mind about a fit to such repeats. */

@@ -8,16 +8,16 @@ export interface Stack<Frame> {
 
 /**
  * Charges each stack to the layer of its innermost frame that has a layer. Frames without one (a standard
- * library, native code) work for their caller. A stack without any is `other code`. null where there are no
- * stacks.
+ * library, native code) work for their caller. A stack without any is `otherwise`. null where there are no stacks.
  */
 export function foldStacks<Frame>(
   stacks: readonly Stack<Frame>[],
   layerOf: (frame: Frame, callers: readonly Frame[]) => string | null,
+  otherwise: string,
 ): LayerShares | null {
   const weights = new Map<string, number>()
   for (const { frames, weight } of stacks) {
-    const layer = innermostLayer(frames, layerOf) ?? 'other code'
+    const layer = innermostLayer(frames, layerOf) ?? otherwise
     weights.set(layer, (weights.get(layer) ?? 0) + weight)
   }
   const total = [...weights.values()].reduce((sum, weight) => sum + weight, 0)

@@ -11,11 +11,11 @@ import {
   type Timing,
 } from '../experiments/experiment.ts'
 import { holds, type RateGoal, rateOf } from '../experiments/rate-goal.ts'
+import { remedyFor } from '../load/first-request.ts'
 import { nameOf, prepareRequest } from '../load/prepare-request.ts'
 import type { RequestTemplate } from '../load/templates.ts'
 import type { Diagnosis, Figure, Sample } from '../results.ts'
 import { masked } from '../secrets.ts'
-import { remedyFor } from './first-request.ts'
 import { fromOutside } from './from-outside.ts'
 
 export interface AttachPlan {

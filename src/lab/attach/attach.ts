@@ -2,16 +2,16 @@ import { exitCodes, LabError } from '../errors.ts'
 import { ledgerProcesses } from '../inside/ledger-pages.ts'
 import { profilerOfRunning } from '../inside/running-profiler.ts'
 import { type StartedService, startWithLedger } from '../inside/started-service.ts'
+import { requireSuccess } from '../load/first-request.ts'
 import type { LoadGenerator, LoadPlan } from '../load/generator.ts'
 import { requireOwnTarget } from '../load/target-guard.ts'
 import type { RequestTemplate } from '../load/templates.ts'
+import { fixedBed } from '../run/fixed-bed.ts'
 import { type RunOptions, runLab } from '../run/run.ts'
+import { seeDatabase } from '../run/seen-database.ts'
 import { hideSecretsOfRequest, hideSecretsOfUrl } from '../secrets.ts'
 import type { Profiler } from '../stack/programs.ts'
 import { attachExperiment, troubleIn } from './attach-experiment.ts'
-import { attachedBed } from './attached-bed.ts'
-import { seeDatabase } from './database-process.ts'
-import { requireSuccess } from './first-request.ts'
 import { type Found, nameOf } from './listening-process.ts'
 import { readScenario } from './scenario.ts'
 import { type ProcessName, targetProcesses } from './target-process.ts'
@@ -75,7 +75,8 @@ async function attachTo(options: AttachOptions): Promise<number> {
   const pids = 'pids' in processes ? processes.pids : []
   const unknown = 'pids' in processes ? null : cpuUnknown(processes.unknownBecause)
   console.log(unknown ?? `service: ${pids.map(nameOf).join(', ')}`)
-  const database = options.databaseUrl === undefined ? null : await seeDatabase(options.databaseUrl)
+  const database =
+    options.databaseUrl === undefined ? null : await seeDatabase(options.databaseUrl, '--database')
   const unavailable = database?.unavailable ?? []
   for (const sentence of unavailable) console.log(sentence)
   const ledgerUrls = async () => {
@@ -98,7 +99,18 @@ async function attachTo(options: AttachOptions): Promise<number> {
     log: () => started?.log() ?? '',
     ...(started !== null && { ledgerUrls }),
   }
-  const bed = attachedBed(target, first, signal, started)
+  const requireAnswer = () => requireSuccess(url, first, signal, connection)
+  const bed = fixedBed({
+    target,
+    async before() {
+      try {
+        await requireAnswer()
+      } catch (error) {
+        await started?.requireRunning()
+        throw error
+      }
+    },
+  })
   const experiment = attachExperiment({
     ...options,
     ...{ target: new URL(url).host, requests, baseUrl: url, cpuUnknown: unknown },
@@ -110,7 +122,7 @@ async function attachTo(options: AttachOptions): Promise<number> {
       repeats: options.repeats,
     },
   })
-  await requireSuccess(url, first, signal, connection)
+  await requireAnswer()
   return await runLab([experiment], {
     name: 'attach',
     timing: {},

@@ -2,7 +2,6 @@ import { accessLog } from './access-log.ts'
 import { batchLinger } from './batch-linger.ts'
 import { blockingCalls } from './blocking-calls.ts'
 import { capacity } from './capacity.ts'
-import { ceiling } from './ceiling.ts'
 import { connections } from './connections.ts'
 import { cpuLimit } from './cpu-limit.ts'
 import { durability } from './durability.ts'
@@ -15,7 +14,6 @@ import { observabilityPrice } from './observability-price.ts'
 import { peersCompared } from './peers.ts'
 import { ping } from './ping.ts'
 import { rowsPerRequest } from './rows-per-request.ts'
-import { strategiesCompared } from './strategies.ts'
 import { tenThousand } from './ten-thousand.ts'
 import { workers } from './workers.ts'
 
@@ -25,9 +23,7 @@ export const experiments: readonly Experiment[] = [
   accessLog,
   loadGenerator,
   insertCost,
-  strategiesCompared,
   rowsPerRequest,
-  ceiling,
   tenThousand,
   connections,
   workers,

@@ -1,7 +1,6 @@
-import type { Machine } from '../analysis/demand.ts'
 import { type LoadGenerator, type LoadShape, rampS } from '../load/generator.ts'
 import type { RequestTemplate } from '../load/templates.ts'
-import type { Diagnosis, Figure, Knobs, Reproduction, Sample } from '../results.ts'
+import type { Diagnosis, Knobs, Reproduction, Sample } from '../results.ts'
 import type { PeerName } from '../stack/peers/peers.ts'
 
 /** One question of a user, and how it is measured. One file in this folder each. */
@@ -24,7 +23,7 @@ export interface Experiment {
    */
   readonly confirms?: boolean
   /** Pure: the answer that the samples give. Some samples may be missing. */
-  conclude(samples: readonly Sample[], machine: Machine): Conclusion
+  conclude(samples: readonly Sample[]): Conclusion
   /** Pure: the comparisons of the source report, with our figures. */
   reproduce?(samples: readonly Sample[]): Reproduction[]
 }
@@ -100,8 +99,6 @@ export interface Conclusion {
   readonly diagnosed: Sample | null
   /** A sample of the same work under a lower load, from whose demands the ceiling is predicted. */
   readonly predictFrom?: Sample
-  /** The ceiling where it takes more than one sample to predict it; wins over `predictFrom`. */
-  readonly predictedPerS?: Figure
   /** What a change of the suspected limit's setting did, where the experiment itself varies it. */
   readonly confirmed?: Diagnosis['confirmed']
   /** Pure: adds to the diagnosis what only several samples together show. */

@@ -1,12 +1,13 @@
 import { apart, ratio } from '../analysis/figures.ts'
 import { spread } from '../analysis/wording.ts'
-import type { Load, Reproduction, Sample } from '../results.ts'
+import type { LoadGenerator } from '../load/generator.ts'
+import type { Reproduction, Sample } from '../results.ts'
 import { byThroughput, type Conclusion, closed, type Experiment, find } from './experiment.ts'
 import { statement } from './reproduction.ts'
 
 const connections = 64
 /** From the cheapest to the most expensive. */
-const generators: readonly Load['generator'][] = ['wrk', 'autocannon', 'k6']
+const generators: readonly LoadGenerator['name'][] = ['wrk', 'undici', 'k6']
 
 /** Last part of finding B1: at 13,000 requests/s the load generator was the limit, not the service. */
 export const loadGenerator: Experiment = {
@@ -16,7 +17,7 @@ export const loadGenerator: Experiment = {
     'On shared cores, a generator that needs more CPU per request than the service leaves the service less than half of ' +
     'the CPU. Then the figure is a lower bound of what the service can do.',
   finding: 'B1',
-  varies: 'load generator: wrk (if installed), autocannon, k6 (if installed)',
+  varies: 'load generator: wrk (if installed), undici, k6 (if installed)',
   holds: `GET /ping/, ${connections} connections, one worker, one service process for all of them`,
   timing: { breakInS: 4, warmupS: 1, durationS: 4, repeats: 3 },
   steps: generators.map(generator => ({

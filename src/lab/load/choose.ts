@@ -1,10 +1,10 @@
 import { LabError } from '../errors.ts'
-import { autocannonGenerator } from './autocannon.ts'
 import type { LoadGenerator, LoadPlan, LoadShape } from './generator.ts'
 import { findK6 } from './k6.ts'
+import { undiciGenerator } from './undici.ts'
 import { findWrk, wrkCanSend } from './wrk.ts'
 
-export const generatorNames: readonly LoadGenerator['name'][] = ['k6', 'autocannon', 'wrk']
+export const generatorNames: readonly LoadGenerator['name'][] = ['k6', 'undici', 'wrk']
 
 export const generatorHelp = 'send all load with this one; what wrk cannot send, another sends'
 
@@ -20,11 +20,11 @@ export interface Need {
 
 /** Those on this machine. */
 export function installedGenerators(): LoadGenerator[] {
-  return [findWrk(), autocannonGenerator, findK6()].filter(generator => generator !== null)
+  return [findWrk(), undiciGenerator, findK6()].filter(generator => generator !== null)
 }
 
 /**
- * Gives the generator for each step: k6 where it is installed, autocannon where it is not and for ceilings,
+ * Gives the generator for each step: k6 where it is installed, undici where it is not and for ceilings,
  * unless one was asked for by name, by the step or else by the user. Where the user asked for wrk, another sends what
  * wrk cannot send. Throws LAB_LOAD_GENERATOR when the one asked for is not there.
  */
@@ -42,10 +42,10 @@ export function generatorChoice(
     )
   }
   const asked = wanted === undefined ? null : named(wanted)
-  const usual = installed.find(({ name }) => name === 'k6') ?? autocannonGenerator
+  const usual = installed.find(({ name }) => name === 'k6') ?? undiciGenerator
   return ({ ceiling, generator, requests, load }) => {
     if (generator !== undefined) return named(generator)
     const canSend = asked?.name !== 'wrk' || wrkCanSend({ requests, shape: load })
-    return asked !== null && canSend ? asked : ceiling ? autocannonGenerator : usual
+    return asked !== null && canSend ? asked : ceiling ? undiciGenerator : usual
   }
 }

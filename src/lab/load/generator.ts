@@ -1,4 +1,3 @@
-import type { Load } from '../results.ts'
 import type { RequestTemplate } from './templates.ts'
 
 /**
@@ -6,10 +5,8 @@ import type { RequestTemplate } from './templates.ts'
  * in the lab's: its CPU must be readable apart from everything else, and a busy lab must not delay it.
  */
 export interface LoadGenerator {
-  readonly name: Load['generator']
+  readonly name: 'k6' | 'undici' | 'wrk'
   readonly version: string
-  /** What it makes of a shape: autocannon cannot hold a rate of arrivals, only pace its connections. */
-  modeOf(shape: LoadShape): 'closed' | 'open' | 'paced'
   /**
    * Sends the load, warm-up first, and resolves with what it measured after the warm-up. Rejects with the
    * signal's reason when that fires, and with LAB_LOAD_GENERATOR when the generator itself fails.
@@ -39,7 +36,7 @@ export interface LoadPlan {
   /** The ramp, if any, is part of it. */
   readonly warmupS: number
   readonly durationS: number
-  /** Accept any certificate. autocannon and wrk always do. */
+  /** Accept any certificate. wrk always does. */
   readonly insecure?: boolean
   /** A request without an answer after this time has failed; 30 by default. */
   readonly timeoutS?: number

@@ -39,7 +39,7 @@ export function findK6(): LoadGenerator | null {
   const asked = spawnSync('k6', ['version'], { encoding: 'utf8' })
   const version = /v([\d.]+)/.exec(asked.stdout ?? '')?.[1]
   if (asked.status !== 0 || version === undefined) return null
-  return { name: 'k6', version, modeOf: shape => shape.mode, run: runK6 }
+  return { name: 'k6', version, run: runK6 }
 }
 
 async function runK6(plan: LoadPlan, hooks: LoadHooks): Promise<LoadResult> {
@@ -68,7 +68,7 @@ async function runK6(plan: LoadPlan, hooks: LoadHooks): Promise<LoadResult> {
     throw new LabError(
       'LAB_LOAD_GENERATOR',
       `k6 gave up: ${complaints.at(-1) ?? `exit code ${code}`}`,
-      'Try the other generator: --generator autocannon',
+      'Try the other generator: --generator undici',
     )
   }
   return readSummary(summary, plan.durationS)

@@ -19,7 +19,7 @@ export interface RequestTemplate {
   readonly weight?: number
 }
 
-/** The methods that a load may use. HEAD is not among them, because autocannon waits for its body. */
+/** The methods that a load may use. HEAD is not among them, because wrk waits for a body. */
 export const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const
 
 /** The request that every generator and the first request send. `prepareRequest` builds it. */

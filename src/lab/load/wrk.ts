@@ -17,7 +17,7 @@ import type { RequestTemplate } from './templates.ts'
 const scriptFile = fileURLToPath(new URL('wrk.lua', import.meta.url))
 
 /**
- * The wrk on the PATH, or null: C and epoll, about 5 us of CPU a request, a third of autocannon's. It sends
+ * The wrk on the PATH, or null: C and epoll, about 5 us of CPU a request, less than half of undici's. It sends
  * one fixed request from a closed loop and nothing else, and its latencies are corrected for what its own
  * clients could not send meanwhile (wrk 4.0 and 4.1), so they read higher than the other generators'.
  */
@@ -26,7 +26,7 @@ export function findWrk(): LoadGenerator | null {
   const version = /wrk\s+(?:\w+\/)?([\d.]+)/.exec(
     spawnSync('wrk', ['-v'], { encoding: 'utf8' }).stdout ?? '',
   )?.[1]
-  return version === undefined ? null : { name: 'wrk', version, modeOf: () => 'closed', run: runWrk }
+  return version === undefined ? null : { name: 'wrk', version, run: runWrk }
 }
 
 /** Whether wrk can send it. */
@@ -46,7 +46,7 @@ async function runWrk(plan: LoadPlan, hooks: LoadHooks): Promise<LoadResult> {
     throw new LabError(
       'LAB_LOAD_GENERATOR',
       'wrk sends one fixed request from a closed loop, and this step asks for more',
-      'Leave the choice of the generator to the lab, or take another: --generator autocannon',
+      'Leave the choice of the generator to the lab, or take another: --generator undici',
     )
   }
   const { connections } = plan.shape
@@ -94,7 +94,7 @@ async function send(
   throw new LabError(
     'LAB_LOAD_GENERATOR',
     `wrk gave up: ${complaint}`,
-    'Check that the service answers at its address, or try the other generator: --generator autocannon',
+    'Check that the service answers at its address, or try the other generator: --generator undici',
   )
 }
 

@@ -111,7 +111,7 @@ const ordinaryKnobs = new Set(['strategy', 'rows', 'workers', 'telemetry'])
 export function isOrdinary({ knobs, load }: Sample): boolean {
   return (
     load.mode === 'closed' &&
-    load.generator === 'autocannon' &&
+    load.generator === 'undici' &&
     knobs['strategy'] === 'batched' &&
     (knobs['telemetry'] ?? 'full') === 'full' &&
     Object.keys(knobs).every(knob => ordinaryKnobs.has(knob))

@@ -120,7 +120,7 @@ function notesOn(samples: readonly Sample[], { walBytesPerRow, repeats }: Measur
       ? ['what telemetry costs: add a run of observability-price']
       : []),
     ...(samples.every(({ load }) => load.generator !== 'k6')
-      ? ['k6 was not measured, and costs more than autocannon: install it and run again']
+      ? ['k6 was not measured, and costs more than undici: install it and run again']
       : []),
     ...(repeats < 3 ? [`only ${repeats} repeats: the intervals are too narrow`] : []),
   ]

@@ -2,9 +2,10 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { Value } from 'typebox/value'
 import { CpuProfile } from '../analysis/call-tree.ts'
 import type { ThreadTime } from '../analysis/cpu-layers.ts'
+import { relativeTo, serviceFolder } from '../analysis/packages.ts'
 import { readSchedule, type Schedule } from './proc.ts'
 
-/** What is read of a profile, and the file as the service gave it. */
+/** What is read of a profile, and the file that is kept. Files of the service are named from its folder. */
 export interface ProfiledWindow {
   readonly profile: CpuProfile
   /** JSON that a browser's DevTools open. */
@@ -44,9 +45,11 @@ export async function profileCpu(
       fetch(url, { signal: AbortSignal.any([signal, patience]) }),
       pid === null ? null : timeAfterStart(pid, seconds * 1000 - startingMs, signal),
     ])
-    const file = await response.text()
-    const profile: unknown = response.ok ? JSON.parse(file) : null
-    return Value.Check(CpuProfile, profile) ? { profile, file, time } : null
+    const profile: unknown = response.ok ? await response.json() : null
+    if (!Value.Check(CpuProfile, profile)) return null
+    const folder = serviceFolder(profile)
+    const kept = folder === null ? profile : relativeTo(profile, folder)
+    return { profile: kept, file: JSON.stringify(kept), time }
   } catch {
     return null
   }

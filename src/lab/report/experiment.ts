@@ -84,7 +84,7 @@ function doubtsAbout(samples: readonly Sample[]): Html | null {
 const modes: Record<Sample['load']['mode'], string> = {
   closed: 'closed loop: each client waits for its answer',
   open: 'open loop: arrivals at a rate, whatever the answers do',
-  paced: 'paced: a closed loop held to a rate, so late answers delay later requests',
+  paced: 'paced: a closed loop held to a rate',
 }
 
 function loadInWords(samples: readonly Sample[]): string {

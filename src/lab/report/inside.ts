@@ -10,7 +10,7 @@ import { prose } from './prose.ts'
  * profile, otherwise of the diagnosed one. null where there is no ledger.
  */
 export function insideSection(samples: readonly Sample[], diagnosed: Sample | null): Html | null {
-  const profiled = samples.find(({ profile, routes }) => profile?.by === 'packages' && routes !== undefined)
+  const profiled = samples.find(({ layersUs, routes }) => layersUs !== undefined && routes !== undefined)
   const sample = profiled ?? diagnosed
   const sentence = sample === null ? null : insideSentence(sample)
   if (sample === null || sentence === null) return null

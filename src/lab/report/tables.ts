@@ -8,8 +8,6 @@ interface Column {
   heading: string
   unit: string
   read: (sample: Sample) => Figure | null
-  /** What an empty cell means where that is not `not measured`. */
-  empty?: string
   /** Where the column's scale is known; else three significant digits. */
   decimals?: number
 }
@@ -50,12 +48,6 @@ const controlColumns: readonly Column[] = [
   { heading: 'Throughput', unit: '× the control', read: rateOverControl, decimals: 3 },
 ]
 
-const agreementColumn: Column = {
-  heading: 'Seen in the profile',
-  unit: '% of main thread',
-  read: sample => percent(sample.profile?.agreement ?? null),
-}
-
 const utilisationColumns: readonly Column[] = [
   {
     heading: 'API event loop',
@@ -78,20 +70,14 @@ export function sampleTables(samples: readonly Sample[], isLowerBound: boolean):
   const hasControl = samples.some(sample => sample.besideUs !== undefined)
   const accounted = samples.filter(({ ledgerUs }) => ledgerUs !== undefined)
   const profiled = samples.filter(({ layersUs }) => layersUs !== undefined)
-  const layers = [...new Set(samples.flatMap(sample => Object.keys(sample.layersUs ?? {})))]
-  const ledgerColumns = [...new Set(samples.flatMap(sample => Object.keys(sample.ledgerUs ?? {})))].map(
+  const entries = samples.flatMap(({ ledgerUs = {} }) =>
+    Object.keys(ledgerUs).filter(entry => (ledgerUs[entry]?.high ?? 0) > 0),
+  )
+  const ledgerColumns = [...new Set(entries)].map(
     (entry): Column => ({
       heading: ledgerEntries.get(entry)?.text ?? entry,
       unit: 'µs',
       read: sample => sample.ledgerUs?.[entry] ?? null,
-    }),
-  )
-  const layerColumns = layers.map(
-    (layer): Column => ({
-      heading: layer,
-      unit: 'µs',
-      read: sample => sample.layersUs?.[layer] ?? null,
-      empty: 'not seen',
     }),
   )
   return html`
@@ -100,8 +86,34 @@ export function sampleTables(samples: readonly Sample[], isLowerBound: boolean):
     ${hasControl ? figureTable('The control of each sample, and the sample compared with it', samples, controlColumns) : null}
     ${samples.map(pairsTable)}
     ${ledgerColumns.length > 0 ? figureTable('API CPU per request by the service’s ledger', accounted, ledgerColumns) : null}
-    ${layers.length > 0 ? figureTable('API CPU per request by layer', profiled, [...layerColumns, agreementColumn]) : null}
+    ${profiled.length > 0 ? layersTable(profiled) : null}
     ${figureTable('Resources in use', samples, utilisationColumns)}`
+}
+
+/** A service has dozens of layers, so each is a row, the largest first. */
+function layersTable(samples: readonly Sample[]): Html {
+  const largestUs = new Map<string, number>()
+  for (const [layer, { median }] of samples.flatMap(sample => Object.entries(sample.layersUs ?? {})))
+    largestUs.set(layer, Math.max(median, largestUs.get(layer) ?? 0))
+  const layers = [...largestUs].toSorted(([, a], [, b]) => b - a).map(([layer]) => layer)
+  return html`
+    <details>
+      <summary>API CPU per request by layer</summary>
+      <div class="scroll" role="region" tabindex="0" aria-label="API CPU per request by layer">
+        <table class="figures">
+          <thead><tr><th scope="col">Layer</th>
+            ${samples.map(({ label }) => html`<th scope="col">${label} <span>µs</span></th>`)}</tr></thead>
+          <tbody>
+            ${layers.map(
+              layer => html`<tr><th scope="row">${layer}</th>
+                ${samples.map(({ layersUs }) => cell(layersUs?.[layer] ?? null, {}, 'not seen'))}</tr>`,
+            )}
+            <tr><th scope="row">Seen in the profile, % of the main thread’s CPU</th>
+              ${samples.map(({ profile }) => cell(percent(profile?.agreement ?? null), {}))}</tr>
+          </tbody>
+        </table>
+      </div>
+    </details>`
 }
 
 /** Every pair of windows of a sample that has a control; null of one that has none. */
@@ -159,7 +171,7 @@ function row(sample: Sample, columns: readonly Column[]): Html {
   </tr>`
 }
 
-function cell(figure: Figure | null, { empty = notMeasured, decimals }: Column): Html {
+function cell(figure: Figure | null, { decimals }: Pick<Column, 'decimals'>, empty = notMeasured): Html {
   if (figure === null) return html`<td class="missing">${empty}</td>`
   const { median, range } =
     decimals === undefined ? formatFigure(figure) : formatFigureFixed(figure, decimals)

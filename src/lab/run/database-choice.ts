@@ -46,7 +46,7 @@ const embedded =
 const withoutOne: Record<DatabaseUse, string> = {
   fill: embedded,
   'pass on': embedded,
-  read: 'database: none is read, because DATABASE_URL is not set',
+  read: 'database: none is read, because neither --database-url nor DATABASE_URL names one',
 }
 
 const purposes: Record<DatabaseUse, string> = {

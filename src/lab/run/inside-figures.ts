@@ -161,19 +161,16 @@ function allOrNull<T>(values: readonly (T | null)[]): T[] | null {
   return known.length === values.length ? known : null
 }
 
-/** One figure per name, in the given order. A repeat without a name counts as 0. null where a repeat has no names. */
+/** One figure per name, the largest first. A repeat without a name counts as 0. null where a repeat has no names. */
 export function figuresByName(
   repeats: readonly (ReadonlyMap<string, number> | null)[],
-  order: readonly string[] = [],
 ): Record<string, Figure> | null {
   const known = allOrNull(repeats)
   if (known === null) return null
-  const seen = new Set(known.flatMap(repeat => [...repeat.keys()]))
-  const names = [...order.filter(name => seen.has(name)), ...[...seen].filter(name => !order.includes(name))]
-  return Object.fromEntries(
-    names.flatMap(name => {
-      const figure = figureOf(known.map(repeat => repeat.get(name) ?? 0))
-      return figure === null ? [] : [[name, figure]]
-    }),
-  )
+  const names = [...new Set(known.flatMap(repeat => [...repeat.keys()]))]
+  const figures = names.flatMap((name): [string, Figure][] => {
+    const figure = figureOf(known.map(repeat => repeat.get(name) ?? 0))
+    return figure === null ? [] : [[name, figure]]
+  })
+  return Object.fromEntries(figures.toSorted(([, a], [, b]) => b.median - a.median))
 }

@@ -77,7 +77,6 @@ function commitWithoutFlush(step: Step): Intervention | null {
   return mode === 'off' ? null : set(step, 'SYNCHRONOUS_COMMIT', mode, 'off')
 }
 
-/** Only for a closed loop: autocannon paces its connections where k6 holds a rate of arrivals. */
 function useCheaperGenerator(step: Step, { generator, installed }: Means): Intervention | null {
   if (step.load.mode !== 'closed') return null
   const cheaper = cheaperThan[generator]

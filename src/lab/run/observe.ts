@@ -116,7 +116,7 @@ export async function observe(
       throw new LabError(
         'LAB_LOAD_GENERATOR',
         `${generator.name} ended without a window to measure in`,
-        'Run again with less other work on this machine, or with --generator autocannon.',
+        'Run again with less other work on this machine, or with --generator undici.',
       )
     }
     const { opened, closed } = ofPagesThatAnsweredTwice(opening, closing)

@@ -175,15 +175,8 @@ function resultOf(
   const { name, question, hypothesis, finding } = experiment
   const circumstances = context.circumstances()
   const samples = samplesOf(plan, measured, context)
-  const {
-    answer,
-    predictedPerS,
-    refine = diagnosis => diagnosis,
-    ...input
-  } = experiment.conclude(samples, circumstances)
+  const { answer, refine = diagnosis => diagnosis, ...input } = experiment.conclude(samples)
   const diagnosis = refine(diagnose(confirmed === null ? input : { ...input, confirmed }, circumstances))
-  const measuredPerS = input.diagnosed?.throughputPerS
-  const ceiling = predictedPerS && measuredPerS ? { predictedPerS, measuredPerS } : diagnosis.ceiling
   const reproduction = experiment.reproduce?.(samples)
   const scaling = scalingOf(samples)
   return {
@@ -191,7 +184,7 @@ function resultOf(
     repeat,
     answer: [answer, ...skipped].join(' '),
     samples,
-    verdict: { ...diagnosis, ceiling },
+    verdict: diagnosis,
     ...(scaling.length > 0 && { scaling }),
     ...(reproduction !== undefined && { reproduction }),
   }

@@ -9,9 +9,9 @@ import {
   type Timing,
 } from '../experiments/experiment.ts'
 import type { Progress } from '../live/progress.ts'
-import { autocannonGenerator } from '../load/autocannon.ts'
 import type { Need } from '../load/choose.ts'
 import { type LoadGenerator, type LoadPlan, rampS } from '../load/generator.ts'
+import { undiciGenerator } from '../load/undici.ts'
 import type { SpeedWatch } from '../probes/cpu-speed.ts'
 import { type Observation, observe, requestsServed } from './observe.ts'
 import { profileStep } from './profile-step.ts'
@@ -68,8 +68,7 @@ export async function runStep(
   if (profile === null) return observed(seen)
   const file = `${experiment}-${labelOf(step).replaceAll(/[^\w.]+/g, '-')}-${measured + 1}.${profile.ending}`
   context.keep(file, profile.file)
-  const { layers, by = 'parts' } = profile
-  observed({ ...seen, profile: { ...layers, by, file } })
+  observed({ ...seen, profile: { ...profile.layers, file } })
 }
 
 /**
@@ -193,7 +192,7 @@ async function breakIn(
   if (durationS === 0) return
   const shape = closed(breakInConnections)
   const plan = { ...target.connection, baseUrl: target.url, requests, shape, warmupS: 0, durationS }
-  await autocannonGenerator.run(plan, { signal, onLive: () => {}, onWindow: () => {} })
+  await undiciGenerator.run(plan, { signal, onLive: () => {}, onWindow: () => {} })
 }
 
 /** The newest line in which PostgreSQL or the service says what went wrong. */

@@ -21,6 +21,7 @@ import { foreignTestBed, stepsForForeignTarget } from './foreign-target.ts'
 import { describeRun, readCommit } from './manifest.ts'
 import { createResultsFolder } from './results-folder.ts'
 import { type Planned, runExperiments } from './run-experiments.ts'
+import { seeDatabase } from './seen-database.ts'
 import { summaryOf } from './summary.ts'
 import { ownTestBed, type TestBed } from './test-bed.ts'
 
@@ -35,6 +36,8 @@ export interface RunOptions {
   readonly url?: string | undefined
   /** The user confirms that the public address is theirs to load. */
   readonly isOwned?: boolean | undefined
+  /** Accept any certificate of the service at `url`. */
+  readonly insecure?: boolean | undefined
   /** The server to make a database on, or with `url` that of the service; without it DATABASE_URL. */
   readonly databaseUrl?: string | undefined
   /** A target that the caller has prepared, in place of the lab's own stack, and the command that repeats this. */
@@ -70,7 +73,7 @@ export async function runLab(experiments: readonly Experiment[], options: RunOpt
   const plans = experiments.map(experiment => plannedFrom(experiment, options))
   const busyBefore = await hostBusyNow()
   const isHere = url === undefined || (await leadsHere(url))
-  const bed = attached?.bed ?? (await bedFor(options))
+  const { bed, warnings } = attached ?? (await bedFor(options))
 
   const startedAt = new Date()
   const planned = { experiments, totalS: plans.reduce((sum, plan) => sum + expectedS(plan), 0) }
@@ -93,7 +96,7 @@ export async function runLab(experiments: readonly Experiment[], options: RunOpt
       generators: generatorsOf(plans, installed, choose),
       busyBefore,
       fixedWorkUs: figureOf(speed.takenUs()),
-      warnings: attached?.warnings ?? [],
+      warnings,
     })
   let measured: readonly ExperimentResult[] = []
   const results = (complete: boolean): Results => ({
@@ -154,7 +157,7 @@ function plannedFrom(experiment: Experiment, options: RunOptions): Planned {
   const command = [
     ...['npm run lab -- run', experiment.name],
     ...['--duration', timing.durationS, '--repeats', timing.repeats],
-    ...(url === undefined ? [] : ['--url', masked(url)]),
+    ...(url === undefined ? [] : ['--url', masked(url), ...(options.insecure ? ['--insecure'] : [])]),
     ...(generator === undefined ? [] : ['--generator', generator]),
   ]
   return { experiment, steps, timing, confirms, repeat: attached?.repeat ?? command.join(' ') }
@@ -176,12 +179,17 @@ function generatorsOf(
 }
 
 /** Prints which database the run uses before it opens it. */
-async function bedFor({ url, databaseUrl, isOwned = false }: RunOptions): Promise<TestBed> {
+async function bedFor(options: RunOptions): Promise<{ bed: TestBed; warnings: readonly string[] }> {
+  const { url, databaseUrl, isOwned = false, insecure = false } = options
   for (const one of [url, databaseUrl, process.env['DATABASE_URL']]) hideSecretsOfUrl(one ?? '')
   if (url !== undefined && !isOwned) await requireOwnTarget(url)
   const database = await chooseDatabase(databaseUrl, url === undefined ? 'fill' : 'read')
   console.log(database.says)
-  return url === undefined ? ownTestBed(database.url) : foreignTestBed(url, database.url)
+  if (url === undefined) return { bed: ownTestBed(database.url), warnings: [] }
+  const seen = database.url === null ? null : await seeDatabase(database.url, '--database-url')
+  const warnings = seen?.unavailable ?? []
+  for (const sentence of warnings) console.log(sentence)
+  return { bed: await foreignTestBed(url, seen, insecure), warnings }
 }
 
 const preflightMs = 500

@@ -1,4 +1,4 @@
-import { type LayerShares, type LayersBy, layers, layersPerRequestUs } from '../analysis/cpu-layers.ts'
+import { type LayerShares, layersPerRequestUs } from '../analysis/cpu-layers.ts'
 import { figureOf, figureOrNull } from '../analysis/figures.ts'
 import { littleDoubt } from '../analysis/little.ts'
 import { steadinessOf, unsteadyDoubt } from '../analysis/steady.ts'
@@ -10,7 +10,7 @@ import { type Observation, requestsSent, requestsServed } from './observe.ts'
 
 /** An observation and, where the step asks for one, the profile that was taken after it. */
 export interface Profiled extends Observation {
-  readonly profile?: LayerShares & { readonly file: string; readonly by: LayersBy }
+  readonly profile?: LayerShares & { readonly file: string }
   /** Of the control, in its window of the same pair; null: some of its requests failed. */
   readonly control?: ControlFigures | null
   /** Where requests failed: why, in the words of PostgreSQL or the service. */
@@ -32,7 +32,7 @@ export interface ControlFigures {
  */
 export function sampleOf(
   step: Step,
-  generator: Pick<LoadGenerator, 'name' | 'modeOf'>,
+  generator: Pick<LoadGenerator, 'name'>,
   durationS: number,
   observations: readonly Profiled[],
 ): Sample {
@@ -45,7 +45,7 @@ export function sampleOf(
     knobs: step.knobs,
     load: {
       generator: generator.name,
-      mode: generator.modeOf(step.load),
+      mode,
       durationS,
       ...size,
     },
@@ -138,14 +138,13 @@ function profileFigures(observations: readonly Profiled[]): Pick<Sample, 'layers
     const helpersUs = one.ledger?.bucketsUs.get('helper_threads') ?? null
     return apiUs === null || !one.profile ? null : layersPerRequestUs(one.profile, apiUs, helpersUs)
   })
-  const layersUs = figuresByName(amounts, layers)
+  const layersUs = figuresByName(amounts)
   return {
     ...(layersUs !== null && { layersUs }),
     ...(profiles.length > 0 && {
       profile: {
         agreement: figureOrNull(profiles.map(({ agreement }) => agreement)),
         files: profiles.map(({ file }) => file),
-        ...(profiles.some(({ by }) => by === 'packages') && { by: 'packages' as const }),
       },
     }),
   }

@@ -2,17 +2,16 @@ import { addAbortListener } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
-import { foldLayers, type LayerShares, type LayersBy, layeredCalls } from '../analysis/cpu-layers.ts'
+import { foldLayers, type LayerShares, layeredCalls } from '../analysis/cpu-layers.ts'
 import { goLayers } from '../analysis/go-layers.ts'
 import { pythonLayers } from '../analysis/python-layers.ts'
 import { profileThroughInspector } from '../inside/inspector.ts'
-import { profileCpu } from '../probes/cpu-profile.ts'
+import { type ProfiledWindow, profileCpu } from '../probes/cpu-profile.ts'
 import { createGuardedFolder, removeGuardedFolder, spawnGuarded } from '../stack/janitor.ts'
 import type { Profiler } from '../stack/programs.ts'
 
 export interface TakenProfile {
   readonly layers: LayerShares
-  readonly by?: LayersBy
   /** The raw profile as it came, and the ending that its readers know it by. */
   readonly file: string | Uint8Array
   readonly ending: string
@@ -32,15 +31,11 @@ export async function takeProfile(
 ): Promise<TakenProfile | null> {
   switch (profiler.kind) {
     case 'v8': {
-      const seen = await profileCpu(profiler.adminUrl, pid, seconds, signal)
-      const layers = seen && foldLayers(layeredCalls([seen.profile]), seen.time)
-      return layers && { layers, file: seen.file, ending: 'cpuprofile' }
+      return foldV8(await profileCpu(profiler.adminUrl, pid, seconds, signal))
     }
     case 'inspector': {
       const node = await profiler.pid()
-      const seen = node === null ? null : await profileThroughInspector(node, seconds, signal)
-      const layers = seen && foldLayers(layeredCalls([seen.profile], 'packages'), seen.time)
-      return layers && { layers, by: 'packages', file: seen.file, ending: 'cpuprofile' }
+      return foldV8(node === null ? null : await profileThroughInspector(node, seconds, signal))
     }
     case 'pprof': {
       const file = await recordGo(profiler.adminUrl, seconds, signal)
@@ -53,6 +48,11 @@ export async function takeProfile(
       return layers && { layers, file: file ?? '', ending: 'stacks.txt' }
     }
   }
+}
+
+function foldV8(seen: ProfiledWindow | null): TakenProfile | null {
+  const layers = seen && foldLayers(layeredCalls([seen.profile]), seen.time)
+  return layers && { layers, file: seen.file, ending: 'cpuprofile' }
 }
 
 /**

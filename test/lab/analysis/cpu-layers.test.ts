@@ -1,13 +1,17 @@
 import { describe, expect, test } from 'vitest'
 import { callTree } from '../../../src/lab/analysis/call-tree.ts'
-import { foldLayers, layeredCalls, layersPerRequestUs } from '../../../src/lab/analysis/cpu-layers.ts'
+import {
+  foldLayers,
+  type LayeredCall,
+  layeredCalls,
+  layersPerRequestUs,
+} from '../../../src/lab/analysis/cpu-layers.ts'
 import { profileOf } from './profiles.ts'
 
-const app = 'file:///srv/src/checkout'
-const inPackage = (name: string) => `${app}/node_modules/${name}/lib/index.js`
+const inPackage = (name: string) => `./node_modules/${name}/lib/index.js`
 const read = 'onStreamRead@@node:internal/stream_base_commons'
 const query = `query@@${inPackage('pg')}`
-const handler = `handle@@${app}/src/service/routes/insert.ts`
+const handler = 'handle@@./src/service/routes/insert.ts'
 const write = 'writeGeneric@@node:internal/stream_base_commons'
 
 /** Layer of the innermost function of one stack. */
@@ -17,46 +21,52 @@ function layerOf(stack: string): string | undefined {
 }
 
 describe('the layer of a function', () => {
+  const ledger = 'settle@@./src/ledger/accounting.ts'
+  const clock = 'node:internal/process/per_thread'
   test.each([
-    ['parserOnIncoming@@node:_http_server', 'node core'],
+    ['parserOnIncoming@@node:_http_server', 'node:http'],
+    [`${handler} > end@@node:_http_outgoing`, 'node:http'],
     [query, 'pg'],
-    [`parse@@${inPackage('pg-protocol')}`, 'pg'],
-    [`send@@${inPackage('fastify')}`, 'fastify'],
-    [`find@@${inPackage('find-my-way')}`, 'fastify'],
-    [`plugin@@${inPackage('@fastify/swagger')}`, 'fastify'],
-    [`end@@${inPackage('@opentelemetry/sdk-trace')}`, 'telemetry'],
-    [`observe@@${inPackage('prom-client')}`, 'telemetry'],
-    [`enter@@${app}/src/ledger/accounting.ts`, 'telemetry'],
-    [handler, 'service'],
-    [`run@@${inPackage('left-pad')}`, 'other code'],
-    [`nested@@${app}/node_modules/left-pad/node_modules/pg/lib/index.js`, 'pg'],
+    [`parse@@${inPackage('pg-protocol')}`, 'pg-protocol'],
+    [`plugin@@${inPackage('@fastify/swagger')}`, '@fastify/swagger'],
+    ['nested@@./node_modules/left-pad/node_modules/pg/lib/index.js', 'pg'],
+    [handler, 'own code: src/service/'],
+    ['main@@./server.js', 'own code: ./'],
     ['(garbage collector)', 'garbage collector'],
     ['(program)', 'kernel: receiving, HTTP parser'],
   ])('%s is %s', (stack, layer) => {
     expect(layerOf(stack)).toBe(layer)
   })
 
-  test('socket writes are the kernel’s, apart by who asked Node to write', () => {
-    expect(layerOf(`${read} > ${handler} > ${query} > ${write} > writev@@`)).toBe('kernel: sending queries')
-    expect(layerOf(`${read} > ${query} > ${handler} > ${write} > writeUtf8String@@`)).toBe(
-      'kernel: sending answers',
-    )
-    expect(layerOf(`connectionCorkNT@@node:_http_outgoing > ${write} > writev@@`)).toBe(
-      'kernel: sending answers',
+  test('socket writes are the kernel’s, whoever asked Node to write', () => {
+    expect(layerOf(`${read} > ${handler} > ${query} > ${write} > writev@@`)).toBe('kernel: socket writes')
+    expect(layerOf(`connectionCorkNT@@node:_http_outgoing > ${write} > writeUtf8String@@`)).toBe(
+      'kernel: socket writes',
     )
   })
 
-  test('what has no file works for its caller', () => {
-    expect(layerOf(`${query} > push@@`)).toBe('pg')
-    expect(layerOf(`serialize@@${inPackage('fastify')} > anonymous0@@ > asString@@`)).toBe('fastify')
-    expect(layerOf(`${query} > byteLength@@node:buffer > byteLengthUtf8@@`)).toBe('node core')
+  test.each([
+    [`${query} > push@@`, 'pg'],
+    [`${query} > wasm-function[7]@@wasm://wasm/0f1a2b3c`, 'pg'],
+    [`serialize@@${inPackage('fastify')} > anonymous0@@ > asString@@`, 'fastify'],
+    [`${query} > byteLength@@node:buffer > byteLengthUtf8@@`, 'node:buffer'],
+  ])('what has no file works for its caller: %s is %s', (stack, layer) => {
+    expect(layerOf(stack)).toBe(layer)
   })
 
-  test('a clock is the price of whoever reads it', () => {
-    const ledger = `settle@@${app}/src/ledger/accounting.ts`
-    expect(layerOf(`${ledger} > cpuUsage@@node:internal/process/per_thread > cpuUsage@@`)).toBe('telemetry')
-    expect(layerOf(`${handler} > now@@node:internal/perf/performance`)).toBe('service')
-    expect(layerOf('now@@node:internal/perf/performance')).toBe('node core')
+  test.each([
+    [`${ledger} > cpuUsage@@${clock} > cpuUsage@@`, 'own code: src/ledger/'],
+    [`${query} > threadCpuUsage@@${clock} > threadCpuUsage@@`, 'pg'],
+    [`${handler} > now@@node:internal/perf/performance`, 'own code: src/service/'],
+    ['now@@node:internal/perf/performance', 'node:perf'],
+  ])('a clock is the price of whoever reads it: %s is %s', (stack, layer) => {
+    expect(layerOf(stack)).toBe(layer)
+  })
+
+  test('a call is found by its package, its module of Node, or its own file', () => {
+    const placesOf = (call: LayeredCall): string[] => [call.place, ...call.callees.flatMap(placesOf)]
+    const calls = layeredCalls([profileOf({ [`${read} > ${handler} > ${query} > push@@`]: 1 })])
+    expect(placesOf(calls)).toEqual(['', 'node:net', 'src/service/routes/insert.ts', 'pg', ''])
   })
 })
 
@@ -65,13 +75,13 @@ describe('foldLayers', () => {
     '(idle)': 500,
     [`${read} > ${query}`]: 30,
     [`${read} > ${handler}`]: 10,
-    [`takeCpuProfile@@${app}/src/telemetry/cpu-profile.ts > post@@node:inspector > send@@`]: 60,
+    ['takeCpuProfile@@./src/telemetry/cpu-profile.ts > post@@node:inspector > send@@']: 60,
   })
 
   test('leaves out sleep and the profiler', () => {
     const { shares, agreement } = foldLayers(layeredCalls([profile]), null) ?? {}
     expect(shares?.get('pg')).toBeCloseTo(0.75)
-    expect(shares?.get('service')).toBeCloseTo(0.25)
+    expect(shares?.get('own code: src/service/')).toBeCloseTo(0.25)
     expect(agreement).toBeNull()
   })
 
@@ -106,7 +116,7 @@ describe('layersPerRequestUs', () => {
   test('adds up to the process’s CPU, helper threads apart', () => {
     expect(Object.fromEntries(layersPerRequestUs(folded, 50, 10))).toEqual({
       pg: 30,
-      service: 10,
+      'own code: src/service/': 10,
       'helper threads': 10,
       'kernel: receiving, HTTP parser': 0,
     })

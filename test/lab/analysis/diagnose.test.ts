@@ -61,7 +61,7 @@ describe('the suspected limit', () => {
 
   test('the generator, when its one thread is full', () => {
     const diagnosed = sample({
-      load: { generator: 'autocannon', mode: 'closed', connections: 64, durationS: 3 },
+      load: { generator: 'undici', mode: 'closed', connections: 64, durationS: 3 },
       utilisation: { ...busyApi, generator: figure(0.98) },
     })
     const diagnosis = diagnose({ diagnosed }, dedicated)

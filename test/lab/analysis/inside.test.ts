@@ -18,7 +18,7 @@ test('names the route, what belongs to no request, and the largest package', () 
         pg: figure(200),
         'own code: src/': figure(210),
       },
-      profile: { agreement: null, files: ['a.cpuprofile'], by: 'packages' },
+      profile: { agreement: null, files: ['a.cpuprofile'] },
     }),
   )
   expect(said).toBe(
@@ -26,8 +26,20 @@ test('names the route, what belongs to no request, and the largest package', () 
   )
 })
 
-test('says nothing of packages without a profile by package, and nothing at all without a ledger', () => {
-  const parts = sample({ routes, ledgerUs: { request: figure(1) }, layersUs: { pg: figure(200) } })
+test('says nothing of packages without a profile, and nothing at all without a ledger', () => {
+  const parts = sample({ routes, ledgerUs: { request: figure(1) } })
   expect(insideSentence(parts)).toMatch(/0 % of the CPU of the process belongs to no request\.$/)
   expect(insideSentence(sample())).toBeNull()
+})
+
+test('compares the ledger with the process within a repeat, because medians of parts do not add up', () => {
+  const swinging = (...values: number[]) => ({ ...figure(20), values })
+  const said = insideSentence(
+    sample({
+      routes,
+      ledgerUs: { request: swinging(10, 30, 20), http: swinging(30, 10, 22) },
+      cpuPerRequestUs: { api: swinging(40, 40, 40), database: null, generator: null },
+    }),
+  )
+  expect(said).toContain('the CPU of the process, read from outside, differ by at most 5 %.')
 })

@@ -42,7 +42,7 @@ test('nothing to check: an open loop, or no mean', () => {
 })
 
 test('the mean client of a closed loop waits N/X, also where some are not answered in the window', () => {
-  const load = { generator: 'autocannon', mode: 'closed', connections: 100, durationS: 4 } as const
+  const load = { generator: 'undici', mode: 'closed', connections: 100, durationS: 4 } as const
   const blocked = sample({ load, throughputPerS: { median: 83.6, low: 81.3, high: 83.6, repeats: 3 } })
   expect(meanResponseMs(blocked)?.median).toBeCloseTo(1196, 0)
   expect(meanResponseMs(blocked)?.high).toBeCloseTo(1230, 0)

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { foldLayers, layeredCalls } from '../../../src/lab/analysis/cpu-layers.ts'
-import { isPackageName, packageOf, relativeTo } from '../../../src/lab/analysis/packages.ts'
+import { isPackageName, partOf, relativeTo, serviceFolder } from '../../../src/lab/analysis/packages.ts'
 import { profileOf } from './profiles.ts'
 
 describe('the part of a program that a file belongs to', () => {
@@ -15,13 +14,15 @@ describe('the part of a program that a file belongs to', () => {
     ['node:internal/timers', 'node:timers'],
     ['node:internal/process/task_queues', 'node: shared code'],
     ['node:events', 'node:events'],
-    ['./src/routes/items.js', 'own code: src/'],
+    ['./src/routes/items.js', 'own code: src/routes/'],
+    ['./src/routes/v1/items.js', 'own code: src/routes/'],
+    ['./src/app.js', 'own code: src/'],
     ['./server.js', 'own code: ./'],
     ['file:///elsewhere/shared.js', 'other code'],
     ['wasm://wasm/0f1a2b3c', ''],
     ['', ''],
   ])('%s: %s', (url, part) => {
-    expect(packageOf(url)).toBe(part)
+    expect(partOf(url)).toBe(part)
     if (part !== '') expect(isPackageName(part)).toBe(url.includes('node_modules'))
   })
 })
@@ -34,24 +35,10 @@ test('files are named from the folder of the service, also those of CommonJS and
   expect(urls).toEqual(['', './src/a.js', './b.js', 'file:///srv/my%20apple/c.js', 'node:net'])
 })
 
-describe('layers by package', () => {
-  const handler = 'work@@./src/work.js'
-  const query = 'query@@./node_modules/pg/lib/client.js'
-  function layerOf(stack: string): string | undefined {
-    const shares = foldLayers(layeredCalls([profileOf({ [stack]: 1 })], 'packages'), null)?.shares
-    return [...(shares ?? [])].find(([, share]) => share === 1)?.[0]
-  }
-
-  test.each([
-    [`${handler} > ${query}`, 'pg'],
-    [`${handler} > parse@@`, 'own code: src/'],
-    [`${query} > wasm-function[7]@@wasm://wasm/0f1a2b3c`, 'pg'],
-    [`${query} > threadCpuUsage@@node:internal/process/per_thread > threadCpuUsage@@`, 'pg'],
-    [`${query} > write@@node:net > writeUtf8String@@`, 'kernel: socket writes'],
-    [`${handler} > end@@node:_http_outgoing`, 'node:http'],
-    ['(garbage collector)', 'garbage collector'],
-    ['(program)', 'kernel: receiving, HTTP parser'],
-  ])('%s: %s', (stack, layer) => {
-    expect(layerOf(stack)).toBe(layer)
-  })
+test('the folder of a service is where its packages are installed, those of a package apart', () => {
+  const folderOf = (...urls: string[]) =>
+    serviceFolder(profileOf({ [urls.map(url => `a@@${url}`).join(' > ')]: 1 }))
+  const nested = 'file:///srv/shop/node_modules/knex/node_modules/pg/index.js'
+  expect(folderOf('node:net', nested, 'file:///srv/shop/src/a.js')).toBe('file:///srv/shop')
+  expect(folderOf('node:net', 'file:///srv/shop/src/a.js')).toBeNull()
 })

@@ -5,7 +5,7 @@ export const manifest: Manifest = {
   commit: 'abc',
   node: 'v24.0.0',
   postgres: '18.4',
-  generator: 'autocannon 9.0.0',
+  generator: 'undici 7.30.2',
   platform: 'linux x64',
   kernel: '6.1',
   cpuModel: 'A CPU',

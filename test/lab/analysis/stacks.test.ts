@@ -16,7 +16,12 @@ test('a Python sample belongs to the package it was found in', () => {
     `main (/app/server.py:9);route (${packages}/starlette/routing.py:5) 2`,
     `main (/app/server.py:9);parse (${packages}/httptools/__init__.py:5) 1`,
   ].join('\n')
-  expect(sharesOf(pythonLayers(raw))).toEqual({ sqlalchemy: 0.4, asyncpg: 0.3, fastapi: 0.2, uvicorn: 0.1 })
+  expect(sharesOf(pythonLayers(raw))).toEqual({
+    sqlalchemy: 0.4,
+    asyncpg: 0.3,
+    starlette: 0.2,
+    httptools: 0.1,
+  })
 })
 
 test('the standard library and native code work for whoever calls them, asyncio for itself', () => {
@@ -25,9 +30,16 @@ test('the standard library and native code work for whoever calls them, asyncio 
     `validate (${packages}/pydantic/main.py:7);call (<frozen functools>:3) 1`,
     `run (${packages}/uvicorn/main.py:1);run_until_complete (${library}/asyncio/base_events.py:3) 1`,
     `lone (${packages}/typing_extensions.py:3) 1`,
+    `run (${library}/threading.py:3);select (${library}/selectors.py:9) 1`,
   ].join('\n')
   expect(sharesOf(pythonLayers(raw))).toEqual({
-    ...{ service: 0.25, fastapi: 0.25, 'event loop': 0.25, typing_extensions: 0.25 },
+    ...{
+      'own code: app/': 0.2,
+      pydantic: 0.2,
+      'event loop': 0.2,
+      typing_extensions: 0.2,
+      'standard library': 0.2,
+    },
   })
 })
 
@@ -61,7 +73,7 @@ test('a Go sample belongs to the module it was found in, the runtime to whoever 
       [40, 'bufio.(*Writer).Flush', ...serve],
     ]),
   )
-  expect(sharesOf(layers)).toEqual({ pgx: 0.1, gin: 0.2, service: 0.3, 'net/http': 0.4 })
+  expect(sharesOf(layers)).toEqual({ pgx: 0.1, gin: 0.2, 'own code: main': 0.3, 'net/http': 0.4 })
 })
 
 test('system calls are told apart by who made them and which way the bytes went', () => {

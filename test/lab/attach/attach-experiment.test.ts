@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { type AttachPlan, attachExperiment, troubleIn } from '../../../src/lab/attach/attach-experiment.ts'
 import type { Step } from '../../../src/lab/experiments/experiment.ts'
 import type { Sample } from '../../../src/lab/results.ts'
-import { figure, laptop, sample } from '../analysis/samples.ts'
+import { figure, sample } from '../analysis/samples.ts'
 
 const plan: AttachPlan = {
   target: 'target:80',
@@ -18,7 +18,7 @@ const plan: AttachPlan = {
 
 function closedAt(connections: number, ratePerS: number, api = 0.5): Sample {
   return sample({
-    load: { generator: 'autocannon', mode: 'closed', connections, durationS: 1 },
+    load: { generator: 'undici', mode: 'closed', connections, durationS: 1 },
     throughputPerS: figure(ratePerS),
     utilisation: { api: figure(api) },
   })
@@ -140,7 +140,7 @@ describe('the search for a rate', () => {
 test('takes a target for as many cores as it was seen to use', () => {
   const { conclude } = attachExperiment(plan)
   const workersOf = (api: number) =>
-    conclude([closedAt(1, 100, 0.2), closedAt(24, 1000, api)], laptop).diagnosed?.knobs['workers']
+    conclude([closedAt(1, 100, 0.2), closedAt(24, 1000, api)]).diagnosed?.knobs['workers']
   expect([0.5, 1.05, 1.6, 2.1].map(workersOf)).toEqual([1, 1, 2, 2])
 })
 

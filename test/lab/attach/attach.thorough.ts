@@ -23,7 +23,7 @@ interface Attached extends Ended {
 /** Runs the command as a person would, with the shortest steps. */
 async function attach(url: string, ...args: string[]): Promise<Attached> {
   const out = join(folder, String(runs++))
-  const short = ['--duration', '1', '--repeats', '1', '--out', out, '--no-live', '--generator', 'autocannon']
+  const short = ['--duration', '1', '--repeats', '1', '--out', out, '--no-live', '--generator', 'undici']
   const ended = await run(process.execPath, ['src/lab/cli.ts', 'attach', '--url', url, ...short, ...args])
   const results =
     ended.output.includes('report: ') || ended.output.includes('until then: ') ? read(out) : null
@@ -79,7 +79,7 @@ describe('names what limits a stranger', () => {
 
 test('a service that takes each name once, also in a second run', async () => {
   await using service = await startOddService('unique')
-  for (const generator of ['autocannon', 'k6']) {
+  for (const generator of ['undici', 'k6']) {
     const few = ['--max-connections', '8', '--generator', generator, '--max-errors', '0']
     const { code, output, result } = await attach(
       `${service.url}/users`,

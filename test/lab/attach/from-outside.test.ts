@@ -10,7 +10,7 @@ function step(connections: number, change: Partial<Sample> = {}): Sample {
   const rate = Math.min(connections, slots) / 0.05
   return sample({
     label: `target, ${connections} connections`,
-    load: { generator: 'autocannon', mode: 'closed', connections, durationS: 3 },
+    load: { generator: 'undici', mode: 'closed', connections, durationS: 3 },
     throughputPerS: figure(rate),
     latencyMs: {
       ...{ p90: figure(1), p99: figure(1), max: figure(1) },

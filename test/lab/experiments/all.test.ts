@@ -36,14 +36,14 @@ describe.each(experiments)('$name', experiment => {
         }),
       }),
     )
-    const { answer, diagnosed } = experiment.conclude(samples, laptop)
+    const { answer, diagnosed } = experiment.conclude(samples)
     expect(experiment.steps.map(labelOf)).toContain(diagnosed?.label)
     // Every figure stands with its spread.
     expect(answer).toMatch(/\d \S+ \(\d[\d.,]*–\d/)
     expect(answer).not.toMatch(/NaN|undefined|null/)
     expect(JSON.stringify(experiment.reproduce?.(samples) ?? [])).not.toMatch(/NaN|undefined/)
     for (let count = 0; count < samples.length; count++) {
-      expect(experiment.conclude(samples.slice(0, count), laptop).answer).not.toMatch(/NaN|undefined|null/)
+      expect(experiment.conclude(samples.slice(0, count)).answer).not.toMatch(/NaN|undefined|null/)
     }
   })
 
@@ -51,7 +51,7 @@ describe.each(experiments)('$name', experiment => {
     const blind = experiment.steps.map(step =>
       sample({ label: labelOf(step), cpuPerRequestUs: { api: null, database: null, generator: null } }),
     )
-    expect(experiment.conclude(blind, laptop).answer).not.toMatch(/NaN|undefined|null/)
+    expect(experiment.conclude(blind).answer).not.toMatch(/NaN|undefined|null/)
     expect(JSON.stringify(experiment.reproduce?.(blind) ?? [])).not.toMatch(/NaN|undefined/)
   })
 })
@@ -65,10 +65,9 @@ test('what a sample costs against its control stands before what limits it', () 
       besideUs: { ...repeated, values: [50, 50, 50] },
       besidePerS,
     })
-  const answered = observabilityPrice.conclude(
-    [price(repeated, { ...figure(1000), values: [1000, 1000, 1000] })],
-    laptop,
-  )
+  const answered = observabilityPrice.conclude([
+    price(repeated, { ...figure(1000), values: [1000, 1000, 1000] }),
+  ])
   expect(answered.answer).toBe(
     'A prepared insert with telemetry off costs the API 50 us (50–50). Compared with it, pair by pair: ' +
       'with ledger +4 % (+0 % to +8 %) CPU per request, +0 % (−2 % to +2 %) requests/s.',

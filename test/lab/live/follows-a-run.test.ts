@@ -13,7 +13,7 @@ test('a run prints its address, sends what it measures, and the path of its repo
   const lab = spawn(
     process.execPath,
     [
-      ...['src/lab/cli.ts', 'run', 'ping', '--url', service.url, '--generator', 'autocannon'],
+      ...['src/lab/cli.ts', 'run', 'ping', '--url', service.url, '--generator', 'undici'],
       ...['--duration', '1', '--repeats', '1', '--out', folder],
     ],
     { stdio: ['ignore', 'pipe', 'inherit'] },

@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { createServer } from 'node:https'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { requireSuccess } from '../../../src/lab/attach/first-request.ts'
 import { installedGenerators } from '../../../src/lab/load/choose.ts'
+import { requireSuccess } from '../../../src/lab/load/first-request.ts'
 import { selfSigned } from '../../helpers/certificate.ts'
 
 const certificate = selfSigned()

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { requireSuccess } from '../../../src/lab/attach/first-request.ts'
 import { installedGenerators } from '../../../src/lab/load/choose.ts'
+import { requireSuccess } from '../../../src/lab/load/first-request.ts'
 import type { LoadPlan } from '../../../src/lab/load/generator.ts'
 import { nameOf, prepareRequest } from '../../../src/lab/load/prepare-request.ts'
 import type { RequestTemplate } from '../../../src/lab/load/templates.ts'

@@ -46,7 +46,7 @@ function measured(step: Step): Sample[] {
 }
 
 test('the answer holds ours against each, and each goal with what was reached', () => {
-  const { answer, diagnosed } = peersCompared.conclude(peersCompared.steps.flatMap(measured), { cores: 2 })
+  const { answer, diagnosed } = peersCompared.conclude(peersCompared.steps.flatMap(measured))
   expect(diagnosed?.label).toBe('batched, 64 connections')
   expect(answer).toContain('FastAPI: 800 us (760–840), 40 times (36.2–44.2) ours.')
   expect(answer).toContain('Goal 30 times (CPU of FastAPI): reached, 40 times (36.2–44.2).')
@@ -63,12 +63,10 @@ test('a goal that is missed is said to be', () => {
         ? { ...one, cpuPerRequestUs: { ...one.cpuPerRequestUs, api: figure(25) } }
         : one,
     )
-  expect(peersCompared.conclude(cheap, { cores: 2 }).answer).toContain(
-    'Goal 2 times (CPU of gin): missed, 1.25 times',
-  )
+  expect(peersCompared.conclude(cheap).answer).toContain('Goal 2 times (CPU of gin): missed, 1.25 times')
 })
 
 test('stacks that could not be measured are not spoken of', () => {
   const ours = peersCompared.steps.filter(({ program }) => program === undefined).flatMap(measured)
-  expect(peersCompared.conclude(ours, { cores: 2 }).answer).not.toMatch(/gin|FastAPI/)
+  expect(peersCompared.conclude(ours).answer).not.toMatch(/gin|FastAPI/)
 })

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect, inject, test } from 'vitest'
-import { autocannonGenerator } from '../../../src/lab/load/autocannon.ts'
+import { undiciGenerator } from '../../../src/lab/load/undici.ts'
 import { takeProfile } from '../../../src/lab/run/take-profile.ts'
 import type { PeerName } from '../../../src/lab/stack/peers/peers.ts'
 import { createPrograms } from '../../../src/lab/stack/programs.ts'
@@ -8,7 +8,7 @@ import { pathOf } from '../../programs.ts'
 
 /** What each needs, and layers without which its profile is not its own. */
 const peers: { name: PeerName; needs: string; layers: string[] }[] = [
-  { name: 'fastapi', needs: 'python3', layers: ['sqlalchemy', 'asyncpg', 'fastapi', 'uvicorn'] },
+  { name: 'fastapi', needs: 'python3', layers: ['sqlalchemy', 'asyncpg', 'fastapi', 'starlette'] },
   { name: 'gin', needs: 'go', layers: ['pgx', 'gin', 'net/http'] },
 ]
 
@@ -69,7 +69,7 @@ async function json(url: string, init?: RequestInit): Promise<Record<string, unk
 
 async function layersUnderLoad({ url, profiler, pid }: Awaited<ReturnType<typeof programs.start>>) {
   const done = new AbortController()
-  const load = autocannonGenerator
+  const load = undiciGenerator
     .run(
       {
         baseUrl: url,

@@ -21,7 +21,7 @@ export function batched(connections: number, rowsPerBatch: number, rows = 1): Sa
   return sample({
     label: `1 worker, ${rows} rows, ${connections} connections`,
     knobs: { strategy: 'batched', workers: 1, rows },
-    load: { generator: 'autocannon', mode: 'closed', connections, durationS: 2 },
+    load: { generator: 'undici', mode: 'closed', connections, durationS: 2 },
     throughputPerS: figure((connections * 1e6) / loneRoundUs),
     cpuPerRequestUs: {
       api: figure(apiUs, 0.03),
@@ -48,7 +48,7 @@ export const results = (all: readonly Sample[]): Results => ({
     commit: null,
     node: '24',
     postgres: '18',
-    generator: 'autocannon',
+    generator: 'undici',
     platform: 'linux',
     kernel: '6',
     cpuModel: 'x',

@@ -21,7 +21,7 @@ export const madeUpManifest: Manifest = {
   commit: '0000000made-up',
   node: 'v26.10.0',
   postgres: '18.4',
-  generator: 'autocannon 9.0.0',
+  generator: 'undici 7.30.2',
   platform: 'linux x64',
   kernel: '6.12.0-made-up',
   cpuModel: 'Made-up CPU @ 2.50GHz',
@@ -113,7 +113,7 @@ export const pingSweep: ExperimentResult = {
     (step): Sample => ({
       label: step.connections === 1 ? 'ping, 1 connection' : `ping, ${step.connections} connections`,
       knobs: { accessLog: false, telemetry: 'full', workers: 1 },
-      load: { generator: 'autocannon', mode: 'closed', connections: step.connections, durationS: 5 },
+      load: { generator: 'undici', mode: 'closed', connections: step.connections, durationS: 5 },
       throughputPerS: step.perS,
       latencyMs: {
         p50: step.p50,
@@ -274,7 +274,7 @@ export const insertCost: ExperimentResult = {
     (c): Sample => ({
       label: `${c.strategy}, ${c.connections} ${c.connections === 1 ? 'connection' : 'connections'}`,
       knobs: { strategy: c.strategy, poolSize: 20, telemetry: 'full', workers: 1 },
-      load: { generator: 'autocannon', mode: 'closed', connections: c.connections, durationS: 5 },
+      load: { generator: 'undici', mode: 'closed', connections: c.connections, durationS: 5 },
       throughputPerS: c.perS,
       latencyMs: {
         p50: c.p50,

@@ -8,22 +8,22 @@ import { profileOf } from '../analysis/profiles.ts'
 import { completeRun, figure, insertCost } from './fixtures.ts'
 
 const read = 'onStreamRead@@node:internal/stream_base_commons > emit@@node:events'
-const handler = 'handle@@file:///srv/src/service/routes/insert.ts'
-const query = 'query@@file:///srv/node_modules/pg/lib/client.js'
+const handler = 'handle@@./src/service/routes/insert.ts'
+const query = 'query@@./node_modules/pg/lib/client.js'
 
 /** 10 us a request in functions: 4 the handler's, 6 below it in `pg`; 2 more that no function took. */
 const profile = profileOf({
   '(idle)': 900,
   [`${read} > ${handler}`]: 40,
   [`${read} > ${handler} > ${query}`]: 60,
-  'take@@file:///srv/src/telemetry/cpu-profile.ts > post@@node:inspector': 500,
+  'take@@./src/telemetry/cpu-profile.ts > post@@node:inspector': 500,
 })
 const [first] = insertCost.samples
 if (first === undefined) throw new Error('no sample')
 const sample: Sample = {
   ...first,
   layersUs: {
-    service: figure(4, 4, 4, 2),
+    'own code: src/service/': figure(4, 4, 4, 2),
     pg: figure(6, 6, 6, 2),
     'kernel: receiving, HTTP parser': figure(2, 2, 2, 2),
   },
@@ -51,11 +51,12 @@ describe('flameGraph', () => {
 
   it('draws each call below its caller, as wide as its CPU, in the colour of its layer', () => {
     expect(boxes.map(({ text }) => text)).toEqual([
-      'onStreamRead · node\n10.0 µs a request, 0 µs of it itself (node core)',
-      'handle · service/routes/insert.ts\n10.0 µs a request, 4.00 µs of it itself (service)',
+      'onStreamRead · node:net\n10.0 µs a request, 0 µs of it itself (node:net)',
+      'emit · node:events\n10.0 µs a request, 0 µs of it itself (node:events)',
+      'handle · src/service/routes/insert.ts\n10.0 µs a request, 4.00 µs of it itself (own code: src/service/)',
       'query · pg\n6.00 µs a request, 6.00 µs of it itself (pg)',
     ])
-    const [root, service, pg] = boxes
+    const [root, , service, pg] = boxes
     expect((pg?.width ?? 0) / (service?.width ?? 1)).toBeCloseTo(0.6, 2)
     expect(pg?.left).toBe(root?.left)
     expect(pg?.top).toBeGreaterThan(service?.top ?? 0)
@@ -81,7 +82,7 @@ describe('flameGraph', () => {
 
   it('gets no markup from a function’s name into the page, whatever its length', () => {
     const hostile = `<script>alert(1)</script>"'\u202e${'x'.repeat(5_000)}`
-    const attack = new Map([['a.cpuprofile', profileOf({ [`${hostile}@@file:///srv/src/service/x.ts`]: 5 })]])
+    const attack = new Map([['a.cpuprofile', profileOf({ [`${hostile}@@./src/service/x.ts`]: 5 })]])
     const run = { ...completeRun, experiments: [{ ...insertCost, samples: [sample] }] }
     const markup = renderReport(run, attack)
     const { document } = parseHTML(markup)

@@ -24,19 +24,20 @@ test('routes and what belongs to no request, each with its spread; a bucket with
 })
 
 test('the sample with a profile comes before the diagnosed one; without a ledger there is nothing', () => {
-  const profile = { agreement: null, files: [], by: 'packages' as const }
-  const profiled = { ...inside, label: 'shop, 8 connections', profile }
+  const profiled = { ...inside, label: 'shop, 8 connections', layersUs: { pg: figure(200) } }
   expect(insideSection([inside, profiled], inside)?.markup).toContain('shop, 8 connections')
   expect(insideSection([sample()], sample())).toBeNull()
 })
 
 test('packages get colours by size, none of which a known layer of the same sample has', () => {
-  const sizes = { pg: 300, knex: 200, 'node:http': 100, 'garbage collector': 50 }
+  const sizes = { pg: 300, knex: 200, 'node:http': 100, 'garbage collector': 50, 'own code: src/': 40 }
   const layersUs = Object.fromEntries(Object.entries(sizes).map(([name, us]) => [name, figure(us)]))
-  const colourOf = layerColour(layersUs)
+  const colourOf = layerColour([{ layersUs }, { layersUs: { pg: figure(1) } }])
   const used = Object.keys(sizes).map(colourOf)
   expect(new Set(used).size).toBe(used.length)
   const many = Object.fromEntries(Array.from({ length: 9 }, (_, i) => [`package-${i}`, figure(9 - i)]))
-  expect(layerColour(many)('package-8')).toBe(layerColour(many)('package-7'))
-  expect(layerColour(many)('package-0')).not.toBe(layerColour(many)('package-8'))
+  const ofMany = layerColour([{ layersUs: many }])
+  expect(ofMany('package-8')).toBe(ofMany('package-7'))
+  expect(ofMany('package-0')).not.toBe(ofMany('package-8'))
+  expect(ofMany('node:net')).toBe(ofMany('node:http'))
 })

@@ -208,14 +208,6 @@ describe('scaling', () => {
     expect(text).toContain('predicted ceiling 82,600')
     expect(text).toMatch(/knee [\d.]+/)
   })
-
-  it('shows what a row costs in a batch, and the price that no batch undercuts', () => {
-    const batch = plotsFor(batchSweep).filter(({ name }) => name === 'batch-demand')
-    expect(batch.map(({ title }) => title)).toEqual([
-      expect.stringMatching(/costs the API 16\.0 \(.*\) µs, and a batch costs 100 \(/),
-      expect.stringMatching(/costs PostgreSQL 3\.00 \(.*\) µs, and a batch costs 98\.0 \(/),
-    ])
-  })
 })
 
 describe('renderPlot', () => {

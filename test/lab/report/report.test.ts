@@ -46,6 +46,11 @@ describe('renderReport', () => {
         const own = rows.filter(row => row.startsWith(`${sample.label} `)).join(' ')
         for (const { median, range } of figuresOf(sample)) expect(own).toContain(` ${median} ${range} `)
         expect(own).toMatch(new RegExp(` ${sample.throughputPerS.repeats}$`))
+        for (const [layer, figure] of Object.entries(sample.layersUs ?? {})) {
+          const { median, range } = formatFigure(figure)
+          const ofLayer = rows.filter(row => row.startsWith(`${layer} `)).join(' ')
+          expect(ofLayer).toContain(` ${median} ${range}`)
+        }
       }
     }
   })
@@ -70,7 +75,7 @@ describe('renderReport', () => {
   it('says what was varied and what was held constant', () => {
     const text = textOf(page.getElementById('insert-cost')?.querySelector('.held'))
     expect(text).toContain('Varied connections (1, 64); strategy (single, prepared, pipelined, batched)')
-    expect(text).toMatch(/Held constant autocannon, closed loop.*; poolSize 20; telemetry full; workers 1$/)
+    expect(text).toMatch(/Held constant undici, closed loop.*; poolSize 20; telemetry full; workers 1$/)
   })
 
   it('calls throughput a lower bound where cores were shared or the generator was the limit, and only there', () => {
@@ -292,7 +297,7 @@ interface Node {
 }
 
 function figuresOf(sample: Sample): FormattedFigure[] {
-  const { latencyMs, cpuPerRequestUs, reportedCpuUs, utilisation, layersUs } = sample
+  const { latencyMs, cpuPerRequestUs, reportedCpuUs, utilisation } = sample
   const { apiThread, ...cores } = utilisation
   const amounts = [
     sample.throughputPerS,
@@ -300,7 +305,6 @@ function figuresOf(sample: Sample): FormattedFigure[] {
     ...Object.values(cpuPerRequestUs),
     ...Object.values(reportedCpuUs ?? {}),
     sample.errors.dropped,
-    ...Object.values(layersUs ?? {}),
   ]
   return [
     ...measured(amounts).map(formatFigure),

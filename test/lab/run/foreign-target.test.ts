@@ -1,6 +1,9 @@
+import { once } from 'node:events'
+import { createServer } from 'node:https'
 import { expect, test } from 'vitest'
 import { closed, labelOf, type Step } from '../../../src/lab/experiments/experiment.ts'
-import { stepsForForeignTarget } from '../../../src/lab/run/foreign-target.ts'
+import { foreignTestBed, stepsForForeignTarget } from '../../../src/lab/run/foreign-target.ts'
+import { selfSigned } from '../../helpers/certificate.ts'
 
 const step: Step = {
   variant: 'batched',
@@ -29,3 +32,26 @@ test('steps that differ only in knobs are one there', () => {
     '/test-insert, 16 connections',
   ])
 })
+
+const certificate = selfSigned()
+
+test.skipIf(certificate === null)(
+  'a self-signed certificate is refused, unless any is accepted',
+  async () => {
+    const server = createServer(certificate ?? {}, (_, response) => response.end('ok')).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const address = server.address()
+    const url = `https://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`
+    try {
+      await expect(foreignTestBed(url, null, false)).rejects.toMatchObject({
+        message: expect.stringMatching(/a certificate that is not accepted: .*self-signed/),
+        remedy: '--insecure accepts any certificate.',
+      })
+      await using bed = await foreignTestBed(url, null, true)
+      expect(await bed.prepare(step)).toMatchObject({ url, connection: { insecure: true }, apiPid: null })
+    } finally {
+      server.closeAllConnections()
+      await once(server.close(), 'close')
+    }
+  },
+)

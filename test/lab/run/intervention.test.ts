@@ -11,7 +11,7 @@ const step: Step = {
   reportedCpu: '/test-insert?naive=1',
   profile: true,
 }
-const means = { generator: 'autocannon', installed: ['wrk', 'autocannon', 'k6'] } as const
+const means = { generator: 'undici', installed: ['wrk', 'undici', 'k6'] } as const
 
 describe('the setting of the suspected limit, one step further', () => {
   test.each([
@@ -29,10 +29,10 @@ describe('the setting of the suspected limit, one step further', () => {
 
   test('a cheaper generator where the generator or the shared cores are the suspected limit', () => {
     expect(changeOf('host-cpu', step, means)).toMatchObject({
-      settings: 'load generator autocannon → wrk',
+      settings: 'load generator undici → wrk',
       step: { generator: 'wrk', service: step.service },
     })
-    expect(changeOf('load-generator', step, { ...means, generator: 'k6' })?.step.generator).toBe('autocannon')
+    expect(changeOf('load-generator', step, { ...means, generator: 'k6' })?.step.generator).toBe('undici')
   })
 
   test('neither profile nor side requests disturb the test', () => {
@@ -47,7 +47,7 @@ describe('the setting of the suspected limit, one step further', () => {
       expect(changeOf(limit, step, means)).toBeNull()
     expect(changeOf('database-cpu', batched, means)).toBeNull()
     expect(changeOf('database-io', batched, means)).toBeNull()
-    expect(changeOf('host-cpu', step, { ...means, installed: ['autocannon'] })).toBeNull()
+    expect(changeOf('host-cpu', step, { ...means, installed: ['undici'] })).toBeNull()
     expect(changeOf('load-generator', { ...step, load: open(100, 10) }, means)).toBeNull()
     expect(changeOf('host-cpu', { ...step, requests: [{ path: '/tasks/{n}' }] }, means)).toBeNull()
   })

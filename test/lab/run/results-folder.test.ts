@@ -1,9 +1,10 @@
-import { mkdtempSync, readlinkSync, rmSync } from 'node:fs'
+import { mkdtempSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { expect, test } from 'vitest'
-import { createResultsFolder, readResults } from '../../../src/lab/run/results-folder.ts'
+import { createResultsFolder, readResults, renderAgain } from '../../../src/lab/run/results-folder.ts'
 import { resultsOf } from '../analysis/results.ts'
+import { sample } from '../analysis/samples.ts'
 
 test('two runs of one name that start in the same second keep a folder each', () => {
   const parent = mkdtempSync(join(tmpdir(), 'insertlab-folders-'))
@@ -21,5 +22,25 @@ test('two runs of one name that start in the same second keep a folder each', ()
     expect(readResults(join(parent, 'latest')).results.experiments[0]?.name).toBe('second')
   } finally {
     rmSync(parent, { recursive: true, force: true })
+  }
+})
+
+test('a result of an earlier version, with its generator, fit and names of layers, is rendered again', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'insertlab-earlier-'))
+  try {
+    const paced = sample({ load: { generator: 'autocannon', mode: 'paced', ratePerS: 100, durationS: 3 } })
+    const earlier = resultsOf({
+      samples: [{ ...paced, profile: { agreement: null, files: [], by: 'packages' } } as typeof paced],
+      scaling: [
+        {
+          ...{ variant: 'batched', connections: [1, 2], knee: null, notes: [] },
+          fits: [{ model: 'batch-demand', resource: 'api' } as { model: 'batch-demand' }],
+        },
+      ],
+    })
+    writeFileSync(join(folder, 'results.json'), JSON.stringify(earlier))
+    expect(renderAgain(folder)).toContain('report.html')
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
   }
 })

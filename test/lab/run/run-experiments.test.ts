@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { closed, type Experiment } from '../../../src/lab/experiments/experiment.ts'
-import { autocannonGenerator } from '../../../src/lab/load/autocannon.ts'
+import { undiciGenerator } from '../../../src/lab/load/undici.ts'
 import { watchSpeed } from '../../../src/lab/probes/cpu-speed.ts'
 import type { ExperimentResult } from '../../../src/lab/results.ts'
 import { type Planned, type RunContext, runExperiments } from '../../../src/lab/run/run-experiments.ts'
@@ -38,8 +38,8 @@ function context(bed: StandInBed, change: Partial<RunContext> = {}) {
   const logs: string[] = []
   const run: RunContext = {
     bed,
-    generatorFor: () => autocannonGenerator,
-    installed: ['autocannon'],
+    generatorFor: () => undiciGenerator,
+    installed: ['undici'],
     signal: new AbortController().signal,
     circumstances: () => dedicated,
     speed: watchSpeed(),

@@ -15,7 +15,7 @@ const stallsTolerated = 0.3
 const fewestClients = 8
 
 /** The generator that spends less CPU on a request than another; null: none of ours does. */
-export const cheaperThan = { k6: 'autocannon', autocannon: 'wrk', wrk: null } as const
+export const cheaperThan = { k6: 'undici', undici: 'wrk', autocannon: 'undici', wrk: null } as const
 
 /** The cheaper generator that can send this load. wrk cannot hold a rate. */
 function cheaperFor({ generator, mode }: Case['sample']['load']): LoadGeneratorName | null {

@@ -31,7 +31,7 @@ function unread(one: Case): SuspectedLimit | null {
     confidence: 'low',
     sentence: `No limit can be named: the CPU of the service could not be read${fullGenerator(one)}. It answered ${rate(one)}.`,
     evidence: whatIsKnown(one),
-    next: 'Let the lab start the service itself, on this machine, so that it can read its CPU.',
+    next: 'Run the lab on the machine of the service: "attach" reads the CPU of any service that runs there.',
   }
 }
 
@@ -87,6 +87,7 @@ function nearest(one: Case): SuspectedLimit | null {
 function inconclusive(one: Case): SuspectedLimit {
   const { load } = one.sample
   const missing = missingReadings(one)
+  const sources = sourcesOf(one)
   const clients =
     load.mode === 'closed'
       ? `${load.connections ?? 'the'} clients wait`
@@ -97,10 +98,25 @@ function inconclusive(one: Case): SuspectedLimit {
     sentence: `No CPU is full, but ${clients}: something other than CPU limits the rate to ${rate(one)}.`,
     evidence: [...whatIsKnown(one), ...missing.map(what => `not known: ${what}`)],
     next:
-      missing.length === 0
+      sources.length === 0
         ? 'Look at the waits: connections of the pool in use, and what PostgreSQL sessions wait for. None of them alone explains the rate.'
-        : `Provide the missing readings (connections of the pool in use, what PostgreSQL sessions wait for): TELEMETRY=full for the service's metrics, DATABASE_URL for PostgreSQL's.`,
+        : `Provide the missing readings: ${sources.join('; ')}.`,
   }
+}
+
+/** Where the user can get what is missing. The service of this repository has metrics; other services have none. */
+function sourcesOf({ sample }: Case): string[] {
+  const isSeen = sample.pool !== undefined && locationsOf(sample) !== null
+  return [
+    ...(sample.postgres === undefined
+      ? ['--database (of "run": --database-url) shows what the sessions of PostgreSQL wait for']
+      : []),
+    ...(isSeen
+      ? []
+      : [
+          'TELEMETRY=full, in the service of this repository, shows where requests wait and how much of the pool is in use',
+        ]),
+  ]
 }
 
 function whatIsKnown(one: Case): string[] {

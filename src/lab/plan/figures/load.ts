@@ -26,7 +26,7 @@ export function loadFigures(
   const far = beyond([
     [ratePerS > measured.requestsPerS, `load was sent up to ${number(measured.requestsPerS)} requests/s`],
   ])
-  const sender = byK6 ? 'k6' : 'autocannon'
+  const sender = byK6 ? 'k6' : 'undici'
   return [
     {
       name: 'generatorCores',

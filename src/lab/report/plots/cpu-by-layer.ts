@@ -1,4 +1,5 @@
 import * as Plot from '@observablehq/plot'
+import { helperThreads } from '../../analysis/cpu-layers.ts'
 import { figureOf } from '../../analysis/figures.ts'
 import type { Figure, Sample } from '../../results.ts'
 import { figureInText, formatFigure, formatNumber, formatRepeats, scaleFigure, shorten } from '../format.ts'
@@ -22,11 +23,11 @@ export function cpuByLayer(samples: readonly Sample[]): ReportPlot[] {
   const order = layersBySize(samples)
   return samples.flatMap(sample => {
     const steps = stepsOf(sample, order)
-    return steps.length > 0 ? [waterfall(sample, steps)] : []
+    return steps.length > 0 ? [waterfall(sample, steps, layerColour(samples))] : []
   })
 }
 
-function waterfall(sample: Sample, steps: readonly Step[]): ReportPlot {
+function waterfall(sample: Sample, steps: readonly Step[], colourOf: (layer: string) => string): ReportPlot {
   const outside = sample.cpuPerRequestUs.api
   const total = steps.at(-1)?.x2 ?? 0
   const largest = steps.toSorted((a, b) => b.figure.median - a.figure.median)[0]
@@ -41,7 +42,7 @@ function waterfall(sample: Sample, steps: readonly Step[]): ReportPlot {
       ...trust(sample),
     ].join(' '),
     description: steps.map(step => `${step.layer} ${figureInText(step.figure, 'µs')}`).join('; '),
-    draw: widthPx => draw(steps, outside, layerColour(sample.layersUs), widthPx),
+    draw: widthPx => draw(steps, outside, colourOf, widthPx),
   }
 }
 
@@ -56,18 +57,25 @@ function samplerOf({ profile }: Sample): string {
 function trust(sample: Sample): string[] {
   const { layersUs, profile } = sample
   const { agreement = null } = profile ?? {}
-  if (samplerOf(sample).includes('py-spy')) return ['C code counts for the Python function that called it.']
+  if (samplerOf(sample).includes('py-spy'))
+    return [
+      'C code counts for the Python function that called it. py-spy takes some threads that wait for running ones; they matter where the service uses little CPU.',
+    ]
   if (samplerOf(sample).includes('Go'))
     return ['It contains all threads. A system call counts for the function that made it.']
   return [
     agreement === null
       ? ''
-      : `Before scaling, the functions in the profile had ${figureInText(scaleFigure(agreement, 100), '%')} of the main thread’s CPU. The rest is native work of the event loop (polling, reading, parsing HTTP), which V8 counts as idle, and on a busy host samples that were missed.`,
-    layersUs?.['helper threads']
+      : `Before scaling, the functions in the profile had ${figureInText(scaleFigure(agreement, 100), '%')} of the main thread’s CPU. ${agreement.median > 1 ? overSeen : underSeen}`,
+    layersUs?.[helperThreads]
       ? 'Helper threads (of the garbage collector and of libuv) are not in a profile of the main thread; their CPU comes from the ledger.'
       : 'Helper threads (of the garbage collector and of libuv) are not in a profile of the main thread; their CPU is spread over the layers.',
   ].filter(Boolean)
 }
+
+const underSeen =
+  'The rest is native work of the event loop (polling, reading, parsing HTTP), which V8 counts as idle, and on a busy host samples that were missed.'
+const overSeen = 'On a busy host, samples are taken of a thread that waits for a core, too.'
 
 /** One order for all samples, so that their waterfalls can be compared step by step. */
 function layersBySize(samples: readonly Sample[]): string[] {

@@ -1,10 +1,16 @@
 import * as Plot from '@observablehq/plot'
 import type { CpuProfile } from '../../analysis/call-tree.ts'
-import { type LayeredCall, layeredCalls, layers } from '../../analysis/cpu-layers.ts'
+import {
+  helperThreads,
+  type LayeredCall,
+  layeredCalls,
+  receiving,
+  socketWrites,
+} from '../../analysis/cpu-layers.ts'
 import type { Sample } from '../../results.ts'
 import { formatNumber, shorten } from '../format.ts'
 import { visible } from '../html.ts'
-import { colours, layerColour } from './palette.ts'
+import { colours, isOfNode, layerColour } from './palette.ts'
 import { fontSizePx, type ReportPlot } from './report-plot.ts'
 
 /** One function, or a run of Node's own functions that call each other. */
@@ -19,7 +25,8 @@ interface Box {
 }
 
 const rowPx = 18
-const narrowestPx = 2
+/** Of the width of the plot. */
+const narrowest = 0.01
 const glyphPx = fontSizePx * 0.56
 const marginPx = 8
 
@@ -28,35 +35,40 @@ const marginPx = 8
  * top), to the scale of the sample's CPU per request. null where the sample has no profile by layer or its
  * files are not at hand.
  */
-export function flameGraph(sample: Sample, profiles: ReadonlyMap<string, CpuProfile>): ReportPlot | null {
+export function flameGraph(
+  sample: Sample,
+  profiles: ReadonlyMap<string, CpuProfile>,
+  colourOf = layerColour([sample]),
+): ReportPlot | null {
   const files = sample.profile?.files ?? []
   const found = files.flatMap(file => profiles.get(file) ?? [])
   const { layersUs } = sample
   if (layersUs === undefined || found.length === 0) return null
-  const by = sample.profile?.by ?? 'parts'
-  const calls = layeredCalls(found, by)
-  const all = by === 'parts' ? layers : bySize(layersUs)
-  const seen = all.filter(layer => layer !== 'helper threads' && !layer.includes('receiving'))
-  const colourOf = layerColour(layersUs)
+  const calls = layeredCalls(found)
+  const all = bySize(layersUs)
+  const seen = all.filter(layer => layer !== helperThreads && layer !== receiving)
   const totalUs = seen.reduce((sum, layer) => sum + (layersUs[layer]?.median ?? 0), 0)
   const samples = seen.reduce((sum, layer) => sum + samplesIn(calls, layer), 0)
   if (samples === 0) return null
   const boxes = boxesBelow(calls, { depth: 0, x: 0, usPerSample: totalUs / samples })
-  const sendingUs = all
-    .filter(layer => layer.includes('sending') || layer === 'kernel: socket writes')
-    .reduce((sum, layer) => sum + (layersUs[layer]?.median ?? 0), 0)
+  const sendingUs = layersUs[socketWrites]?.median ?? 0
   const shown = all.filter(layer => boxes.some(box => box.layer === layer))
-  const named = shown.filter(layer => colourOf(layer) !== colours.grid)
-  const rest = shown.length > named.length ? [{ colour: colours.grid, text: 'all others' }] : []
+  const named = shown.filter(layer => !isOfNode(layer) && colourOf(layer) !== colours.other)
+  const [ofNode] = shown.filter(isOfNode)
+  const hasOthers = shown.some(layer => colourOf(layer) === colours.other)
   return {
     name: 'flame-graph',
     title:
       `Who calls what with “${shorten(sample.label, 60)}”: functions take ${formatNumber(totalUs)} µs of a request, ` +
       `${formatNumber(sendingUs)} µs of it in system calls that send`,
-    key: [...named.map(layer => ({ colour: colourOf(layer), text: layer })), ...rest],
+    key: [
+      ...named.map(layer => ({ colour: colourOf(layer), text: layer })),
+      ...(ofNode === undefined ? [] : [{ colour: colourOf(ofNode), text: 'modules of Node' }]),
+      ...(hasOthers ? [{ colour: colours.other, text: 'all others' }] : []),
+    ],
     note:
       'Each box is a function. Its width is the CPU per request of the function and of the functions that it calls, which are ' +
-      'below it. Several functions of Node in a row are one box. The native part of the event loop and the helper threads have ' +
+      'below it. Several functions of a module of Node in a row are one box, and less than 1 % of the width is left out. The native part of the event loop and the helper threads have ' +
       `no functions, so they are missing. ${found.length === 1 ? 'One repeat' : `${found.length} repeats together`}. A browser’s DevTools ` +
       `(Performance, Load profile) open the raw profiles: ${files.join(', ')}.`,
     description: topBoxes(boxes),
@@ -108,7 +120,7 @@ function calleesOf(call: LayeredCall): LayeredCall[] {
 
 /** Samples in a call and all below it, as far as they are shown. */
 function weight(call: LayeredCall): number {
-  const own = call.layer === null || call.layer.includes('receiving') ? 0 : call.self
+  const own = call.layer === null || call.layer === receiving ? 0 : call.self
   return call.callees.reduce((sum, callee) => sum + weight(callee), own)
 }
 
@@ -131,7 +143,7 @@ function draw(
   widthPx: number,
 ): Plot.PlotOptions {
   const pxPerUs = (widthPx - 2 * marginPx) / totalUs
-  const drawn = boxes.filter(box => (box.x2 - box.x1) * pxPerUs >= narrowestPx)
+  const drawn = boxes.filter(box => box.x2 - box.x1 >= narrowest * totalUs)
   const rows = 1 + Math.max(...drawn.map(box => box.depth))
   const lettersIn = (box: Box) => Math.floor(((box.x2 - box.x1) * pxPerUs - 8) / glyphPx)
   const place = { x1: 'x1', x2: 'x2', y1: 'depth', y2: (box: Box) => box.depth + 1 }

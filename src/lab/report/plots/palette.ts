@@ -1,4 +1,4 @@
-import type { Layer } from '../../analysis/cpu-layers.ts'
+import { collector, helperThreads, receiving, socketWrites } from '../../analysis/cpu-layers.ts'
 import type { Sample } from '../../results.ts'
 
 /**
@@ -9,6 +9,8 @@ export const colours = {
   ink: 'var(--ink)',
   muted: 'var(--muted)',
   grid: 'var(--grid)',
+  /** Everything that has no colour of its own. */
+  other: 'var(--other)',
   page: 'var(--page)',
   api: 'var(--api)',
   database: 'var(--database)',
@@ -23,34 +25,37 @@ export const processes = [
 ] as const
 
 /** The kernel has warm colours, so that system calls stand out from code. */
-const layerColours: Readonly<Record<Layer | 'kernel: socket writes', string>> = {
-  'kernel: socket writes': 'var(--database)',
-  'kernel: sending queries': 'var(--database)',
-  'kernel: sending answers': 'var(--series-4)',
-  'kernel: receiving, HTTP parser': 'var(--series-7)',
-  'node core': 'var(--series-6)',
-  fastify: 'var(--series-3)',
-  pg: 'var(--series-1)',
-  service: 'var(--series-5)',
-  telemetry: 'var(--series-2)',
-  'garbage collector': 'var(--series-8)',
-  'other code': 'var(--p99)',
-  'helper threads': 'var(--generator)',
+const layerColours: Readonly<Record<string, string>> = {
+  [socketWrites]: 'var(--database)',
+  [receiving]: 'var(--series-7)',
+  [collector]: 'var(--series-8)',
+  [helperThreads]: 'var(--generator)',
+}
+
+/** Whether a layer is a module of Node. They have one colour together. */
+export function isOfNode(layer: string): boolean {
+  return layer.startsWith('node:')
 }
 
 /**
- * Colours of the layers of a sample. Those whose name is not known, such as packages, get one by their size; the smallest
- * share one.
+ * Colours of the layers of the samples of an experiment, the same in all its plots. Installed packages and the folders of
+ * own code get one by their size; the smallest share one.
  */
-export function layerColour(layersUs: Sample['layersUs'] = {}): (layer: string) => string {
-  const known = new Map(Object.entries(layerColours))
-  const others = Object.keys(layersUs)
-    .filter(name => !known.has(name))
-    .toSorted((a, b) => (layersUs[b]?.median ?? 0) - (layersUs[a]?.median ?? 0))
-  const taken = new Set(Object.keys(layersUs).map(name => known.get(name)))
-  const free = seriesColours.filter(colour => !taken.has(colour))
-  return layer => known.get(layer) ?? free[others.indexOf(layer)] ?? colours.grid
+export function layerColour(samples: readonly Pick<Sample, 'layersUs'>[]): (layer: string) => string {
+  const largestUs = new Map<string, number>()
+  for (const [layer, { median }] of samples.flatMap(({ layersUs = {} }) => Object.entries(layersUs)))
+    largestUs.set(layer, Math.max(median, largestUs.get(layer) ?? 0))
+  const others = [...largestUs]
+    .filter(([layer]) => layerColours[layer] === undefined && !isOfNode(layer))
+    .toSorted(([, a], [, b]) => b - a)
+    .map(([layer]) => layer)
+  return layer =>
+    layerColours[layer] ??
+    (isOfNode(layer) ? nodeColour : (partColours[others.indexOf(layer)] ?? colours.other))
 }
+
+const nodeColour = 'var(--series-6)'
+const partColours = ['1', '2', '3', '5', '4'].map(n => `var(--series-${n})`)
 
 /** The ledger's entries in words: the requests' own and each bucket of what belongs to none. */
 export const ledgerEntries: ReadonlyMap<string, { colour: string; text: string }> = new Map([

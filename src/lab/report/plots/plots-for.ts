@@ -1,13 +1,12 @@
 import type { CpuProfile } from '../../analysis/call-tree.ts'
 import type { ExperimentResult } from '../../results.ts'
 import { againstControl } from './against-control.ts'
-import { batchDemands } from './batch-demand.ts'
 import { cpuByLayer } from './cpu-by-layer.ts'
 import { cpuByProcess } from './cpu-by-process.ts'
 import { flameGraph } from './flame-graph.ts'
 import { latencyPercentiles } from './latency-percentiles.ts'
-import { ledgerAndProcess } from './ledger-and-process.ts'
 import { naiveAndLedger } from './naive-and-ledger.ts'
+import { layerColour } from './palette.ts'
 import type { ReportPlot } from './report-plot.ts'
 import { scalingCurves } from './scaling-curve.ts'
 import { throughputBySample } from './throughput-by-sample.ts'
@@ -28,13 +27,11 @@ export function plotsFor(
   return [
     sweep,
     ...curves,
-    ...batchDemands(experiment),
     naiveAndLedger(samples),
     againstControl(samples),
     cpuByProcess(samples),
     ...cpuByLayer(samples),
-    ...samples.map(sample => flameGraph(sample, profiles)),
-    ledgerAndProcess(samples),
+    ...samples.map(sample => flameGraph(sample, profiles, layerColour(samples))),
     sweep === null && curves.length === 0 ? throughputBySample(samples) : null,
     latencyPercentiles(samples),
   ].filter(plot => plot !== null)

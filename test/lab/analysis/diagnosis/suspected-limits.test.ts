@@ -331,7 +331,7 @@ describe('external-wait', () => {
 })
 
 describe('a CPU that is unknown', () => {
-  const load = { generator: 'autocannon', mode: 'closed', connections: 64, durationS: 3 } as const
+  const load = { generator: 'undici', mode: 'closed', connections: 64, durationS: 3 } as const
 
   test('of the service: a full generator is not named as the limit', () => {
     const unread = { api: null, apiThread: null, apiThreadRan: null, apiThreadQueued: null, database: null }
@@ -365,8 +365,8 @@ describe('load-generator', () => {
   })
 
   test.each([
-    ['k6', ', or a cheaper one (--generator autocannon)'],
-    ['autocannon', ', or a cheaper one (--generator wrk)'],
+    ['k6', ', or a cheaper one (--generator undici)'],
+    ['undici', ', or a cheaper one (--generator wrk)'],
     ['wrk', ''],
   ] as const)('the way out of %s is none that costs as much', (generator, orAnother) => {
     const load = { generator, mode: 'closed', connections: 64, durationS: 3 } as const
@@ -375,7 +375,7 @@ describe('load-generator', () => {
   })
 
   test('wrk is not advised for a rate, which it cannot hold', () => {
-    const load = { generator: 'autocannon', mode: 'paced', ratePerS: 100, durationS: 3 } as const
+    const load = { generator: 'undici', mode: 'open', ratePerS: 100, durationS: 3 } as const
     const dropped = { load, errors: { ratio: figure(0), dropped: figure(50) }, utilisation: ease }
     expect(diagnosis(dropped)).toMatchObject({
       limit: 'load-generator',

@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Client } from 'pg'
 import { describe, expect, test } from 'vitest'
-import { seeDatabase } from '../../../../src/lab/attach/database-process.ts'
 import { watchPostgres } from '../../../../src/lab/probes/postgres/watch.ts'
+import { seeDatabase } from '../../../../src/lab/run/seen-database.ts'
 import { type PostgresServer, startPostgres } from '../../../../src/lab/stack/embedded-postgres.ts'
 
 const debian15 = '/usr/lib/postgresql/15'
@@ -35,7 +35,7 @@ describe.each([
   test.runIf(hasServer)('tells of statements, WAL, flushes, checkpoints and sessions', async () => {
     await onServer(installation, {}, async ({ url, pid, version }, client) => {
       expect(version).toMatch(new RegExp(`^${major}\\.`))
-      expect(await seeDatabase(url)).toEqual({
+      expect(await seeDatabase(url, '--database')).toEqual({
         pid: process.platform === 'linux' ? pid : null,
         url,
         unavailable: [],
@@ -63,7 +63,7 @@ describe.each([
   test.runIf(hasServer)('says what it does not tell as Debian sets it up', async () => {
     const settings = { shared_preload_libraries: '', track_wal_io_timing: 'off' }
     await onServer(installation, settings, async ({ url, version }, client) => {
-      const { unavailable } = await seeDatabase(url)
+      const { unavailable } = await seeDatabase(url, '--database')
       expect(unavailable).toEqual([
         `PostgreSQL ${version} does not tell which statements take most time (pg_stat_statements is not in shared_preload_libraries).`,
         `PostgreSQL ${version} does not tell how long a flush of the WAL takes (track_wal_io_timing is off).`,

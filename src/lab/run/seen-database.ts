@@ -25,22 +25,27 @@ export interface SeenDatabase {
  * a port that is forwarded, or behind a pooler, where whoever listens on the port is not the database: it is asked for
  * the backend that serves the question. Statistics are not read through a pooler, whose few connections are part of
  * what is measured. Throws LAB_TARGET where it cannot be asked.
+ *
+ * @param option the command line's name for the URL
  */
-export async function seeDatabase(url: string): Promise<SeenDatabase> {
+export async function seeDatabase(
+  url: string,
+  option: '--database' | '--database-url',
+): Promise<SeenDatabase> {
   const client = new Client({ connectionString: url, connectionTimeoutMillis: 5_000 })
   client.on('error', () => {})
   try {
     const isPooled = await isPooler(url)
     await client.connect()
     const pid = await serverPid(client)
-    if (isPooled) return { pid, url: null, unavailable: [behindPooler] }
+    if (isPooled) return { pid, url: null, unavailable: [behindPooler(option)] }
     const { version, untold } = await readServer(client)
     return { pid, url, unavailable: untold.map(what => `PostgreSQL ${version} does not tell ${what}.`) }
   } catch (error) {
     throw new LabError(
       'LAB_TARGET',
       `the database cannot be asked: ${error instanceof Error ? error.message : String(error)}`,
-      'Give --database as postgresql://user:password@host:port/name, or leave it out: then its CPU is not read.',
+      `Give ${option} as postgresql://user:password@host:port/name, or leave it out: then its CPU is not read.`,
       { cause: error },
     )
   } finally {
@@ -48,8 +53,9 @@ export async function seeDatabase(url: string): Promise<SeenDatabase> {
   }
 }
 
-const behindPooler =
-  'A pooler such as PgBouncer answers at the address of --database, so the statistics of PostgreSQL are out of reach. Give the address of PostgreSQL itself.'
+function behindPooler(option: string): string {
+  return `A pooler such as PgBouncer answers at the address of ${option}, so the statistics of PostgreSQL are out of reach. Give the address of PostgreSQL itself.`
+}
 
 async function serverPid(client: Client): Promise<number | null> {
   const { rows } = await client.query<Backend>(

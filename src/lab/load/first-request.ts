@@ -2,9 +2,9 @@ import { once } from 'node:events'
 import { type IncomingMessage, request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import { LabError } from '../errors.ts'
-import { takeNumbers } from '../load/numbers.ts'
-import { nameOf, originOf, prepareRequest } from '../load/prepare-request.ts'
-import { filled, type RequestTemplate } from '../load/templates.ts'
+import { takeNumbers } from './numbers.ts'
+import { nameOf, originOf, prepareRequest } from './prepare-request.ts'
+import { filled, type RequestTemplate } from './templates.ts'
 
 const usualPatienceS = 5
 
@@ -60,12 +60,13 @@ export async function requireSuccess(
     }
     throw unfit(
       `${origin} does not answer: ${messageOf(error)}`,
-      isCertificateError(error) ? '--insecure accepts any certificate.' : usualRemedy,
+      isCertificateError(error) ? insecureRemedy : usualRemedy,
       error,
     )
   }
 }
 
+export const insecureRemedy = '--insecure accepts any certificate.'
 const usualRemedy = 'Start or mend the service, or correct --url, --path or --scenario.'
 
 /** What to do about an answer whose status is not 2xx. */
@@ -91,7 +92,7 @@ const remedies: Record<number, string> = {
 }
 
 /** Node's TLS rejects the certificate. */
-function isCertificateError(error: unknown): boolean {
+export function isCertificateError(error: unknown): error is Error {
   return error instanceof Error && 'code' in error && /CERT|SELF_SIGNED|VERIFY/.test(String(error.code))
 }
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
 import { expect, test } from 'vitest'
-import { requireSuccess } from '../../../src/lab/attach/first-request.ts'
+import { requireSuccess } from '../../../src/lab/load/first-request.ts'
 import { findFreePort } from '../../../src/lab/stack/free-port.ts'
 
 const { signal } = new AbortController()

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { isBackend, seeDatabase } from '../../../src/lab/attach/database-process.ts'
 import { readTree } from '../../../src/lab/probes/proc.ts'
+import { isBackend, seeDatabase } from '../../../src/lab/run/seen-database.ts'
 import { findFreePort } from '../../../src/lab/stack/free-port.ts'
 import { createConnectedDatabase } from '../../helpers/database.ts'
 
@@ -22,7 +22,7 @@ test('a backend in a container is known by its innermost pid and the port of its
 test.runIf(process.platform === 'linux')('finds the server, whose backends are its children', async () => {
   const database = await createConnectedDatabase()
   try {
-    const { pid, url, unavailable } = await seeDatabase(database.url)
+    const { pid, url, unavailable } = await seeDatabase(database.url, '--database')
     const { rows } = await database.sql.query('SELECT pg_backend_pid() AS pid')
     expect(readTree(pid ?? 0).map(one => one.pid)).toContain(rows[0].pid)
     expect(url).toBe(database.url)
@@ -43,11 +43,11 @@ test('what a role may not see, and an extension that is not there, is said', asy
     url.password = 'secret'
     // Settings that the URL asks for are kept.
     url.searchParams.set('options', '-c track_wal_io_timing=on -c work_mem=1MB')
-    await expect(seeDatabase(url.href)).rejects.toMatchObject({
+    await expect(seeDatabase(url.href, '--database')).rejects.toMatchObject({
       message: expect.stringContaining('permission denied to set parameter "track_wal_io_timing"'),
     })
     url.searchParams.set('options', '-c work_mem=1MB')
-    const { unavailable } = await seeDatabase(url.href)
+    const { unavailable } = await seeDatabase(url.href, '--database')
     const [first = '', ...others] = unavailable
     expect(first).toMatch(
       /^PostgreSQL \d+\.\d+ does not tell which statements take most time \(the extension pg_stat_statements is not/,
@@ -61,7 +61,7 @@ test('what a role may not see, and an extension that is not there, is said', asy
 
 test('one that cannot be asked is refused with what to do', async () => {
   const url = `postgresql://nobody@127.0.0.1:${await findFreePort()}/none`
-  await expect(seeDatabase(url)).rejects.toMatchObject({
+  await expect(seeDatabase(url, '--database')).rejects.toMatchObject({
     code: 'LAB_TARGET',
     message: expect.stringContaining('the database cannot be asked: connect ECONNREFUSED'),
   })

@@ -1,0 +1,176 @@
+/**
+ * The load of undici, in a process of its own (`load/undici.ts` forks it). Each connection is one `Client` of undici,
+ * with one request on its way. This process keeps a histogram of latencies in microseconds (three significant digits)
+ * and counts between the two messages that open and close the window.
+ *
+ * The process ends by itself when the lab ends, and at the latest some time after the end of its plan.
+ */
+import type { IncomingHttpHeaders } from 'node:http'
+import { createHistogram } from 'node:perf_hooks'
+import { Client, type Dispatcher } from 'undici'
+import { watchStalls } from './stalls.ts'
+import { filled } from './templates.ts'
+import type { ChildPlan, FromChild, ToChild } from './undici.ts'
+
+const hourUs = 3_600_000_000
+const livePeriodMs = 500
+const graceS = 30
+
+const latencyUs = createHistogram({ lowest: 1, highest: hourUs, figures: 3 })
+const stallsMs = watchStalls()
+let windowOpen = false
+let succeeded = 0
+let dropped = 0
+const failures: Record<string, number> = {}
+let answeredEver = 0
+let openedAtMs = 0
+let stallsAtOpeningMs = 0
+let nextNumber = 0
+
+process.on('disconnect', () => process.exit())
+process.on('message', (message: ToChild) => {
+  if (message.type === 'start') start(message.plan)
+  if (message.type === 'open') openWindow()
+  if (message.type === 'close') closeWindow()
+})
+tell({ type: 'ready' })
+
+function start(plan: ChildPlan): void {
+  nextNumber = plan.firstNumber
+  if (plan.ratePerS === null) startClients(plan, plan.connections)
+  else startArrivals(plan, plan.ratePerS)
+  let before = 0
+  setInterval(() => {
+    tell({ type: 'live', ratePerS: ((answeredEver - before) * 1000) / livePeriodMs })
+    before = answeredEver
+  }, livePeriodMs)
+  setTimeout(() => process.exit(), (plan.warmupS + plan.durationS + graceS) * 1000)
+}
+
+/** A closed loop: each connection sends its next request when the last one is answered. */
+function startClients(plan: ChildPlan, count: number): void {
+  const now = Math.min(count, plan.rampPerS ?? count)
+  for (let started = 0; started < now; started++) {
+    const send = connection(plan, () => send())
+    send()
+  }
+  if (count > now) setTimeout(startClients, 1000, plan, count - now)
+}
+
+/** An open loop: requests at a rate. One that is due while no connection is free is dropped. */
+function startArrivals(plan: ChildPlan, ratePerS: number): void {
+  const free: (() => void)[] = []
+  for (let made = 0; made < plan.connections; made++) {
+    const send = connection(plan, () => free.push(send))
+    free.push(send)
+  }
+  const startedAtMs = performance.now()
+  const dueMs = () => startedAtMs + (arrived * 1000) / ratePerS - performance.now()
+  let arrived = 0
+  const sendDue = () => {
+    for (; dueMs() <= 0; arrived++) {
+      const send = free.pop()
+      if (send !== undefined) send()
+      else if (windowOpen) dropped++
+    }
+    setTimeout(sendDue, dueMs())
+  }
+  sendDue()
+}
+
+/**
+ * @param done is called when a request is answered or has failed
+ * @returns sends the next request of the plan. Call it only while none is on its way.
+ */
+function connection(plan: ChildPlan, done: () => void): () => void {
+  const timeoutMs = plan.timeoutS * 1000
+  const client = new Client(plan.origin, {
+    headersTimeout: timeoutMs,
+    bodyTimeout: timeoutMs,
+    connect: { timeout: timeoutMs, rejectUnauthorized: !plan.insecure },
+  })
+  let sentAtMs = 0
+  let status = 0
+  const handler: Dispatcher.DispatchHandler = {
+    // undici wants this method.
+    onRequestStart() {},
+    // Called for a 103 too. The status of the answer comes later.
+    onResponseStart(_controller, statusCode) {
+      status = statusCode
+    },
+    onResponseEnd() {
+      countAnswer(status, performance.now() - sentAtMs)
+      done()
+    },
+    onResponseError() {
+      if (windowOpen) countFailure('no answer')
+      // Where nothing listens, undici calls this before `dispatch` has returned.
+      setImmediate(done)
+    },
+  }
+  let sent = 0
+  return () => {
+    const options = nextRequest(plan, sent++)
+    sentAtMs = performance.now()
+    client.dispatch(options, handler)
+  }
+}
+
+function countAnswer(status: number, latencyMs: number): void {
+  answeredEver++
+  if (!windowOpen) return
+  if (status >= 200 && status <= 299) succeeded++
+  else countFailure(String(status))
+  latencyUs.record(Math.max(1, Math.round(latencyMs * 1000)))
+}
+
+function countFailure(how: string): void {
+  failures[how] = (failures[how] ?? 0) + 1
+}
+
+function nextRequest({ order, requests }: ChildPlan, nth: number): Dispatcher.DispatchOptions {
+  const request = requests[order[nth % order.length] ?? 0]
+  if (request === undefined) throw new Error('a plan has a request')
+  const { method, target, headers, body } = request.varies ? filled(request, nextNumber++) : request
+  return {
+    method: method as Dispatcher.HttpMethod,
+    path: target,
+    headers: headers as IncomingHttpHeaders,
+    body,
+  }
+}
+
+function openWindow(): void {
+  windowOpen = true
+  openedAtMs = performance.now()
+  stallsAtOpeningMs = stallsMs()
+}
+
+function closeWindow(): void {
+  windowOpen = false
+  const durationS = (performance.now() - openedAtMs) / 1000
+  const ms = (percentile: number) => (latencyUs.count === 0 ? 0 : latencyUs.percentile(percentile) / 1000)
+  tell({
+    type: 'result',
+    result: {
+      succeeded,
+      failed: Object.values(failures).reduce((sum, count) => sum + count, 0),
+      failures,
+      dropped,
+      durationS,
+      stalled: (stallsMs() - stallsAtOpeningMs) / (durationS * 1000),
+      latencyMs: {
+        p50: ms(50),
+        p90: ms(90),
+        p95: ms(95),
+        p99: ms(99),
+        max: ms(100),
+        mean: latencyUs.count === 0 ? 0 : latencyUs.mean / 1000,
+      },
+    },
+  })
+}
+
+function tell(message: FromChild): void {
+  process.send?.(message)
+}

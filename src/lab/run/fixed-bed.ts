@@ -1,0 +1,31 @@
+import type { Target, TestBed } from './test-bed.ts'
+
+export interface FixedBedOptions {
+  readonly target: Target
+  /** The service that the target is compared with. */
+  readonly control?: Target
+  readonly postgresVersion?: string | null
+  /** Called before each step; throws where there is no sense in going on. */
+  readonly before?: () => Promise<void>
+}
+
+/** Services that are there already: the lab sets no knob and empties no table. Each is new only once. */
+export function fixedBed({ target, control, postgresVersion = null, before }: FixedBedOptions): TestBed {
+  const seen = new Set<Target>()
+  const given = (one: Target): Target => {
+    const isNew = one.isNew && !seen.has(one)
+    seen.add(one)
+    return { ...one, isNew }
+  }
+  return {
+    unavailableBecause: () => Promise.resolve(null),
+    async prepare() {
+      await before?.()
+      return given(target)
+    },
+    ...(control !== undefined && { prepareControl: () => Promise.resolve(given(control)) }),
+    retire: () => Promise.resolve(),
+    postgresVersion: () => postgresVersion,
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  }
+}
