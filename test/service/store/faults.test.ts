@@ -6,14 +6,14 @@ import {
 import { type RunningApp, startApp } from '../../helpers/app.ts'
 import { holdCommits, lockTable } from '../../helpers/gate.ts'
 import { expectJson, expectProblem, post, send } from '../../helpers/http.ts'
-import { PostgresProxy } from '../../helpers/postgres-proxy.ts'
+import { TcpProxy } from '../../helpers/tcp-proxy.ts'
 
 async function startBehindProxy(insertStrategy: InsertStrategyName) {
-  const proxies: PostgresProxy[] = []
+  const proxies: TcpProxy[] = []
   const app = await startApp({
     insertStrategy,
     databaseUrl: async url => {
-      const proxy = await PostgresProxy.start(url)
+      const proxy = await TcpProxy.start(url)
       proxies.push(proxy)
       return proxy.url
     },
