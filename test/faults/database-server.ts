@@ -9,7 +9,6 @@ import {
   type Cluster,
   type ClusterFolder,
   clusterUrl,
-  connect,
   createCluster,
   type RunningServer,
   startServer,
@@ -17,8 +16,8 @@ import {
 
 /** Connections of the server are few enough to be used up. */
 const settings = { log_connections: 'receipt', shared_buffers: '64MB', max_connections: '60' }
-const restartRetryMs = 50
-const restartLimitMs = 30_000
+const askAgainMs = 20
+const startLimitMs = 30_000
 
 /** A PostgreSQL of the fault tests: it may be killed, and started again on its data. */
 export class DatabaseServer {
@@ -26,7 +25,8 @@ export class DatabaseServer {
   readonly #settings: Readonly<Record<string, string>>
   readonly #folder: ClusterFolder | null
   #server: RunningServer
-  #connectionsReceived = 0
+  #received = 0
+  #ownConnections = 0
   #databases = 0
 
   private constructor(
@@ -66,13 +66,9 @@ export class DatabaseServer {
     return this.#server.process.pid
   }
 
-  /** Connections that the server was asked for, whether or not it gave them. */
-  get connectionsReceived(): number {
-    return this.#connectionsReceived
-  }
-
-  get log(): string {
-    return this.#server.log()
+  /** Connections that others than this class asked for, whether or not the server gave them. */
+  get connectionsAsked(): number {
+    return this.#received - this.#ownConnections
   }
 
   get hasEnded(): boolean {
@@ -94,13 +90,26 @@ export class DatabaseServer {
 
   /** Runs a statement on a connection of its own. */
   async query(database: string, text: string): Promise<Record<string, unknown>[]> {
-    const client = new Client({ connectionString: this.url(database) })
-    await client.connect()
+    const client = await this.connect(database)
     try {
       return (await client.query(text)).rows
     } finally {
       await client.end()
     }
+  }
+
+  async connect(database: string): Promise<Client> {
+    const client = new Client({ connectionString: this.url(database) })
+    // The fault may be the end of it.
+    client.on('error', () => {})
+    try {
+      await client.connect()
+      this.#ownConnections += 1
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ECONNREFUSED') this.#ownConnections += 1
+      throw error
+    }
+    return client
   }
 
   /** Sends a signal to the postmaster and waits until it has ended. */
@@ -111,26 +120,25 @@ export class DatabaseServer {
 
   /**
    * Starts it again on its data and waits until it takes connections. Processes of a server that was killed may still be
-   * there for a moment; until then the data is theirs.
+   * there for a moment; until then the data is theirs, and a new server ends at once.
    */
   async start(): Promise<void> {
-    const deadline = performance.now() + restartLimitMs
-    for (;;) {
-      this.#server = await startServer(this.#cluster, this.#settings)
-      this.#watch()
-      try {
-        await this.untilConnectable()
-        return
-      } catch (error) {
-        if (performance.now() > deadline) throw error
-        await sleep(restartRetryMs)
-      }
-    }
+    if (this.hasEnded) await this.#launch()
+    await this.untilConnectable()
   }
 
+  /** Waits until it takes connections; starts it again if it ends before. */
   async untilConnectable(): Promise<void> {
-    const client = await connect(this.url('postgres'), this.#server)
-    await client.end()
+    for (const endMs = performance.now() + startLimitMs; ; await sleep(askAgainMs)) {
+      try {
+        const client = await this.connect('postgres')
+        await client.end()
+        return
+      } catch (error) {
+        if (performance.now() > endMs) throw error
+        if (this.hasEnded) await this.#launch()
+      }
+    }
   }
 
   /** A standby that has all that this server has and is told of all that it commits, before a commit is answered. */
@@ -161,9 +169,14 @@ export class DatabaseServer {
     await this.#folder?.remove()
   }
 
+  async #launch(): Promise<void> {
+    this.#server = await startServer(this.#cluster, this.#settings)
+    this.#watch()
+  }
+
   #watch(): void {
     this.#server.process.child.stderr?.on('data', (text: string) => {
-      this.#connectionsReceived += text.split('connection received').length - 1
+      this.#received += text.split('connection received').length - 1
     })
   }
 }

@@ -1,6 +1,9 @@
+import { randomInt } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect } from 'vitest'
 import { DatabaseServer } from './database-server.ts'
-import { type Result, testFault } from './fault.ts'
+import { type Fault, type Result, testFault, type World } from './fault.ts'
 
 let server: DatabaseServer
 
@@ -9,10 +12,30 @@ beforeAll(async () => {
 })
 afterAll(() => server.stop())
 
-/** The bar: an insert succeeds within two seconds after PostgreSQL takes connections. */
-function checkRestart({ firstInsertMs, connectionsAsked }: Result): void {
+const test = (fault: Fault) => testFault(() => server, fault)
+
+/** Processes of PostgreSQL that work for the service. */
+async function backends({ sql }: World): Promise<number[]> {
+  const rows = await sql(
+    `SELECT pid FROM pg_stat_activity WHERE application_name = 'insertlab' AND datname = current_database()`,
+  )
+  return rows.map(({ pid }) => Number(pid))
+}
+
+async function oneBackend(world: World): Promise<number> {
+  const pids = await backends(world)
+  return pids[randomInt(pids.length)] as number
+}
+
+const poolSize = 20
+
+/**
+ * An insert succeeds within two seconds after PostgreSQL takes connections. The service fills its pool once; before, it
+ * asked ten times a second, and not as often as requests came.
+ */
+function checkReconnection({ firstInsertMs, connectionsAsked, healingMs }: Result): void {
   expect(firstInsertMs).toBeLessThan(2_000)
-  expect(connectionsAsked).toBeLessThan(100)
+  expect(connectionsAsked).toBeLessThan(2 * poolSize + healingMs / 100)
 }
 
 describe('a restart of PostgreSQL', () => {
@@ -21,11 +44,119 @@ describe('a restart of PostgreSQL', () => {
     ['immediate shutdown (SIGQUIT)', 'SIGQUIT'],
     ['fast shutdown (SIGINT)', 'SIGINT'],
   ] as const) {
-    testFault(() => server, {
+    test({
       name: `PostgreSQL: ${how}, started again`,
       inflict: () => server.end(signal),
       heal: () => server.start(),
-      check: checkRestart,
+      check: checkReconnection,
     })
   }
+
+  test({
+    name: 'PostgreSQL: a backend killed (SIGKILL), so it resets itself',
+    inflict: async world => process.kill(await oneBackend(world), 'SIGKILL'),
+    lastsMs: 0,
+    heal: () => server.untilConnectable(),
+    check: checkReconnection,
+  })
+})
+
+describe('a backend', () => {
+  test({
+    name: 'pg_terminate_backend, one at random each 100 ms',
+    async inflict({ sql }) {
+      for (let i = 0; i < 20; i++) {
+        await sql(
+          `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+           WHERE application_name = 'insertlab' AND datname = current_database() ORDER BY random() LIMIT 1`,
+        )
+        await sleep(100)
+      }
+    },
+    lastsMs: 0,
+  })
+
+  let stopped: number
+  test({
+    name: 'SIGSTOP of a backend for 4 s',
+    async inflict(world) {
+      stopped = await oneBackend(world)
+      process.kill(stopped, 'SIGSTOP')
+    },
+    lastsMs: 4_000,
+    heal: async () => process.kill(stopped, 'SIGCONT'),
+  })
+})
+
+describe('a limit', () => {
+  const setReadOnly = async ({ sql }: World, to: string) => {
+    await sql(`ALTER SYSTEM SET default_transaction_read_only = ${to}`)
+    await sql('SELECT pg_reload_conf()')
+  }
+  test({
+    name: 'database read-only',
+    inflict: world => setReadOnly(world, 'on'),
+    heal: world => setReadOnly(world, 'off'),
+    check: ({ answers }) => expect(answers['database_read_only']).toBeGreaterThan(100),
+  })
+
+  let lock: Client
+  const lockTables = async ({ database }: World) => {
+    lock = await server.connect(database)
+    await lock.query('BEGIN; LOCK TABLE simple_text, tasks IN ACCESS EXCLUSIVE MODE')
+  }
+  test({
+    name: 'tables locked, statement_timeout passes',
+    inflict: lockTables,
+    lastsMs: 3_500,
+    heal: () => lock.end(),
+    check: ({ answers }) => expect(answers['deadline_exceeded']).toBeGreaterThan(100),
+  })
+
+  test({
+    name: 'tables locked, lock_timeout passes',
+    env: { PGOPTIONS: '-c lock_timeout=200ms' },
+    inflict: lockTables,
+    heal: () => lock.end(),
+    check: ({ answers }) => expect(answers['database_unavailable']).toBeGreaterThan(100),
+  })
+
+  test({
+    name: 'pool of 2 exhausted by slow inserts, queue full',
+    env: { POOL_SIZE: '2', QUEUE_LIMIT: '50' },
+    async inflict({ sql }) {
+      await sql(`
+        CREATE FUNCTION take_time() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+          PERFORM pg_sleep(0.03);
+          RETURN NEW;
+        END $$;
+        CREATE TRIGGER take_time BEFORE INSERT ON simple_text FOR EACH ROW EXECUTE FUNCTION take_time()`)
+    },
+    lastsMs: 2_500,
+    heal: ({ sql }) => sql('DROP TRIGGER take_time ON simple_text'),
+    check: ({ answers }) => expect(answers['overloaded']).toBeGreaterThan(100),
+  })
+
+  const others: Client[] = []
+  test({
+    name: 'max_connections taken by others',
+    async inflict(world) {
+      const first = await server.connect(world.database)
+      others.push(first)
+      // Each that the service loses goes to the others.
+      for (let isFull = false; !isFull; ) {
+        try {
+          others.push(await server.connect(world.database))
+        } catch {
+          const ended = await first.query(
+            `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'insertlab'`,
+          )
+          isFull = ended.rowCount === 0
+        }
+      }
+    },
+    heal: () => Promise.all(others.map(other => other.end())),
+    check: ({ answers }) => expect(answers['database_unavailable']).toBeGreaterThan(100),
+  })
 })

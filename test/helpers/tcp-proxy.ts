@@ -86,8 +86,8 @@ export class TcpProxy {
     this.loseOpen()
   }
 
-  /** New connections work again; those that were lost stay so. */
-  find(): void {
+  /** New connections work again. Those that were lost stay so. */
+  carryNew(): void {
     this.#loses = false
   }
 
