@@ -37,6 +37,8 @@ export interface Fault {
   readonly lastsMs?: number
   /** Takes the fault away; resolves when the service could work again, had it noticed. */
   heal?(world: World): Promise<unknown>
+  /** Where the rows are after a failover; by default where they were. */
+  serverAfterwards?(): DatabaseServer
   /** Every request is answered with success. */
   readonly isUnnoticed?: boolean
   /** What must be true of this fault besides. */
@@ -53,7 +55,7 @@ export interface Result {
   readonly lastFailureMs: number
   /** How long it took to take the fault away, for example to start PostgreSQL. */
   readonly healingMs: number
-  /** Connections that the service asked PostgreSQL for since then. */
+  /** Connections that the service asked PostgreSQL for, from the beginning of the fault. */
   readonly connectionsAsked: number
 }
 
@@ -73,10 +75,10 @@ export function testFault(serverOf: () => DatabaseServer, fault: Fault): void {
     await expect.poll(() => load.acknowledged, settled).toBeGreaterThan(warmUpRequests)
     expect(failuresOf(load.ended)).toEqual({})
 
+    const askedBefore = server.connectionsAsked
     await fault.inflict(world)
     await sleep(fault.lastsMs ?? 1_500)
     const healingMs = performance.now()
-    const askedBefore = server.connectionsAsked
     await fault.heal?.(world)
     const healedMs = performance.now()
     await expect.poll(() => succeedsSince(load, healedMs), settled).toBe(true)
@@ -84,7 +86,7 @@ export function testFault(serverOf: () => DatabaseServer, fault: Fault): void {
     const connectionsAsked = server.connectionsAsked - askedBefore
     await load.stop()
 
-    const counts = compare(load.attempts, await rowsOf(world))
+    const counts = compare(load.attempts, await rowsOf(fault.serverAfterwards?.() ?? server, world.database))
     const ended = load.ended.filter(({ endedMs }) => endedMs >= healingMs)
     const result: Result = {
       answers: countAnswers(load.attempts),
@@ -123,12 +125,13 @@ async function createWorld(server: DatabaseServer, fault: Fault): Promise<World>
   return { server, database, network, entrance, service, load, sql: text => server.query(database, text) }
 }
 
-async function rowsOf({ sql }: World): Promise<FoundRow[]> {
+async function rowsOf(server: DatabaseServer, database: string): Promise<FoundRow[]> {
   // A backend that was held up may still have work that its client has given up.
   const working = `SELECT FROM pg_stat_activity
     WHERE application_name = 'insertlab' AND datname = current_database() AND state <> 'idle'`
-  await expect.poll(() => sql(working), settled).toEqual([])
-  const rows = await sql(
+  await expect.poll(() => server.query(database, working), settled).toEqual([])
+  const rows = await server.query(
+    database,
     `SELECT 'simple_text' AS table, id, text FROM simple_text UNION ALL SELECT 'tasks', id, title FROM tasks`,
   )
   return rows.map(row => ({ ...row, id: Number(row['id']) }) as FoundRow)
