@@ -126,9 +126,10 @@ async function createWorld(server: DatabaseServer, fault: Fault): Promise<World>
 }
 
 async function rowsOf(server: DatabaseServer, database: string): Promise<FoundRow[]> {
-  // A backend that was held up may still have work that its client has given up.
-  const working = `SELECT FROM pg_stat_activity
-    WHERE application_name = 'insertlab' AND datname = current_database() AND state <> 'idle'`
+  // A backend that was held up may still have work that its client has given up. One that waits for its client stores
+  // nothing.
+  const working = `SELECT FROM pg_stat_activity WHERE application_name = 'insertlab'
+    AND datname = current_database() AND state = 'active' AND wait_event IS DISTINCT FROM 'ClientRead'`
   await expect.poll(() => server.query(database, working), settled).toEqual([])
   const rows = await server.query(
     database,

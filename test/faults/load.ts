@@ -126,6 +126,13 @@ export function newTexts(count = 1): string[] {
   return Array.from({ length: count }, () => randomUUID())
 }
 
+/** A request as bytes, for clients that do what they like with their socket. */
+export function postOfText(text: string): string {
+  const body = JSON.stringify({ text })
+  const head = ['POST /texts HTTP/1.1', 'host: x', 'content-type: application/json']
+  return [...head, `content-length: ${body.length}`, '', body].join('\r\n')
+}
+
 /** Codes after which something may be stored all the same. */
 const uncertain = ['outcome_unknown', 'internal']
 

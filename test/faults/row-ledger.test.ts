@@ -40,7 +40,12 @@ it.each([
     { duplicated: 1 },
   ],
   ['a refused row is there', [text('refused', ['a'])], [row(1, 'a')], { storedThoughRefused: 1 }],
-  ['a refused row is there', [testInsert('refused')], [row(1, testInsertText)], { storedThoughRefused: 1 }],
+  [
+    'a refused row without a text of its own is there',
+    [testInsert('refused')],
+    [row(1, testInsertText)],
+    { storedThoughRefused: 1 },
+  ],
   ['a stream is stored in part', [text('unknown', ['a', 'b'])], [row(1, 'a')], { torn: 1 }],
 ] as const)('sees that %s', (_, attempts, rows, wrong) => {
   expect(compare(attempts, rows)).toMatchObject({ ...clean, ...wrong })
