@@ -59,6 +59,7 @@ describe('slow clients', () => {
   })
 
   test({
+    // Node's HTTP server takes the end of what a client sends for the end of the client. Few get an answer in time.
     name: '300 clients that close their half after the request',
     async inflict({ service, load }) {
       const clients = await connectMany(service.url, 300)
@@ -68,7 +69,8 @@ describe('slow clients', () => {
         void load.record('text', [text], answerOf(client))
       }
     },
-    isUnnoticed: true,
+    check: ({ answers }) =>
+      expect(Object.keys(answers).sort()).toEqual(['200', '201', 'closed without an answer']),
   })
 
   test({

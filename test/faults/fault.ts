@@ -120,7 +120,7 @@ async function createWorld(server: DatabaseServer, fault: Fault): Promise<World>
     fault.nodeOptions,
   )
   const entrance = await TcpProxy.start(service.url)
-  const load = new Load(fault.isBalanced ? entrance.url : service.url)
+  const load = new Load(fault.isBalanced ? new URL(entrance.url).origin : service.url)
   onTestFinished(() => load.stop())
   return { server, database, network, entrance, service, load, sql: text => server.query(database, text) }
 }

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { readdirSync } from 'node:fs'
+import { once } from 'node:events'
 import { afterAll, beforeAll, describe, expect } from 'vitest'
 import { RawClient } from '../helpers/http.ts'
 import { listProcesses } from '../helpers/processes.ts'
@@ -41,19 +41,24 @@ describe('a worker of two', () => {
   test({
     name: 'worker of two out of memory',
     env: { WORKERS: '2' },
-    nodeOptions: ['--max-old-space-size=64'],
+    nodeOptions: ['--max-old-space-size=56'],
     async inflict(world) {
       const { service, load } = world
       const before = await workersOf(world)
-      // All on one connection, so that one worker gets them.
+      const lock = await server.connect(world.database)
+      await lock.query('BEGIN; LOCK TABLE simple_text IN ACCESS EXCLUSIVE MODE')
+      // All on one connection, so that one worker gets them and keeps them in its queue.
       const client = await RawClient.connect(service.url)
-      const closed = client.untilClosed().then(() => ({ status: 'the worker died', body: '' }))
-      for (let i = 0; i < 150; i++) {
+      const closed = once(client.socket, 'close')
+        .catch(() => {})
+        .then(() => ({ status: 'worker died', body: '' }))
+      for (let i = 0; i < 100; i++) {
         const text = `${newTexts()[0]} ${'x'.repeat(1_000_000)}`
         void load.record('text', [text], closed)
         void client.write(postOfText(text))
       }
       await closed
+      await lock.end()
       const survivors = async () => (await workersOf(world)).filter(pid => before.includes(pid))
       await expect.poll(async () => (await survivors()).length, patient).toBe(1)
       await expect.poll(async () => (await workersOf(world)).length, patient).toBe(2)
@@ -89,20 +94,21 @@ describe('a planned restart', () => {
 })
 
 describe('file descriptors', () => {
-  const limit = (pid: number, files: number | string) =>
+  const limit = (pid: number, files: number) =>
     execFileSync('prlimit', ['--pid', String(pid), `--nofile=${files}:`])
   const clients: RawClient[] = []
   test({
     name: 'no file descriptors left',
     async inflict({ service, sql }) {
-      const { pid } = service.service
-      limit(pid, readdirSync(`/proc/${pid}/fd`).length + 2)
-      for (let i = 0; i < 100; i++) clients.push(await RawClient.connect(service.url))
+      // Fewer than are open: those stay, and there are no new ones.
+      limit(service.service.pid, 10)
       await sql(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'insertlab'`)
+      for (let i = 0; i < 100; i++) clients.push(await RawClient.connect(service.url))
     },
     async heal({ service }) {
       limit(service.service.pid, 10_000)
       for (const client of clients) client.destroy()
     },
+    check: ({ answers }) => expect(answers['database_unavailable']).toBeGreaterThan(100),
   })
 })

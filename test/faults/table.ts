@@ -17,6 +17,7 @@ const columns = [
   'stored though refused',
   'first insert after, ms',
   'last failure after, ms',
+  'connections asked',
   'answers',
 ]
 
@@ -43,7 +44,14 @@ function rowOf(name: string, row: { requests: number } & Comparison & Result): s
   const answers = Object.entries(row.answers).map(([answer, count]) => `${answer} ${count}`)
   const { requests, ratePerS, acknowledged, found, lost, duplicated, storedThoughRefused } = row
   const figures = [requests, ratePerS, acknowledged, found, lost, duplicated, storedThoughRefused]
-  return lineOf([name, ...figures, row.firstInsertMs, row.lastFailureMs, answers.join(', ')])
+  return lineOf([
+    name,
+    ...figures,
+    row.firstInsertMs,
+    row.lastFailureMs,
+    row.connectionsAsked,
+    answers.join(', '),
+  ])
 }
 
 function lineOf(cells: readonly (string | number)[]): string {

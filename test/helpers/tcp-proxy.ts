@@ -17,6 +17,7 @@ export class TcpProxy {
   #withholds = false
   #loses = false
   #delayMs = 0
+  #accepted = 0
   #answered = Promise.withResolvers<void>()
 
   private constructor(target: URL, server: Server) {
@@ -41,6 +42,11 @@ export class TcpProxy {
   /** Connections that are open through the proxy. */
   get connections(): number {
     return this.#pairs.size
+  }
+
+  /** Connections that clients have ever opened, whether or not the server took them. */
+  get accepted(): number {
+    return this.#accepted
   }
 
   /** The server is gone: open connections are reset, new ones refused. */
@@ -105,6 +111,7 @@ export class TcpProxy {
   }
 
   #join(client: Socket): void {
+    this.#accepted += 1
     const server = connect(this.#target)
     const pair: Pair = { client, server, isLost: this.#loses }
     this.#pairs.add(pair)
