@@ -78,7 +78,11 @@ describe.skipIf(!canMount())('a full disk', () => {
       inflict: () => disk.fill(),
       lastsMs: 2_500,
       heal: () => disk.free(),
-      check: ({ answers }) => expect(answers['database_unavailable']).toBeGreaterThan(100),
+      check({ answers, connectionsAsked }) {
+        expect(answers['database_unavailable']).toBeGreaterThan(100)
+        // The connections are as good as before.
+        expect(connectionsAsked).toBeLessThan(40)
+      },
     })
   })
 

@@ -75,7 +75,9 @@ export function testFault(serverOf: () => DatabaseServer, fault: Fault): void {
     await expect.poll(() => load.acknowledged, settled).toBeGreaterThan(warmUpRequests)
     expect(failuresOf(load.ended)).toEqual({})
 
-    const askedBefore = server.connectionsAsked
+    const after = fault.serverAfterwards?.() ?? server
+    const asked = () => server.connectionsAsked + (after === server ? 0 : after.connectionsAsked)
+    const askedBefore = asked()
     await fault.inflict(world)
     await sleep(fault.lastsMs ?? 1_500)
     const healingMs = performance.now()
@@ -83,10 +85,10 @@ export function testFault(serverOf: () => DatabaseServer, fault: Fault): void {
     const healedMs = performance.now()
     await expect.poll(() => succeedsSince(load, healedMs), settled).toBe(true)
     const ratePerS = (load.attempts.length / (performance.now() - load.startMs)) * 1000
-    const connectionsAsked = server.connectionsAsked - askedBefore
+    const connectionsAsked = asked() - askedBefore
     await load.stop()
 
-    const counts = compare(load.attempts, await rowsOf(fault.serverAfterwards?.() ?? server, world.database))
+    const counts = compare(load.attempts, await rowsOf(after, world.database))
     const ended = load.ended.filter(({ endedMs }) => endedMs >= healingMs)
     const result: Result = {
       answers: countAnswers(load.attempts),

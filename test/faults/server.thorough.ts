@@ -93,7 +93,11 @@ describe('a limit', () => {
     name: 'database read-only',
     inflict: world => setReadOnly(world, 'on'),
     heal: world => setReadOnly(world, 'off'),
-    check: ({ answers }) => expect(answers['database_read_only']).toBeGreaterThan(100),
+    check({ answers, connectionsAsked }) {
+      expect(answers['database_read_only']).toBeGreaterThan(100)
+      // Each connection is replaced about once a second, and not at each request.
+      expect(connectionsAsked).toBeLessThan(5 * poolSize)
+    },
   })
 
   let lock: Client
@@ -114,7 +118,10 @@ describe('a limit', () => {
     env: { PGOPTIONS: '-c lock_timeout=200ms' },
     inflict: lockTables,
     heal: () => lock.end(),
-    check: ({ answers }) => expect(answers['database_unavailable']).toBeGreaterThan(100),
+    check({ answers, connectionsAsked }) {
+      expect(answers['database_unavailable']).toBeGreaterThan(100)
+      expect(connectionsAsked).toBeLessThan(2 * poolSize)
+    },
   })
 
   test({

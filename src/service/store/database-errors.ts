@@ -65,8 +65,7 @@ export function isConnectionLost({ code, cause }: ServiceError): boolean {
     const { code: sqlState, severity } = (cause ?? {}) as { code?: string; severity?: string }
     return !isShortage(sqlState) || severity !== 'ERROR'
   }
-  // A read-only server may be the primary of before a failover: a new connection finds the present one.
-  return ['outcome_unknown', 'database_read_only'].includes(code)
+  return code === 'outcome_unknown'
 }
 
 /** PostgreSQL refused the data of a row, not the statement: other rows of the batch may be good. */
