@@ -93,7 +93,7 @@ describe('a planned restart', () => {
   })
 })
 
-describe('file descriptors', () => {
+describe.skipIf(process.platform !== 'linux')('file descriptors', () => {
   const limit = (pid: number, files: number) =>
     execFileSync('prlimit', ['--pid', String(pid), `--nofile=${files}:`])
   const clients: RawClient[] = []

@@ -36,7 +36,9 @@ export async function writeRow(name: string, row: { requests: number } & Compari
   )
   rows.set(name, rowOf(name, row))
   const head = [lineOf(columns), lineOf(columns.map(() => '---'))]
-  const lines = ['', machine(), '', ...head, ...rows.values(), '']
+  // The order of the files differs from run to run.
+  const sorted = [...rows.values()].sort((a, b) => a.localeCompare(b, 'en'))
+  const lines = ['', machine(), '', ...head, ...sorted, '']
   await writeFile(readme, `${before}${begin}${lines.join('\n')}${end}${after}`)
 }
 
