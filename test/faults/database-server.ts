@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { cp } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
@@ -147,7 +147,7 @@ export class DatabaseServer {
     await this.end('SIGINT')
     const data = join(this.#cluster.data, '..', 'standby')
     await promisify(execFile)('cp', ['-a', this.#cluster.data, data])
-    await cp('/dev/null', join(data, 'standby.signal'))
+    await writeFile(join(data, 'standby.signal'), '')
     await this.start()
     const standby: Cluster = { ...this.#cluster, data, port: await findFreePort() }
     const primary = new URL(this.url('postgres'))
