@@ -57,23 +57,38 @@ export class Clients {
   }
 }
 
-export function get(agent: Agent, url: string): Promise<Answer> {
-  return exchange(agent, url, 'GET')
+export function get(agent: Agent, url: string, signal?: AbortSignal): Promise<Answer> {
+  return exchange(agent, url, { method: 'GET', signal })
 }
 
 export function postJson(agent: Agent, url: string, body: unknown, signal?: AbortSignal): Promise<Answer> {
-  return exchange(agent, url, 'POST', JSON.stringify(body), signal)
+  return exchange(agent, url, {
+    method: 'POST',
+    type: 'application/json',
+    body: JSON.stringify(body),
+    signal,
+  })
+}
+
+/** Sends a JSON value a line. */
+export function postLines(
+  agent: Agent,
+  url: string,
+  lines: readonly unknown[],
+  signal?: AbortSignal,
+): Promise<Answer> {
+  const body = lines.map(line => `${JSON.stringify(line)}\n`).join('')
+  return exchange(agent, url, { method: 'POST', type: 'application/x-ndjson', body, signal })
 }
 
 function exchange(
   agent: Agent,
   url: string,
-  method: string,
-  body?: string,
-  signal?: AbortSignal,
+  options: { method: string; type?: string; body?: string; signal: AbortSignal | undefined },
 ): Promise<Answer> {
+  const { method, type, body, signal } = options
   return new Promise(resolve => {
-    const headers = body === undefined ? {} : { 'content-type': 'application/json' }
+    const headers = type === undefined ? {} : { 'content-type': type }
     const request = httpRequest(url, { agent, method, headers, ...(signal && { signal }) }, response => {
       let text = ''
       response.on('data', chunk => {

@@ -1,4 +1,5 @@
 import { Socket } from 'node:net'
+import { performance } from 'node:perf_hooks'
 import pg from 'pg'
 
 /**
@@ -8,6 +9,8 @@ import pg from 'pg'
 export class CuttableClient extends pg.Client {
   /** When the running statement was sent, on the clock of `performance.now()`. */
   pendingSinceMs: number | null = null
+  /** On the same clock. */
+  readonly createdMs = performance.now()
   readonly #socket: Socket
 
   constructor(config: pg.ClientConfig) {

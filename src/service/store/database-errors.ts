@@ -9,7 +9,7 @@ const divisionByZero = '22012'
  */
 export function toServiceError(error: unknown, { mayBeDurable }: { mayBeDurable: boolean }): ServiceError {
   if (error instanceof ServiceError) return error
-  const { code: sqlState } = (error ?? {}) as { code?: string }
+  const { code: sqlState, severity } = (error ?? {}) as { code?: string; severity?: string }
   const cause = { cause: error }
 
   if (sqlState === '53300') {
@@ -31,6 +31,11 @@ export function toServiceError(error: unknown, { mayBeDurable }: { mayBeDurable:
       ? new ServiceError('outcome_unknown', 'the connection was lost before PostgreSQL answered', cause)
       : connectionFailed(error)
   }
+  // PostgreSQL crashes, for example because the disk of its WAL is full, and may find the commit again when it recovers.
+  // A server with messages in another language has another word for ERROR, so there the outcome is not certain either.
+  if (mayBeDurable && isShortage(sqlState) && severity !== 'ERROR') {
+    return new ServiceError('outcome_unknown', `PostgreSQL failed while it stored (${sqlState})`, cause)
+  }
   if (sqlState !== undefined && /^(25|40|53|55|58)/.test(sqlState)) {
     return new ServiceError('database_unavailable', `PostgreSQL cannot do this now (${sqlState})`, cause)
   }
@@ -48,10 +53,19 @@ export function connectionFailed(cause?: unknown): ServiceError {
   return new ServiceError('database_unavailable', 'the database connection failed', { cause })
 }
 
+/** PostgreSQL is short of something that the statement needs: space, memory, a lock. */
+function isShortage(sqlState: string | undefined): boolean {
+  return sqlState !== undefined && /^(53|55|58)/.test(sqlState)
+}
+
 /** The connection is of no further use. */
-export function isConnectionLost(error: ServiceError): boolean {
-  // A read-only server may be the primary of before a failover: a new connection finds the present one.
-  return ['outcome_unknown', 'database_unavailable', 'database_read_only'].includes(error.code)
+export function isConnectionLost({ code, cause }: ServiceError): boolean {
+  if (code === 'database_unavailable') {
+    // Otherwise a full disk would cost a new connection for each request.
+    const { code: sqlState, severity } = (cause ?? {}) as { code?: string; severity?: string }
+    return !isShortage(sqlState) || severity !== 'ERROR'
+  }
+  return code === 'outcome_unknown'
 }
 
 /** PostgreSQL refused the data of a row, not the statement: other rows of the batch may be good. */

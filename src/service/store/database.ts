@@ -6,7 +6,8 @@ import type { Telemetry } from '../../telemetry/telemetry.ts'
 import { ServiceError } from '../errors.ts'
 import { BoundedQueue, sweepMs, type Waiting } from './bounded-queue.ts'
 import { CuttableClient, type LentClient } from './cuttable-client.ts'
-import { toServiceError } from './database-errors.ts'
+import { connectionFailed, toServiceError } from './database-errors.ts'
+import { Reconnection } from './reconnection.ts'
 import { type Row, Session, type Statement } from './session.ts'
 
 export interface DatabaseOptions {
@@ -47,6 +48,7 @@ export class Database {
   readonly #pool: pg.Pool
   readonly #clients = new Set<CuttableClient>()
   readonly #waiting: BoundedQueue<Waiting & { grant: () => void }>
+  readonly #reconnection: Reconnection
   /** Connections that are lent or being opened. */
   #used = 0
   readonly #sweep: NodeJS.Timeout
@@ -79,6 +81,14 @@ export class Database {
     this.#pool.on('remove', removed => this.#clients.delete(own(removed)))
     // An idle connection has broken. The pool has removed it already.
     this.#pool.on('error', () => {})
+    this.#reconnection = new Reconnection({
+      open: async () => (await this.#pool.connect()).release(),
+      failed: error => {
+        for (let next = this.#waiting.take(); next !== undefined; next = this.#waiting.take()) {
+          next.refuse(connectionFailed(error))
+        }
+      },
+    })
     this.#sweep = setInterval(() => this.#cutHanging(), sweepMs).unref()
     if (metrics !== null) registerPool(metrics, () => this.counts())
   }
@@ -102,7 +112,7 @@ export class Database {
     if (mode === 'pool' && this.#used >= size) await this.#turn(askedMs, isCancelled)
     else this.#used += 1
     try {
-      const client = own(await this.#pool.connect())
+      const client = await this.#connect()
       telemetry.metrics?.connectionWait.observe((performance.now() - askedMs) / 1000)
       const session = new Session(client, { hangLimitMs, telemetry, released: () => this.#free() })
       if (isCancelled?.()) {
@@ -151,6 +161,16 @@ export class Database {
     await this.#pool.end()
     this.#waiting.close()
     clearInterval(this.#sweep)
+  }
+
+  async #connect(): Promise<LentClient> {
+    await this.#reconnection.untilUp()
+    try {
+      return own(await this.#pool.connect())
+    } catch (error) {
+      if (this.#options.mode === 'pool' && this.#clients.size === 0) this.#reconnection.noteDown()
+      throw error
+    }
   }
 
   /** Waits until another request gives its connection back. */

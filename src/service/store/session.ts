@@ -7,6 +7,9 @@ import { sweepMs } from './bounded-queue.ts'
 import type { LentClient } from './cuttable-client.ts'
 import { isConnectionLost, toServiceError } from './database-errors.ts'
 
+/** How long a connection to a read-only server is used before a new one may find another server. */
+const lookAgainMs = 1_000
+
 /** A statement; one with a `name` is parsed once for each connection. */
 export interface Statement {
   name?: string
@@ -127,9 +130,17 @@ export class Session {
     }
   }
 
+  /**
+   * A read-only server may be the primary of before a failover, and a new connection finds the present one. One that has
+   * just been opened has found it; otherwise each request would open another while the database is read-only.
+   */
+  #isOutdated(): boolean {
+    return performance.now() - this.#client.createdMs > lookAgainMs
+  }
+
   #failure(error: unknown, mayBeDurable: boolean) {
     const known = toServiceError(error, { mayBeDurable })
-    this.#isBroken ||= isConnectionLost(known)
+    this.#isBroken ||= isConnectionLost(known) || (known.code === 'database_read_only' && this.#isOutdated())
     return known
   }
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { findFreePort } from '../../../src/lab/stack/free-port.ts'
 import {
   type InsertStrategyName,
   insertStrategyNames,
@@ -6,14 +7,14 @@ import {
 import { type RunningApp, startApp } from '../../helpers/app.ts'
 import { holdCommits, lockTable } from '../../helpers/gate.ts'
 import { expectJson, expectProblem, post, send } from '../../helpers/http.ts'
-import { PostgresProxy } from '../../helpers/postgres-proxy.ts'
+import { TcpProxy } from '../../helpers/tcp-proxy.ts'
 
 async function startBehindProxy(insertStrategy: InsertStrategyName) {
-  const proxies: PostgresProxy[] = []
+  const proxies: TcpProxy[] = []
   const app = await startApp({
     insertStrategy,
     databaseUrl: async url => {
-      const proxy = await PostgresProxy.start(url)
+      const proxy = await TcpProxy.start(url)
       proxies.push(proxy)
       return proxy.url
     },
@@ -115,6 +116,30 @@ describe.each(insertStrategyNames)('%s', strategy => {
     await expectJson(await insert(), 200)
     expect(await count(app)).toBe(before + 1)
   })
+})
+
+describe('a server that is down', () => {
+  it.each(['batched', 'single'] as const)(
+    'is asked for few connections, however many requests come: %s',
+    async strategy => {
+      const { app, proxy } = await startBehindProxy(strategy)
+      await expectJson(await post(`${app.url}/texts`, { text: 'before' }), 201)
+      const nobody = `http://127.0.0.1:${await findFreePort()}`
+      proxy.switchTo(nobody)
+      proxy.cut()
+      const before = proxy.accepted
+      for (let round = 0; round < 10; round++) {
+        const answers = Array.from({ length: 50 }, () => post(`${app.url}/texts`, { text: 'down' }))
+        for (const answer of await Promise.all(answers)) {
+          await expectProblem(answer, 503, 'database_unavailable')
+        }
+      }
+      // The pool is tried once, and then one connection for all who wait.
+      expect(proxy.accepted - before).toBeLessThan(50)
+      proxy.switchTo(app.databaseUrl)
+      await expectJson(await post(`${app.url}/texts`, { text: 'after' }), 201)
+    },
+  )
 })
 
 describe('other routes', () => {
