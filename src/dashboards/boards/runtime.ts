@@ -59,7 +59,7 @@ export const runtime = board({
           queries: [
             {
               expr: `max by (quantile) (${metricNames.eventLoopDelay}{${instance}})`,
-              legend: 'quantile {{quantile}}',
+              legend: '{{quantile}}',
             },
           ],
         }),
@@ -93,15 +93,16 @@ export const runtime = board({
         timeSeries({
           title: 'How full is the heap?',
           description:
-            'V8 heap in use, and its limit. A saw-tooth is healthy; a floor that rises from tooth to tooth is a leak.',
+            'V8 heap in use, and its limit (dashed), on a logarithmic axis. A saw-tooth is healthy; a floor that rises from tooth to tooth is a leak.',
           unit: 'bytes',
           span: 8,
+          scale: 'log',
           queries: [
             {
               expr: `sum by (instance) (${metricNames.heapUsed}{${instance}})`,
-              legend: 'used, {{instance}}',
+              legend: '{{instance}}',
             },
-            { expr: `${metricNames.heapLimit}{${instance}}`, legend: 'limit, {{instance}}' },
+            { expr: `${metricNames.heapLimit}{${instance}}`, legend: 'limit, {{instance}}', isLimit: true },
           ],
         }),
         timeSeries({
