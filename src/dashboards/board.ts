@@ -120,7 +120,7 @@ function inPlainSight(query: AnnotationQueryBuilder): Builder<AnnotationQuery> {
   return { build: () => withoutPlacement(query.build()) }
 }
 
-/** Marks in all panels: when a load test ran, and which alert fired. */
+/** Marks in all panels: when a load test ran, and when an alert began to fire. */
 const loadTests = new AnnotationQueryBuilder()
   .name('Load tests')
   .datasource(dataSources.prometheus)
@@ -129,12 +129,14 @@ const loadTests = new AnnotationQueryBuilder()
   .expr(`count by (testid) (${k6Metrics.vus}{testid!="background"})`)
   .titleFormat('Load test {{testid}}')
   .step(`${scrapeIntervalS}s`)
+const firing = `${scrapeMetrics.alerts}{alertstate="firing"}`
 const alerts = new AnnotationQueryBuilder()
   .name('Alerts')
   .datasource(dataSources.prometheus)
   .enable(true)
   .iconColor('red')
-  .expr(`${scrapeMetrics.alerts}{alertstate="firing"}`)
+  // The moment at which it began to fire: the whole time that it fires would be a red curtain before the data.
+  .expr(`${firing} unless ${firing} offset ${scrapeIntervalS}s`)
   .titleFormat('{{alertname}}')
   .textFormat('{{instance}}')
   .step(`${scrapeIntervalS}s`)

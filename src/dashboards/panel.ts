@@ -53,17 +53,28 @@ export interface Query {
 }
 
 /** Grafana's units that we use: seconds and bytes scale themselves (5e-6 s reads `5 µs`). */
-export type Unit = 's' | 'bytes' | 'percentunit' | 'reqps' | 'ops' | 'rowsps' | 'short' | 'cores' | 'times'
+export type Unit =
+  | 's'
+  | 'bytes'
+  | 'percentunit'
+  | 'reqps'
+  | 'ops'
+  | 'rowsps'
+  | 'short'
+  | 'cores'
+  | 'times'
+  | 'ago'
 export const grafanaUnits: Record<Unit, string> = {
   s: 's',
   bytes: 'bytes',
   percentunit: 'percentunit',
   reqps: 'reqps',
   ops: 'ops',
-  rowsps: 'suffix: rows/s',
+  rowsps: 'suffix:rows/s',
   short: 'short',
-  cores: 'suffix: cores',
-  times: 'suffix: times',
+  cores: 'suffix:cores',
+  times: 'suffix:times',
+  ago: 'dateTimeFromNow',
 }
 
 /** Where all is zero, an axis ends here at least: Grafana would otherwise invent one, up to 10,000 %. */
@@ -77,6 +88,7 @@ const softMaxima: Record<Unit, number | undefined> = {
   short: 1,
   cores: 0.1,
   times: 1,
+  ago: undefined,
 }
 
 /**
@@ -113,19 +125,28 @@ export interface TimeSeriesSpec extends PanelSpec {
    * linear.
    */
   scale?: 'log' | 'symlog'
-  /** Where there is room, the whole legend stands at the right, sorted by the mean. */
-  legend?: 'below' | 'right'
+  /**
+   * Below the lines Grafana gives a legend a third of the height: as a list eight names fit, as a table three. A table
+   * is for long names; where there is room, the whole of it stands at the right, sorted by the mean.
+   */
+  legend?: 'list' | 'table' | 'right'
 }
 
 /** Lines over time. */
 export function timeSeries(spec: TimeSeriesSpec): PanelBuilder {
-  const atRight = spec.legend === 'right'
+  const { legend: place = 'list' } = spec
+  const atRight = place === 'right'
+  const isList = place === 'list'
   const legend = new VizLegendOptionsBuilder()
-    .displayMode(LegendDisplayMode.Table)
+    .displayMode(isList ? LegendDisplayMode.List : LegendDisplayMode.Table)
     .placement(atRight ? LegendPlacement.Right : LegendPlacement.Bottom)
     .showLegend(true)
-    .calcs(atRight ? ['mean', 'lastNotNull'] : ['lastNotNull', 'max'])
-  if (atRight) legend.sortBy('Mean').sortDesc(true).width(330)
+    .calcs(atRight ? ['mean', 'lastNotNull'] : isList ? ['lastNotNull'] : ['lastNotNull', 'max'])
+  if (atRight)
+    legend
+      .sortBy('Mean')
+      .sortDesc(true)
+      .width(spec.span === 24 ? 460 : 330)
   const panel = new TimeSeriesBuilder()
     .lineWidth(spec.stacked ? 0 : 1)
     // Areas of many lines hide each other; only parts of a whole are filled.
@@ -151,6 +172,9 @@ export function timeSeries(spec: TimeSeriesSpec): PanelBuilder {
       panel.overrideByQuery(refId(index), [
         fixedColor(limitColor),
         { id: 'custom.lineStyle', value: { fill: 'dash', dash: [8, 6] } },
+        { id: 'custom.lineWidth', value: 1 },
+        { id: 'custom.fillOpacity', value: 0 },
+        { id: 'custom.stacking', value: { mode: 'none' } },
       ])
     }
   })
@@ -167,27 +191,24 @@ export function scale(kind: 'log' | 'symlog'): ScaleDistributionConfigBuilder {
 /**
  * The value of this moment as a big number. It asks only for the newest value: over a range Grafana would go on showing
  * the last one for as long as the range is.
- * @param spec.shows the value, its name beside it, or only the name, where that is the answer.
+ * @param spec.shows the value, or its name beside it where that is the answer.
+ * @param spec.textSize of both, in pixels, where the text is long; Grafana fills the panel otherwise.
  */
-export function stat(spec: PanelSpec & { shows?: 'value' | 'both' | 'name'; color?: string }): PanelBuilder {
-  const { shows = 'value' } = spec
-  const modes = {
-    value: BigValueTextMode.Value,
-    both: BigValueTextMode.ValueAndName,
-    name: BigValueTextMode.Name,
-  }
+export function stat(
+  spec: PanelSpec & { shows?: 'value' | 'both'; color?: string; textSize?: number },
+): PanelBuilder {
+  const { shows = 'value', color, textSize } = spec
+  const isColored = spec.limitAt !== undefined || color !== undefined
   const panel = new StatBuilder()
     .graphMode(BigValueGraphMode.None)
     .justifyMode(BigValueJustifyMode.Center)
-    .textMode(modes[shows])
-    .colorMode(
-      spec.limitAt === undefined && spec.color === undefined
-        ? BigValueColorMode.None
-        : BigValueColorMode.Value,
-    )
+    .textMode(shows === 'both' ? BigValueTextMode.ValueAndName : BigValueTextMode.Value)
+    .colorMode(isColored ? BigValueColorMode.Value : BigValueColorMode.None)
     .reduceOptions(new ReduceDataOptionsBuilder().calcs(['lastNotNull']))
-  if (shows === 'name') panel.text(new VizTextDisplayOptionsBuilder().titleSize(15).valueSize(15))
-  return common(panel, spec, 4, { instant: true, color: spec.color })
+  if (textSize !== undefined) {
+    panel.text(new VizTextDisplayOptionsBuilder().titleSize(textSize).valueSize(textSize))
+  }
+  return common(panel, spec, 4, { instant: true, color })
 }
 
 /** The value of this moment of each series as a horizontal bar: for comparing like with like at one glance. */

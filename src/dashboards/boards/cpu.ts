@@ -20,13 +20,10 @@ const inRange = (counter: string) => `sum by (insert_strategy) (increase(${count
 const reading = (counter: string) => `sum(rate(${counter}[$__rate_interval]))`
 const cpuReading = (counter: string) => ratio(reading(counter), reading(k6Metrics.cpuReadings))
 
-/** CPU of the process by layer, over its answered requests: the requests' own work and the ledger's buckets. */
+/** CPU of the process by layer: the requests' own work, and the buckets of the ledger for work that they share. */
 const ownWork = `label_replace(${rate(metricNames.attributedCpu, service)}, "bucket", "own work", "", "")`
-const layers = ratio(
-  `(${ownWork} or ${rate(metricNames.unattributedCpu, service, ['bucket'])})`,
-  requestRate(service),
-  'on () group_left ()',
-)
+const shared = rate(metricNames.unattributedCpu, service, ['bucket'])
+const perRequest = (layers: string) => ratio(layers, requestRate(service), 'on () group_left ()')
 
 /** Ids of the load tests in the time range, with the time of their last figure; the background is not a test. */
 const lastSeen = `max by (testid) (max_over_time(timestamp(${k6Metrics.vus}{testid!="background"})[$__range:5s]))`
@@ -49,7 +46,7 @@ export const cpu = board({
             'CPU of the service for one inserted row, now: the own work of the requests that inserted, divided by their rows. What a request costs beyond its own work is shown below, by layer.',
           unit: 's',
           height: 5,
-          span: 5,
+          span: 4,
           decimals: 0,
           emptyMeans: 'No inserts now',
           color: stateColors.good,
@@ -74,7 +71,7 @@ export const cpu = board({
           unit: 'times',
           height: 5,
           span: 4,
-          decimals: 0,
+          decimals: 1,
           emptyMeans: 'No reading now',
           warnAt: 2,
           limitAt: 10,
@@ -105,7 +102,7 @@ export const cpu = board({
           description:
             'Utilisation of each resource in the last minute, the fullest worker for each. Click a bar for the board that says more.',
           unit: 'percentunit',
-          span: 5,
+          span: 6,
           height: 5,
           decimals: 0,
           max: 1,
@@ -123,14 +120,15 @@ export const cpu = board({
           title: '',
           description:
             'The load test that was seen last in the time range above, or how to start one. The command is for the compose stack; k6 run loadtests/insert.ts does the same on the machine itself.',
-          unit: 'short',
+          unit: 'ago',
           span: 24,
           height: 2,
-          shows: 'name',
+          shows: 'both',
+          textSize: 15,
           emptyMeans:
             'No load test in this time range. Start one: docker compose run --rm k6 run /loadtests/insert.ts',
           queries: [
-            { expr: `topk(1, ${lastSeen})`, legend: 'Last load test in this time range: {{testid}}' },
+            { expr: `1000 * topk(1, ${lastSeen})`, legend: 'Last load test in this time range: {{testid}}' },
           ],
         }),
         timeSeries({
@@ -142,7 +140,10 @@ export const cpu = board({
           height: 10,
           stacked: true,
           legend: 'right',
-          queries: [{ expr: layers, legend: '{{bucket}}' }],
+          queries: [
+            { expr: perRequest(ownWork), legend: '{{bucket}}' },
+            { expr: perRequest(shared), legend: '{{bucket}}' },
+          ],
         }),
         bars({
           title: 'Right now',
@@ -152,7 +153,7 @@ export const cpu = board({
           span: 8,
           height: 10,
           emptyMeans: 'No requests now',
-          queries: [{ expr: `sort_desc(${layers})`, legend: '{{bucket}}' }],
+          queries: [{ expr: `sort_desc(${perRequest(`(${ownWork} or ${shared})`)})`, legend: '{{bucket}}' }],
         }),
         timeSeries({
           title: 'The same inserts, by two readings',
@@ -177,7 +178,7 @@ export const cpu = board({
           y: { name: 'CPU per row', unit: 's', expr: cpuPerRow(byStrategy) },
           x: {
             name: 'rows/s',
-            unit: 'rowsps',
+            unit: 'short',
             expr: `${rate(metricNames.insertRows, anInsert, byStrategy)} > 0`,
           },
         }),

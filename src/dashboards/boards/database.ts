@@ -69,7 +69,8 @@ export const database = board({
           unit: 's',
           span: 16,
           stacked: true,
-          height: 9,
+          legend: 'table',
+          height: 11,
           queries: [
             {
               expr: `topk(5, sum by (queryid) (rate(${postgresMetrics.statementSeconds}{${here}}[$__rate_interval])) * on (queryid) group_left (query) max by (queryid, query) (${postgresMetrics.statementText}))`,
@@ -83,7 +84,7 @@ export const database = board({
             'Rows inserted per second, and commits per second. The commit pays for the fsync, so rows per commit is the lever: one to one is the dearest way to insert.',
           unit: 'ops',
           span: 8,
-          height: 9,
+          height: 11,
           queries: [
             { expr: pgRate(postgresMetrics.rowsInserted), legend: 'rows inserted' },
             { expr: pgRate(postgresMetrics.commits), legend: 'commits' },
