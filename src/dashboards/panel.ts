@@ -132,17 +132,22 @@ export interface TimeSeriesSpec extends PanelSpec {
   legend?: 'list' | 'table' | 'right'
 }
 
+/** What a legend tells of each series. */
+const calculations = {
+  list: ['lastNotNull'],
+  table: ['lastNotNull', 'max'],
+  right: ['mean', 'lastNotNull'],
+} as const satisfies Record<NonNullable<TimeSeriesSpec['legend']>, readonly string[]>
+
 /** Lines over time. */
 export function timeSeries(spec: TimeSeriesSpec): PanelBuilder {
   const { legend: place = 'list' } = spec
-  const atRight = place === 'right'
-  const isList = place === 'list'
   const legend = new VizLegendOptionsBuilder()
-    .displayMode(isList ? LegendDisplayMode.List : LegendDisplayMode.Table)
-    .placement(atRight ? LegendPlacement.Right : LegendPlacement.Bottom)
+    .displayMode(place === 'list' ? LegendDisplayMode.List : LegendDisplayMode.Table)
+    .placement(place === 'right' ? LegendPlacement.Right : LegendPlacement.Bottom)
     .showLegend(true)
-    .calcs(atRight ? ['mean', 'lastNotNull'] : isList ? ['lastNotNull'] : ['lastNotNull', 'max'])
-  if (atRight)
+    .calcs([...calculations[place]])
+  if (place === 'right')
     legend
       .sortBy('Mean')
       .sortDesc(true)

@@ -134,10 +134,11 @@ describe.each(boards.map(dashboard => ({ name: dashboard.uid, dashboard })))('$n
 })
 
 /**
- * How many characters of a title can be seen where the window is 1280 px wide: a column of the grid is 52 px, a
- * character of the title's font 7.5 px on average, and the padding and the sign of the description take 48 px.
+ * How many characters of a title can be seen where the window is 1280 px wide, measured in Grafana 12.3: beside its
+ * menu a column of the grid is 39.5 px, a wide character of the title's font takes 8.1 px, and the padding, the gap to
+ * the next panel and the sign of the description take 58 px.
  */
-const visibleCharacters = (span: number) => Math.floor((span * 52 - 48) / 7.5)
+const visibleCharacters = (span: number) => Math.floor((span * 39.5 - 58) / 8.1)
 
 describe.each(everyPanel)('$name', ({ panel }) => {
   test('says how to read the answer, has a unit, and was made for the Grafana that we start', () => {

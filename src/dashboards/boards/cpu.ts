@@ -46,14 +46,14 @@ export const cpu = board({
             'CPU of the service for one inserted row, now: the own work of the requests that inserted, divided by their rows. What a request costs beyond its own work is shown below, by layer.',
           unit: 's',
           height: 5,
-          span: 4,
+          span: 5,
           decimals: 0,
           emptyMeans: 'No inserts now',
           color: stateColors.good,
           queries: [{ expr: cpuPerRow([]), legend: 'CPU per row' }],
         }),
         stat({
-          title: 'The usual reading says',
+          title: 'The usual reading',
           description:
             'CPU of one insert as the usual middleware takes it: process.cpuUsage() at the start and at the end of the request. The background traffic asks for both readings of its inserts (docker compose start k6), so without it there is none.',
           unit: 's',
@@ -65,7 +65,7 @@ export const cpu = board({
           queries: [{ expr: cpuReading(k6Metrics.cpuByProcess), legend: 'the usual reading' }],
         }),
         stat({
-          title: 'It is wrong by',
+          title: 'Is wrong by',
           description:
             'The usual reading divided by the ledger, for the same inserts. Near 1 when requests come one at a time. It grows with the number of requests in progress, because the usual reading charges each of them for all that ran meanwhile.',
           unit: 'times',
@@ -83,7 +83,7 @@ export const cpu = board({
           ],
         }),
         bars({
-          title: 'A row costs, by strategy',
+          title: 'Cost by strategy',
           description:
             'CPU for one row by insert strategy, over the whole time range above, so the time under load counts most. In a range without a load test batched may look dear: its batches carry one row each. Start a load test and look again.',
           unit: 's',
@@ -98,11 +98,11 @@ export const cpu = board({
           ],
         }),
         bars({
-          title: 'What would be full first',
+          title: 'First to be full',
           description:
             'Utilisation of each resource in the last minute, the fullest worker for each. Click a bar for the board that says more.',
           unit: 'percentunit',
-          span: 6,
+          span: 5,
           height: 5,
           decimals: 0,
           max: 1,
@@ -274,7 +274,7 @@ export const cpu = board({
           ],
         }),
         timeSeries({
-          title: 'How many rows wait to be written?',
+          title: 'How many rows wait?',
           description:
             'Rows in the queue for the next batch, by worker. A queue that stays long means that PostgreSQL returns batches more slowly than rows arrive.',
           unit: 'short',

@@ -22,7 +22,7 @@ export const database = board({
         timeSeries({
           title: 'How long is a connection held?',
           description:
-            'Time from taking a connection to giving it back. Long uses are what makes a pool small: compare with the statement time beside it; the difference is the service holding a connection without using it.',
+            'Time from taking a connection to giving it back. Long uses are what makes a pool small: compare with the statement time in the next panel; the difference is the service holding a connection without using it.',
           unit: 's',
           span: 8,
           queries: [
@@ -79,7 +79,7 @@ export const database = board({
           ],
         }),
         timeSeries({
-          title: 'How many rows does one commit carry?',
+          title: 'How many rows in one commit?',
           description:
             'Rows inserted per second, and commits per second. The commit pays for the fsync, so rows per commit is the lever: one to one is the dearest way to insert.',
           unit: 'ops',
@@ -97,7 +97,7 @@ export const database = board({
       ignores: ['instance'],
       panels: [
         timeSeries({
-          title: 'Do reads come from memory?',
+          title: 'Reads from memory?',
           description:
             'Share of the blocks that were found in shared_buffers. Inserts into a growing table should stay near 100 %; a drop means that the working set no longer fits.',
           unit: 'percentunit',
@@ -122,7 +122,7 @@ export const database = board({
           queries: [{ expr: postgresMetrics.walSize, legend: 'WAL on disk' }],
         }),
         timeSeries({
-          title: 'Do checkpoints come by force?',
+          title: 'Checkpoints by force?',
           description:
             'Checkpoints per hour. Requested ones mean that WAL fills max_wal_size before checkpoint_timeout: raise max_wal_size, for each checkpoint makes the following writes dearer (full page images).',
           unit: 'short',
@@ -133,7 +133,7 @@ export const database = board({
           ],
         }),
         timeSeries({
-          title: 'How long do checkpoints write?',
+          title: 'Time in checkpoints?',
           description:
             'Share of time in which a checkpoint writes or syncs. Near 100 % one checkpoint follows the other, and commits share the disk with them all the time.',
           unit: 'percentunit',

@@ -26,7 +26,7 @@ export const limits = board({
             'The resource with the highest utilisation in the last minute. Below 70 % nothing in here limits you: look at the load (is k6 asked for more than it sends?) and at waits outside. Above 90 % it is the limit: turn its knob one step and see whether throughput moves. If it is host_cpu, all programs of this machine limit each other.',
           unit: 'percentunit',
           span: 5,
-          height: 8,
+          height: 10,
           decimals: 0,
           shows: 'both',
           warnAt: 0.7,
@@ -39,6 +39,7 @@ export const limits = board({
             'Utilisation in the last minute, the fullest worker for each. api_thread is the time for which the event loop was not idle, connection_pool the connections in use on average, host_cpu the cores of the machine, postgres_cpu the share of them that PostgreSQL uses, disk the time for which the busiest disk had work.',
           unit: 'percentunit',
           span: 9,
+          height: 10,
           decimals: 0,
           max: 1,
           warnAt: 0.7,
@@ -51,6 +52,7 @@ export const limits = board({
             'Throughput now, and the throughput at which each resource would be full if a request goes on to need as much of it (X / U), for resources that are more than a fifth full: below that, fixed costs make ceilings look lower than they are. The lowest ceiling above "now" is the limit to come. For the batched strategy it rises as you approach it, because batches fill: read "at least".',
           unit: 'reqps',
           span: 10,
+          height: 10,
           scale: 'log',
           queries: [
             { expr: `sum(${recordedMetrics.throughput}{${recorded}}) > 0`, legend: 'now' },
@@ -58,11 +60,12 @@ export const limits = board({
           ],
         }),
         timeSeries({
-          title: 'What does a request take of each resource?',
+          title: 'How much does a request take?',
           description:
             'Service demand (utilisation / throughput): the time for which an average request occupies the resource. One divided by it is the ceiling above. A demand that rises with load means that requests get in each other’s way; one that falls, that they share work (batches).',
           unit: 's',
           span: 8,
+          height: 10,
           scale: 'log',
           queries: [
             {
@@ -72,11 +75,12 @@ export const limits = board({
           ],
         }),
         timeSeries({
-          title: 'How long does work wait for each resource?',
+          title: 'How long does work wait?',
           description:
             'Saturation: the typical wait, of the worker where it is longest; for the disk the time of one read or write, its work included. Full and waited for is a limit; full without a wait is a resource well used. A wait for the thread delays every request, a wait for the pool only those that need a connection.',
           unit: 's',
           span: 8,
+          height: 10,
           queries: [
             {
               expr: `max by (resource) (${recordedMetrics.saturation}{${recorded}})`,
@@ -85,11 +89,12 @@ export const limits = board({
           ],
         }),
         timeSeries({
-          title: 'What share of the requests fails?',
+          title: 'How many requests fail?',
           description:
             'Server errors (5xx, refusals with 503 among them) in the last minute, by worker. The objective is 0.1 %: the alerts on it compare longer windows.',
           unit: 'percentunit',
           span: 8,
+          height: 10,
           warnAt: 0.0005,
           limitAt: 0.001,
           queries: [{ expr: `${recordedMetrics.errors}{${recorded}}`, legend: '{{instance}}' }],
@@ -106,6 +111,7 @@ export const limits = board({
             'Utilisation of what all programs of this machine share. At 100 % of host_cpu nothing here can go faster, and every other resource may look free: move the load generator or PostgreSQL to another machine before you judge the service.',
           unit: 'percentunit',
           span: 8,
+          height: 10,
           max: 1,
           warnAt: 0.7,
           limitAt: 0.9,
@@ -117,6 +123,7 @@ export const limits = board({
             'Cores in use by program, and the cores that there are. "node" is every Node program, the service among them; "others" are the programs without a name in prometheus/processes.yml and the kernel. A load generator that uses as much as the service takes half of what is measured away.',
           unit: 'cores',
           span: 8,
+          height: 10,
           stacked: true,
           queries: [
             { expr: recordedMetrics.programCores, legend: '{{groupname}}' },
@@ -128,11 +135,12 @@ export const limits = board({
           ],
         }),
         timeSeries({
-          title: 'Do programs wait for the machine?',
+          title: 'Do programs wait for it?',
           description:
             'Share of time in which at least one task was ready but had no core (host_cpu), or waited for the disk (disk). Linux calls it pressure. A rising line at a full machine says that latencies contain waits that no program can see.',
           unit: 'percentunit',
           span: 8,
+          height: 10,
           max: 1,
           emptyMeans: 'This kernel does not report pressure',
           queries: [{ expr: recordedMetrics.pressure, legend: '{{resource}}' }],
@@ -164,7 +172,7 @@ export const limits = board({
           ],
         }),
         timeSeries({
-          title: 'How many requests are refused or fail?',
+          title: 'Requests refused or failed?',
           description:
             'Server errors by status, and requests refused early (503 with Retry-After) by reason. Refusing is right when the alternative is to run out of memory; it is also the sign that the service is asked for more than it can do.',
           unit: 'reqps',
@@ -191,7 +199,7 @@ export const limits = board({
       title: 'The connection pool',
       panels: [
         timeSeries({
-          title: 'How many connections are in use?',
+          title: 'Connections in use?',
           description:
             'Connections by state, of all workers chosen above, and the most that the pools may open (dashed). Used at the maximum is a limit only if requests wait as well (next panel).',
           unit: 'short',
@@ -209,7 +217,7 @@ export const limits = board({
           ],
         }),
         timeSeries({
-          title: 'How long is the wait for a connection?',
+          title: 'How long do requests wait?',
           description:
             'Wait for a connection, median and 99th percentile. A wait while PostgreSQL is idle asks for a larger POOL_SIZE; a wait while it is busy only moves to the database if the pool grows.',
           unit: 's',
@@ -220,7 +228,7 @@ export const limits = board({
           ],
         }),
         timeSeries({
-          title: 'Who gave up waiting for a connection?',
+          title: 'Who gave up waiting?',
           description:
             'Requests per second that waited in vain, and requests waiting at this moment. Any timeout is an outage for somebody.',
           unit: 'short',
@@ -237,7 +245,7 @@ export const limits = board({
       ignores: ['instance'],
       panels: [
         timeSeries({
-          title: 'How many sessions is PostgreSQL busy with?',
+          title: 'How many sessions are there?',
           description:
             'Sessions active on average (seconds of work per second), connections open, and max_connections (dashed), on a logarithmic axis. Active near the number of cores means that the database is the busy one. At max_connections the next connect fails with "too many clients already": keep the sum of all pools below it.',
           unit: 'short',
@@ -253,7 +261,7 @@ export const limits = board({
           ],
         }),
         timeSeries({
-          title: 'What do active sessions wait for?',
+          title: 'What do sessions wait for?',
           description:
             'Sessions in a transaction by wait event type, at the moment of the scrape. IO and LWLock with WAL in their name point to the commit (fsync); Lock means that transactions block each other; Client means that PostgreSQL waits for the service. Where no wait is named, the session runs on the CPU.',
           unit: 'short',
