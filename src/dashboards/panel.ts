@@ -224,6 +224,8 @@ export function bars(spec: PanelSpec): PanelBuilder {
     .displayMode(BarGaugeDisplayMode.Basic)
     .namePlacement(BarGaugeNamePlacement.Left)
     .maxVizHeight(36)
+    // Names of resources fit beside their bars.
+    .text(new VizTextDisplayOptionsBuilder().titleSize(11))
     .showUnfilled(spec.max !== undefined)
     .reduceOptions(new ReduceDataOptionsBuilder().calcs(['lastNotNull']))
   return common(panel, spec, 8, { instant: true })

@@ -59,6 +59,7 @@ export function rows(
         ]),
       },
     })
+  panel.overrideByName(labelName, [{ id: 'custom.width', value: 250 }])
   for (const { name, unit } of columns) {
     const properties: DynamicConfigValue[] = [{ id: 'unit', value: grafanaUnits[unit] }]
     panel.overrideByName(name, properties)

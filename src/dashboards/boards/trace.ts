@@ -24,7 +24,8 @@ export const traces = board({
             title: 'Which requests were slow?',
             description:
               'Traced requests that took longer than 20 ms, in the time range above. Only a sample is traced (OTEL_TRACES_SAMPLER_ARG, 1 in 100 by default), so a rare kind may be missing.',
-            span: 12,
+            span: 24,
+            height: 6,
             query: `{ ${ofTheTest} && duration > 20ms }`,
           },
           link,
@@ -34,7 +35,8 @@ export const traces = board({
             title: 'Which requests failed?',
             description:
               'Traced requests that ended in a server error. Empty is good; so is a single one that a test provoked.',
-            span: 12,
+            span: 24,
+            height: 4,
             query: `{ ${ofTheTest} && status = error }`,
           },
           link,
@@ -45,7 +47,7 @@ export const traces = board({
             description:
               'Traced requests of the load test chosen above, slow or not: k6 sends its test id in the user agent, so a figure of "What does the client see?" and its requests are one click apart.',
             span: 24,
-            height: 7,
+            height: 6,
             query: `{ ${ofTheTest} }`,
           },
           link,
