@@ -1,3 +1,4 @@
+import { TableSortByFieldStateBuilder } from '@grafana/grafana-foundation-sdk/common'
 import type { DynamicConfigValue } from '@grafana/grafana-foundation-sdk/dashboard'
 import { PromQueryFormat } from '@grafana/grafana-foundation-sdk/prometheus'
 import { PanelBuilder as TableBuilder } from '@grafana/grafana-foundation-sdk/table'
@@ -9,6 +10,7 @@ export function trends(
 ): PanelBuilder {
   const { query, labels } = spec
   const panel = new TableBuilder()
+    .sortBy([new TableSortByFieldStateBuilder().displayName('Trend').desc(true)])
     .withTransformation({ id: 'timeSeriesTable', options: { A: { timeField: 'Time', stat: 'lastNotNull' } } })
     .withTransformation({
       id: 'organize',
