@@ -135,10 +135,10 @@ describe.each(boards.map(dashboard => ({ name: dashboard.uid, dashboard })))('$n
 
 /**
  * How many characters of a title can be seen where the window is 1280 px wide, measured in Grafana 12.3: beside its
- * menu a column of the grid is 39.5 px, a wide character of the title's font takes 8.1 px, and the padding, the gap to
- * the next panel and the sign of the description take 58 px.
+ * menu a column of the grid is 39.5 px, a character of the title's font takes 7.7 px, and the padding, the gap to the
+ * next panel and the sign of the description take 74 px.
  */
-const visibleCharacters = (span: number) => Math.floor((span * 39.5 - 58) / 8.1)
+const visibleCharacters = (span: number) => Math.floor((span * 39.5 - 74) / 7.7)
 
 describe.each(everyPanel)('$name', ({ panel }) => {
   test('says how to read the answer, has a unit, and was made for the Grafana that we start', () => {

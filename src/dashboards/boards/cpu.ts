@@ -53,7 +53,7 @@ export const cpu = board({
           queries: [{ expr: cpuPerRow([]), legend: 'CPU per row' }],
         }),
         stat({
-          title: 'The usual reading',
+          title: 'Usual reading',
           description:
             'CPU of one insert as the usual middleware takes it: process.cpuUsage() at the start and at the end of the request. The background traffic asks for both readings of its inserts (docker compose start k6), so without it there is none.',
           unit: 's',
@@ -65,7 +65,7 @@ export const cpu = board({
           queries: [{ expr: cpuReading(k6Metrics.cpuByProcess), legend: 'the usual reading' }],
         }),
         stat({
-          title: 'Is wrong by',
+          title: 'Wrong by',
           description:
             'The usual reading divided by the ledger, for the same inserts. Near 1 when requests come one at a time. It grows with the number of requests in progress, because the usual reading charges each of them for all that ran meanwhile.',
           unit: 'times',
@@ -199,7 +199,7 @@ export const cpu = board({
         trends({
           title: 'Which route costs how much?',
           description:
-            "Mean CPU of a request's own work by route pattern, now and over the time range above. A route that costs far more than /ping/ pays for what its handler does; one that costs like /ping/ cannot be made cheaper than the framework.",
+            "Mean CPU of a request's own work by route pattern: the newest value and the line of the time range above, the dearest first. A route that costs far more than /ping/ pays for what its handler does; one that costs like /ping/ cannot be made cheaper than the framework.",
           unit: 's',
           span: 12,
           height: 9,

@@ -65,7 +65,7 @@ export const limits = board({
             'Service demand (utilisation / throughput): the time for which an average request occupies the resource. One divided by it is the ceiling above. A demand that rises with load means that requests get in each other’s way; one that falls, that they share work (batches).',
           unit: 's',
           span: 8,
-          height: 10,
+          height: 11,
           scale: 'log',
           queries: [
             {
@@ -80,7 +80,7 @@ export const limits = board({
             'Saturation: the typical wait, of the worker where it is longest; for the disk the time of one read or write, its work included. Full and waited for is a limit; full without a wait is a resource well used. A wait for the thread delays every request, a wait for the pool only those that need a connection.',
           unit: 's',
           span: 8,
-          height: 10,
+          height: 11,
           queries: [
             {
               expr: `max by (resource) (${recordedMetrics.saturation}{${recorded}})`,
@@ -94,7 +94,7 @@ export const limits = board({
             'Server errors (5xx, refusals with 503 among them) in the last minute, by worker. The objective is 0.1 %: the alerts on it compare longer windows.',
           unit: 'percentunit',
           span: 8,
-          height: 10,
+          height: 11,
           warnAt: 0.0005,
           limitAt: 0.001,
           queries: [{ expr: `${recordedMetrics.errors}{${recorded}}`, legend: '{{instance}}' }],
@@ -111,7 +111,7 @@ export const limits = board({
             'Utilisation of what all programs of this machine share. At 100 % of host_cpu nothing here can go faster, and every other resource may look free: move the load generator or PostgreSQL to another machine before you judge the service.',
           unit: 'percentunit',
           span: 8,
-          height: 10,
+          height: 11,
           max: 1,
           warnAt: 0.7,
           limitAt: 0.9,
@@ -123,7 +123,7 @@ export const limits = board({
             'Cores in use by program, and the cores that there are. "node" is every Node program, the service among them; "others" are the programs without a name in prometheus/processes.yml and the kernel. A load generator that uses as much as the service takes half of what is measured away.',
           unit: 'cores',
           span: 8,
-          height: 10,
+          height: 11,
           stacked: true,
           queries: [
             { expr: recordedMetrics.programCores, legend: '{{groupname}}' },
@@ -140,7 +140,7 @@ export const limits = board({
             'Share of time in which at least one task was ready but had no core (host_cpu), or waited for the disk (disk). Linux calls it pressure. A rising line at a full machine says that latencies contain waits that no program can see.',
           unit: 'percentunit',
           span: 8,
-          height: 10,
+          height: 11,
           max: 1,
           emptyMeans: 'This kernel does not report pressure',
           queries: [{ expr: recordedMetrics.pressure, legend: '{{resource}}' }],
