@@ -50,6 +50,7 @@ const groups = {
     BEGIN: 'light-blue',
     COMMIT: 'light-purple',
     ROLLBACK: 'red',
+    SHOW: 'light-green',
   },
   db_client_connection_state: { used: 'orange', idle: 'green' },
   v8js_gc_type: { minor: 'green', incremental: 'blue', weakcb: 'purple', major: 'orange' },

@@ -25,6 +25,7 @@ export const database = board({
             'Time from taking a connection to giving it back. Long uses are what makes a pool small: compare with the statement time in the next panel; the difference is the service holding a connection without using it.',
           unit: 's',
           span: 8,
+          height: 9,
           queries: [
             { expr: quantile(0.5, metricNames.connectionUse, instance), legend: 'p50' },
             { expr: quantile(0.99, metricNames.connectionUse, instance), legend: 'p99' },
@@ -36,6 +37,7 @@ export const database = board({
             'From sending a statement to its result, mean by operation, with network and event loop. Far above the time in PostgreSQL below: the answer waited for the busy thread.',
           unit: 's',
           span: 8,
+          height: 9,
           queries: [
             {
               expr: mean(metricNames.queryDuration, instance, ['db_operation_name']),
@@ -49,6 +51,7 @@ export const database = board({
             'Statements per second by operation, as the service counts them. Rows per statement is what batching raises: compare with the rows below.',
           unit: 'ops',
           span: 8,
+          height: 9,
           queries: [
             {
               expr: rate(`${metricNames.queryDuration}_count`, instance, ['db_operation_name']),
@@ -70,7 +73,7 @@ export const database = board({
           span: 16,
           stacked: true,
           legend: 'table',
-          height: 11,
+          height: 13,
           queries: [
             {
               expr: `topk(5, sum by (queryid) (rate(${postgresMetrics.statementSeconds}{${here}}[$__rate_interval])) * on (queryid) group_left (query) max by (queryid, query) (${postgresMetrics.statementText}))`,
@@ -84,7 +87,7 @@ export const database = board({
             'Rows inserted per second, and commits per second. The commit pays for the fsync, so rows per commit is the lever: one to one is the dearest way to insert.',
           unit: 'ops',
           span: 8,
-          height: 11,
+          height: 13,
           queries: [
             { expr: pgRate(postgresMetrics.rowsInserted), legend: 'rows inserted' },
             { expr: pgRate(postgresMetrics.commits), legend: 'commits' },
