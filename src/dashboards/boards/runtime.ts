@@ -64,7 +64,7 @@ export const runtime = board({
           ],
         }),
         timeSeries({
-          title: 'How long is garbage collected?',
+          title: 'Time in garbage collection?',
           description:
             'Pauses in seconds per second by kind. minor is cheap and frequent; a growing share of major means that the heap is nearly full of live objects.',
           unit: 'percentunit',
