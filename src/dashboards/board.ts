@@ -1,5 +1,6 @@
 import type { Builder } from '@grafana/grafana-foundation-sdk/cog'
 import {
+  type AnnotationQuery,
   AnnotationQueryBuilder,
   type Dashboard,
   DashboardBuilder,
@@ -7,8 +8,10 @@ import {
   type DashboardLink,
   DashboardLinkBuilder,
   DashboardLinkType,
+  type Panel,
   QueryVariableBuilder,
   RowBuilder,
+  type RowPanel,
   TextBoxVariableBuilder,
   type VariableModel,
   VariableRefresh,
@@ -23,6 +26,10 @@ import type { PanelBuilder } from './panel.ts'
 export interface Row {
   title: string
   panels: readonly PanelBuilder[]
+  /** Details, which are loaded only when somebody opens the row. */
+  collapsed?: boolean
+  /** Filters of the board that none of these panels obeys; the heading says so. */
+  ignores?: readonly Variable[]
 }
 
 /** The variables a dashboard can offer at its top; each filters through `filters` in promql.ts. */
@@ -33,47 +40,87 @@ export interface BoardSpec {
   name: string
   title: `${string}?`
   description: string
+  /** How often it asks again by itself; null: only when the reader asks. */
+  refreshS?: number | null
   variables: readonly Variable[]
   rows: readonly Row[]
 }
 
 const tag = 'insertlab'
 
+/** The Grafana that compose.yaml starts. With it in a panel, Grafana does not migrate the panel from older shapes. */
+export const grafanaVersion = '13.2.0'
+
+/** The header of every board: all boards, in the order in which a newcomer reads them. */
+export const readingOrder = [
+  { name: 'cpu', title: '1 CPU' },
+  { name: 'limits', title: '2 Limits' },
+  { name: 'database', title: '3 Database' },
+  { name: 'load', title: '4 Client' },
+  { name: 'runtime', title: '5 Workers' },
+  { name: 'trace', title: '6 One request' },
+] as const
+
 /** Puts panels and rows together into the dashboard that Grafana loads. */
 export function board(spec: BoardSpec): Dashboard {
+  const { refreshS = scrapeIntervalS } = spec
   const dashboard = new DashboardBuilder(spec.title)
     .uid(`${tag}-${spec.name}`)
     .description(spec.description)
     .tags([tag])
     .readonly()
     .tooltip(DashboardCursorSync.Crosshair)
-    .refresh(`${scrapeIntervalS}s`)
+    .refresh(refreshS === null ? '' : `${refreshS}s`)
     .time({ from: 'now-15m', to: 'now' })
     .timezone('browser')
-    .link({ build: otherQuestions })
-    .annotations([loadTests, alerts])
+    .links(readingOrder.map(({ name, title }) => ({ build: () => headerLink(name, title) })))
+    .annotations([inPlainSight(loadTests), inPlainSight(alerts)])
     .variables(spec.variables.map(name => variable(name)))
   for (const row of spec.rows) {
-    dashboard.withRow(new RowBuilder(row.title))
-    for (const panel of row.panels) dashboard.withPanel(panel)
+    const heading = new RowBuilder(headingOf(row)).collapsed(row.collapsed ?? false)
+    // The panels of a collapsed row are its own; those of an open one follow it.
+    if (row.collapsed) for (const panel of row.panels) heading.withPanel(panel)
+    dashboard.withRow(heading)
+    if (!row.collapsed) for (const panel of row.panels) dashboard.withPanel(panel)
   }
-  return withPanelIds(dashboard.build())
+  return complete(dashboard.build())
 }
 
-/** One menu leads to all the other dashboards and keeps what the reader looks at: time range and variables. */
-function otherQuestions(): DashboardLink {
-  // The SDK's default placement hides a link in a menu of controls; only without one is it seen.
-  const { placement, ...link } = new DashboardLinkBuilder('The other questions')
-    .type(DashboardLinkType.Dashboards)
-    .tags([tag])
-    .asDropdown(true)
-    .keepTime(true)
-    .includeVars(true)
-    .build()
-  return link
+/** What a row's heading says: its title, and which of the filters above do not change it. */
+export function headingOf({ title, ignores = [] }: Row): string {
+  if (ignores.length === 0) return title
+  const labels = ignores.map(name => labelOf(name))
+  const last = labels.pop()
+  const named = labels.length === 0 ? last : `${labels.join(', ')} and ${last}`
+  return `${title} (${named} ${ignores.length === 1 ? 'does' : 'do'} not apply)`
 }
 
-/** Marks in all panels: when a load test ran, and which alert fired. */
+/** Keeps what the reader looks at: time range and filters. */
+function headerLink(name: string, title: string): DashboardLink {
+  return withoutPlacement(
+    new DashboardLinkBuilder(title)
+      .type(DashboardLinkType.Link)
+      .url(`/d/${tag}-${name}`)
+      .icon('dashboard')
+      .keepTime(true)
+      .includeVars(true)
+      .build(),
+  )
+}
+
+/** The SDK's default placement hides links and switches in a menu; only without one are they seen. */
+function withoutPlacement<T extends { placement?: unknown }>({
+  placement,
+  ...rest
+}: T): Omit<T, 'placement'> {
+  return rest
+}
+
+function inPlainSight(query: AnnotationQueryBuilder): Builder<AnnotationQuery> {
+  return { build: () => withoutPlacement(query.build()) }
+}
+
+/** Marks in all panels: when a load test ran, and when an alert began to fire. */
 const loadTests = new AnnotationQueryBuilder()
   .name('Load tests')
   .datasource(dataSources.prometheus)
@@ -82,12 +129,14 @@ const loadTests = new AnnotationQueryBuilder()
   .expr(`count by (testid) (${k6Metrics.vus}{testid!="background"})`)
   .titleFormat('Load test {{testid}}')
   .step(`${scrapeIntervalS}s`)
+const firing = `${scrapeMetrics.alerts}{alertstate="firing"}`
 const alerts = new AnnotationQueryBuilder()
   .name('Alerts')
   .datasource(dataSources.prometheus)
   .enable(true)
   .iconColor('red')
-  .expr(`${scrapeMetrics.alerts}{alertstate="firing"}`)
+  // The moment at which it began to fire: the whole time that it fires would be a red curtain before the data.
+  .expr(`${firing} unless ${firing} offset ${scrapeIntervalS}s`)
   .titleFormat('{{alertname}}')
   .textFormat('{{instance}}')
   .step(`${scrapeIntervalS}s`)
@@ -102,8 +151,20 @@ const sources: Record<Exclude<Variable, 'trace'>, { label: string; query: string
   testid: { label: 'Load test', query: `label_values(${k6Metrics.vus}, testid)` },
 }
 
+/** No request. Tempo answers an empty id with an error, and this, which is TraceQL, with an empty list. */
+const noTrace = '{ false }'
+
+export function labelOf(name: Variable): string {
+  return name === 'trace' ? 'Trace id' : sources[name].label
+}
+
 function variable(name: Variable): Builder<VariableModel> {
-  if (name === 'trace') return new TextBoxVariableBuilder(name).label('Trace id')
+  if (name === 'trace') {
+    return new TextBoxVariableBuilder(name)
+      .label(labelOf(name))
+      .defaultValue(noTrace)
+      .current({ selected: true, text: noTrace, value: noTrace })
+  }
   const { label, query } = sources[name]
   return (
     new QueryVariableBuilder(name)
@@ -121,10 +182,17 @@ function variable(name: Variable): Builder<VariableModel> {
   )
 }
 
-/** Grafana numbers panels at load where the file does not; numbers of ours keep links to one panel stable. */
-function withPanelIds(dashboard: Dashboard): Dashboard {
-  return {
-    ...dashboard,
-    panels: dashboard.panels?.map((panel, index) => ({ ...panel, id: index + 1 })) ?? [],
+/**
+ * Grafana numbers panels at load where the file does not; numbers of ours keep links to one panel stable. Rows are
+ * numbered with the panels.
+ */
+function complete(dashboard: Dashboard): Dashboard {
+  let id = 0
+  const withId = <P extends Panel | RowPanel>(panel: P): P => {
+    id += 1
+    if (panel.type !== 'row') return { ...panel, id, pluginVersion: grafanaVersion }
+    const numbered = { ...panel, id }
+    return 'panels' in panel ? { ...numbered, panels: panel.panels?.map(withId) } : numbered
   }
+  return { ...dashboard, panels: dashboard.panels?.map(withId) ?? [] }
 }

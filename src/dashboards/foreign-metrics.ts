@@ -3,13 +3,10 @@
  * (`src/telemetry/metric-names.ts`) these are all the names that may occur in a query.
  */
 
-/** Pushed by k6 by remote write. Trends carry a suffix a statistic (`K6_PROMETHEUS_RW_TREND_STATS`), in seconds. */
+/** Pushed by k6 by remote write. Durations are native histograms (`K6_PROMETHEUS_RW_TREND_AS_NATIVE_HISTOGRAM`). */
 export const k6Metrics = {
   requests: 'k6_http_reqs_total',
-  requestDurationP50: 'k6_http_req_duration_p50',
-  requestDurationP95: 'k6_http_req_duration_p95',
-  requestDurationP99: 'k6_http_req_duration_p99',
-  requestFailedRate: 'k6_http_req_failed_rate',
+  requestDuration: 'k6_http_req_duration_seconds',
   checksRate: 'k6_checks_rate',
   iterations: 'k6_iterations_total',
   droppedIterations: 'k6_dropped_iterations_total',
@@ -19,6 +16,21 @@ export const k6Metrics = {
   vus: 'k6_vus',
   vusMax: 'k6_vus_max',
 } as const
+
+/** From node_exporter: the machine that all of this shares. */
+export const hostMetrics = {
+  cpu: 'node_cpu_seconds_total',
+  cpuPressure: 'node_pressure_cpu_waiting_seconds_total',
+  diskPressure: 'node_pressure_io_waiting_seconds_total',
+  diskBusy: 'node_disk_io_time_seconds_total',
+  diskReads: 'node_disk_reads_completed_total',
+  diskWrites: 'node_disk_writes_completed_total',
+  diskReadTime: 'node_disk_read_time_seconds_total',
+  diskWriteTime: 'node_disk_write_time_seconds_total',
+} as const
+
+/** From process-exporter, by the name that prometheus/processes.yml gives a group of processes. */
+export const processMetrics = { cpu: 'namedprocess_namegroup_cpu_seconds_total' } as const
 
 /** Made by Prometheus itself: for every target, and for every alert that is pending or firing. */
 export const scrapeMetrics = { up: 'up', alerts: 'ALERTS' } as const
@@ -49,9 +61,13 @@ export const postgresMetrics = {
 export const recordedMetrics = {
   utilisation: 'resource:utilisation:ratio1m',
   saturation: 'resource:saturation:seconds1m',
+  pressure: 'resource:pressure:ratio1m',
   demand: 'resource:service_demand:seconds1m',
   ceiling: 'resource:throughput_ceiling:rate1m',
   throughput: 'instance:http_server_requests:rate1m',
   errors: 'instance:http_server_request_errors:ratio1m',
+  machineCores: 'machine:cpu_busy:cores1m',
+  machineSize: 'machine:cpu:cores',
+  programCores: 'program:cpu_busy:cores1m',
   dropped: 'testid:k6_dropped_iterations:rate30s',
 } as const

@@ -1,14 +1,19 @@
 import { PanelBuilder as BarGaugeBuilder } from '@grafana/grafana-foundation-sdk/bargauge'
 import type { Builder, Dataquery } from '@grafana/grafana-foundation-sdk/cog'
 import {
+  BarGaugeDisplayMode,
+  BarGaugeNamePlacement,
   BigValueColorMode,
   BigValueGraphMode,
+  BigValueJustifyMode,
   BigValueTextMode,
   GraphThresholdsStyleConfigBuilder,
   GraphThresholdsStyleMode,
   LegendDisplayMode,
   LegendPlacement,
   ReduceDataOptionsBuilder,
+  ScaleDistribution,
+  ScaleDistributionConfigBuilder,
   SortOrder,
   StackingConfigBuilder,
   StackingMode,
@@ -16,9 +21,13 @@ import {
   VisibilityMode,
   VizLegendOptionsBuilder,
   VizOrientation,
+  VizTextDisplayOptionsBuilder,
   VizTooltipOptionsBuilder,
 } from '@grafana/grafana-foundation-sdk/common'
 import {
+  type DashboardLink,
+  DashboardLinkBuilder,
+  type DynamicConfigValue,
   FieldColorBuilder,
   FieldColorModeId,
   type Panel,
@@ -30,102 +39,199 @@ import { DataqueryBuilder, PromQueryFormat } from '@grafana/grafana-foundation-s
 import { PanelBuilder as StatBuilder } from '@grafana/grafana-foundation-sdk/stat'
 import { PanelBuilder as TimeSeriesBuilder } from '@grafana/grafana-foundation-sdk/timeseries'
 import { dataSources } from './datasources.ts'
+import { colorsFor, limitColor, stateColors } from './palette.ts'
 
 /** One query of a panel: PromQL, and how its series are called in the legend. */
 export interface Query {
   expr: string
+  /** A name of the palette, `{{label}}`, or a text with a label of open values in it. */
   legend: string
   /** Also fetch the exemplars of this histogram: points that lead to a trace. */
   exemplars?: boolean
-  /** Only the newest value: for panels that show no past, so that a series that ended is not shown as present. */
-  instant?: boolean
+  /** A constant to compare with: drawn as a dashed grey line. */
+  isLimit?: boolean
 }
 
 /** Grafana's units that we use: seconds and bytes scale themselves (5e-6 s reads `5 µs`). */
-export type Unit = 's' | 'bytes' | 'percentunit' | 'reqps' | 'ops' | 'rowsps' | 'short' | 'cores'
-const grafanaUnits: Record<Unit, string> = {
+export type Unit =
+  | 's'
+  | 'bytes'
+  | 'percentunit'
+  | 'reqps'
+  | 'ops'
+  | 'rowsps'
+  | 'short'
+  | 'cores'
+  | 'times'
+  | 'ago'
+export const grafanaUnits: Record<Unit, string> = {
   s: 's',
   bytes: 'bytes',
   percentunit: 'percentunit',
   reqps: 'reqps',
   ops: 'ops',
-  rowsps: 'suffix: rows/s',
+  rowsps: 'suffix:rows/s',
   short: 'short',
-  cores: 'suffix: cores',
+  cores: 'suffix:cores',
+  times: 'suffix:times',
+  ago: 'dateTimeFromNow',
+}
+
+/** Where all is zero, an axis ends here at least: Grafana would otherwise invent one, up to 10,000 %. */
+const softMaxima: Record<Unit, number | undefined> = {
+  s: 0.001,
+  bytes: undefined,
+  percentunit: 0.01,
+  reqps: 1,
+  ops: 1,
+  rowsps: 1,
+  short: 1,
+  cores: 0.1,
+  times: 1,
+  ago: undefined,
 }
 
 /**
- * What every panel must say. A reader meets the panel under pressure: the title is the question it answers, the
- * description tells how to read it and what to do when it looks bad.
+ * What every panel must say. A reader meets the panel under pressure: the title is the question that it answers or the
+ * beginning of the answer, the description tells how to read it and what to do when it looks bad.
  */
 export interface PanelSpec {
-  title: `${string}?`
+  /** Short enough for its width (a test knows how short); on a stat at most 22 characters. */
+  title: string
   description: string
   unit: Unit
   queries: readonly [Query, ...Query[]]
   /** Width in the grid's 24 columns; the widths of a line of panels add up to 24. */
-  span: 4 | 6 | 8 | 12 | 16 | 24
+  span: number
   height?: number
   /** From this value on it is a warning, from that on it is the limit: coloured so. */
   warnAt?: number
   limitAt?: number
   max?: number
-  /** Shown instead of "No data", where having none is a normal state of some machines. */
+  decimals?: number
+  /** Shown instead of "No data", where having none is a normal state. */
   emptyMeans?: string
+  /** Name of the board that tells more. */
+  leadsTo?: string
 }
 
 export type PanelBuilder = Builder<Panel>
 
-/** Lines over time; `stacked` where the parts add up to a meaningful whole. */
-export function timeSeries(spec: PanelSpec & { stacked?: boolean }): PanelBuilder {
+export interface TimeSeriesSpec extends PanelSpec {
+  /** The parts add up to a meaningful whole. */
+  stacked?: boolean
+  /**
+   * Logarithmic where the series differ by orders of magnitude. `symlog` also shows zero; below its threshold of 1 it is
+   * linear.
+   */
+  scale?: 'log' | 'symlog'
+  /**
+   * Below the lines Grafana gives a legend a third of the height: as a list eight names fit, as a table three. A table
+   * is for long names; where there is room, the whole of it stands at the right, sorted by the mean.
+   */
+  legend?: 'list' | 'table' | 'right'
+}
+
+/** What a legend tells of each series. */
+const calculations = {
+  list: ['lastNotNull'],
+  table: ['lastNotNull', 'max'],
+  right: ['mean', 'lastNotNull'],
+} as const satisfies Record<NonNullable<TimeSeriesSpec['legend']>, readonly string[]>
+
+/** Lines over time. */
+export function timeSeries(spec: TimeSeriesSpec): PanelBuilder {
+  const { legend: place = 'list' } = spec
+  const legend = new VizLegendOptionsBuilder()
+    .displayMode(place === 'list' ? LegendDisplayMode.List : LegendDisplayMode.Table)
+    .placement(place === 'right' ? LegendPlacement.Right : LegendPlacement.Bottom)
+    .showLegend(true)
+    .calcs([...calculations[place]])
+  if (place === 'right')
+    legend
+      .sortBy('Mean')
+      .sortDesc(true)
+      .width(spec.span === 24 ? 460 : 330)
   const panel = new TimeSeriesBuilder()
-    .min(0)
-    .lineWidth(1)
-    .fillOpacity(spec.stacked ? 60 : 8)
+    .lineWidth(spec.stacked ? 0 : 1)
+    // Areas of many lines hide each other; only parts of a whole are filled.
+    .fillOpacity(spec.stacked ? 70 : 0)
     .showPoints(VisibilityMode.Never)
     // A worker that restarted leaves a gap of a scrape or two; a longer one shows as what it is.
     .spanNulls(15_000)
-    .legend(
-      new VizLegendOptionsBuilder()
-        .displayMode(LegendDisplayMode.Table)
-        .placement(LegendPlacement.Bottom)
-        .showLegend(true)
-        .calcs(['lastNotNull', 'max']),
-    )
+    .legend(legend)
     .tooltip(new VizTooltipOptionsBuilder().mode(TooltipDisplayMode.Multi).sort(SortOrder.Descending))
+  const softMax = softMaxima[spec.unit]
+  if (spec.scale === undefined) {
+    panel.min(0)
+    if (softMax !== undefined && spec.max === undefined) panel.axisSoftMax(softMax)
+  } else {
+    panel.scaleDistribution(scale(spec.scale))
+  }
   if (spec.limitAt !== undefined) {
     panel.thresholdsStyle(new GraphThresholdsStyleConfigBuilder().mode(GraphThresholdsStyleMode.Dashed))
   }
   if (spec.stacked) panel.stacking(new StackingConfigBuilder().mode(StackingMode.Normal))
+  spec.queries.forEach((query, index) => {
+    if (query.isLimit) {
+      panel.overrideByQuery(refId(index), [
+        fixedColor(limitColor),
+        { id: 'custom.lineStyle', value: { fill: 'dash', dash: [8, 6] } },
+        { id: 'custom.lineWidth', value: 1 },
+        { id: 'custom.fillOpacity', value: 0 },
+        { id: 'custom.stacking', value: { mode: 'none' } },
+      ])
+    }
+  })
   return common(panel, spec, 8)
 }
 
-/** The last value as a big number over a faint line of its past; `named` where the series' name is the answer. */
-export function stat(spec: PanelSpec & { named?: boolean }): PanelBuilder {
-  return common(
-    new StatBuilder()
-      .graphMode(spec.named ? BigValueGraphMode.None : BigValueGraphMode.Area)
-      .textMode(spec.named ? BigValueTextMode.ValueAndName : BigValueTextMode.Value)
-      .colorMode(spec.limitAt === undefined ? BigValueColorMode.None : BigValueColorMode.Value)
-      .reduceOptions(new ReduceDataOptionsBuilder().calcs(['lastNotNull'])),
-    spec,
-    4,
-  )
+export function scale(kind: 'log' | 'symlog'): ScaleDistributionConfigBuilder {
+  const built = new ScaleDistributionConfigBuilder().log(10)
+  return kind === 'log'
+    ? built.type(ScaleDistribution.Log)
+    : built.type(ScaleDistribution.Symlog).linearThreshold(1)
 }
 
-/** The last value of each series as a horizontal bar: for comparing like with like at one glance. */
+/**
+ * The value of this moment as a big number. It asks only for the newest value: over a range Grafana would go on showing
+ * the last one for as long as the range is.
+ * @param spec.shows the value, or its name beside it where that is the answer.
+ * @param spec.textSize of both, in pixels, where the text is long; Grafana fills the panel otherwise.
+ */
+export function stat(
+  spec: PanelSpec & { shows?: 'value' | 'both'; color?: string; textSize?: number },
+): PanelBuilder {
+  const { shows = 'value', color, textSize } = spec
+  const isColored = spec.limitAt !== undefined || color !== undefined
+  const panel = new StatBuilder()
+    .graphMode(BigValueGraphMode.None)
+    .justifyMode(BigValueJustifyMode.Center)
+    .textMode(shows === 'both' ? BigValueTextMode.ValueAndName : BigValueTextMode.Value)
+    .colorMode(isColored ? BigValueColorMode.Value : BigValueColorMode.None)
+    .reduceOptions(new ReduceDataOptionsBuilder().calcs(['lastNotNull']))
+  if (textSize !== undefined) {
+    panel.text(new VizTextDisplayOptionsBuilder().titleSize(textSize).valueSize(textSize))
+  }
+  return common(panel, spec, 4, { instant: true, color })
+}
+
+/** The value of this moment of each series as a horizontal bar: for comparing like with like at one glance. */
 export function bars(spec: PanelSpec): PanelBuilder {
-  return common(
-    new BarGaugeBuilder()
-      .min(0)
-      .orientation(VizOrientation.Horizontal)
-      .reduceOptions(new ReduceDataOptionsBuilder().calcs(['lastNotNull'])),
-    spec,
-    8,
-  )
+  const panel = new BarGaugeBuilder()
+    .min(0)
+    .orientation(VizOrientation.Horizontal)
+    .displayMode(BarGaugeDisplayMode.Basic)
+    .namePlacement(BarGaugeNamePlacement.Left)
+    .maxVizHeight(36)
+    // Names of resources fit beside their bars.
+    .text(new VizTextDisplayOptionsBuilder().titleSize(11))
+    .showUnfilled(spec.max !== undefined)
+    .reduceOptions(new ReduceDataOptionsBuilder().calcs(['lastNotNull']))
+  return common(panel, spec, 8, { instant: true })
 }
 
-/** A histogram over time, one column an interval; made for one `buckets()` query. */
+/** A histogram over time, one column an interval; made for one `buckets()` query. The colour is a count. */
 export function heatmap(spec: PanelSpec): PanelBuilder {
   return common(
     new heatmaps.PanelBuilder()
@@ -139,74 +245,97 @@ export function heatmap(spec: PanelSpec): PanelBuilder {
           .steps(64),
       )
       .cellGap(1)
+      .cellValues(new heatmaps.CellValuesBuilder().unit('short').decimals(0))
       .yAxis(new heatmaps.YAxisConfigBuilder().unit(grafanaUnits[spec.unit]))
       .showLegend(),
     spec,
     8,
-    PromQueryFormat.Heatmap,
+    { format: PromQueryFormat.Heatmap, unit: 'short' },
   )
 }
 
 /** What the SDK's panel builders have in common; it declares no such type of its own. */
-interface AnyPanelBuilder extends PanelBuilder {
+export interface AnyPanelBuilder extends PanelBuilder {
   title(title: string): this
   description(description: string): this
   datasource(source: { type: string; uid: string }): this
   unit(unit: string): this
   max(max: number): this
+  decimals(decimals: number): this
   noValue(text: string): this
   span(columns: number): this
   height(rows: number): this
+  links(links: Builder<DashboardLink>[]): this
+  dataLinks(links: Builder<DashboardLink>[]): this
   thresholds(thresholds: ThresholdsConfigBuilder): this
   colorScheme(color: FieldColorBuilder): this
+  overrideByName(name: string, properties: DynamicConfigValue[]): this
   targets(targets: Builder<Dataquery>[]): this
 }
 
-function common(
-  panel: AnyPanelBuilder,
+/** Gives a panel what its specification says and all kinds of panels share. */
+export function common<P extends AnyPanelBuilder>(
+  panel: P,
   spec: PanelSpec,
   defaultHeight: number,
-  format: PromQueryFormat = PromQueryFormat.TimeSeries,
-): PanelBuilder {
+  options: { format?: PromQueryFormat; instant?: boolean; unit?: string; color?: string | undefined } = {},
+): P {
+  const { format = PromQueryFormat.TimeSeries, instant = false } = options
+  const byState = spec.limitAt !== undefined && !(panel instanceof TimeSeriesBuilder)
+  const color = new FieldColorBuilder()
+  if (byState) color.mode(FieldColorModeId.Thresholds)
+  else if (options.color !== undefined) color.mode(FieldColorModeId.Fixed).fixedColor(options.color)
+  else color.mode(FieldColorModeId.PaletteClassicByName)
   panel
     .title(spec.title)
     .description(spec.description)
     .datasource(dataSources.prometheus)
-    .unit(grafanaUnits[spec.unit])
+    .unit(options.unit ?? grafanaUnits[spec.unit])
     .span(spec.span)
     .height(spec.height ?? defaultHeight)
-    .colorScheme(
-      new FieldColorBuilder().mode(
-        spec.limitAt === undefined || panel instanceof TimeSeriesBuilder
-          ? FieldColorModeId.PaletteClassic
-          : FieldColorModeId.Thresholds,
-      ),
-    )
+    .colorScheme(color)
     .thresholds(thresholds(spec))
-    .targets(spec.queries.map((query, index) => target(query, index, format)))
+    .targets(spec.queries.map((query, index) => target(query, index, format, instant)))
+  if (!byState && options.color === undefined) {
+    const named = spec.queries.filter(query => !query.isLimit).flatMap(({ legend }) => colorsFor(legend))
+    for (const [name, fixed] of named) panel.overrideByName(name, [fixedColor(fixed)])
+  }
   if (spec.max !== undefined) panel.max(spec.max)
+  if (spec.decimals !== undefined) panel.decimals(spec.decimals)
   if (spec.emptyMeans !== undefined) panel.noValue(spec.emptyMeans)
+  if (spec.leadsTo !== undefined) panel.dataLinks([linkTo(spec.leadsTo, 'Tell me more')])
   return panel
+}
+
+/** A link to another of our boards that keeps the time range and the filters. */
+export function linkTo(board: string, title: string): DashboardLinkBuilder {
+  return new DashboardLinkBuilder(title).url(`/d/insertlab-${board}?\${__url_time_range}&\${__all_variables}`)
+}
+
+export function fixedColor(color: string): DynamicConfigValue {
+  return { id: 'color', value: { mode: 'fixed', fixedColor: color } }
 }
 
 function thresholds({ warnAt, limitAt }: PanelSpec): ThresholdsConfigBuilder {
   return new ThresholdsConfigBuilder()
     .mode(ThresholdsMode.Absolute)
     .steps([
-      { value: null, color: 'green' },
-      ...(warnAt === undefined ? [] : [{ value: warnAt, color: 'orange' }]),
-      ...(limitAt === undefined ? [] : [{ value: limitAt, color: 'red' }]),
+      { value: null, color: stateColors.good },
+      ...(warnAt === undefined ? [] : [{ value: warnAt, color: stateColors.warning }]),
+      ...(limitAt === undefined ? [] : [{ value: limitAt, color: stateColors.limit }]),
     ])
 }
 
-function target(query: Query, index: number, format: PromQueryFormat): DataqueryBuilder {
+const refId = (index: number) => String.fromCharCode('A'.charCodeAt(0) + index)
+
+function target(query: Query, index: number, format: PromQueryFormat, instant: boolean): DataqueryBuilder {
   const built = new DataqueryBuilder()
-    .refId(String.fromCharCode('A'.charCodeAt(0) + index))
+    .refId(refId(index))
     .datasource(dataSources.prometheus)
     .expr(query.expr)
     .legendFormat(query.legend)
     .format(format)
-  if (query.instant) built.instant()
+  if (instant) built.instant()
   else built.range()
   if (query.exemplars) built.exemplar(true)
   return built

@@ -2,20 +2,23 @@ import { metricNames } from '../telemetry/metric-names.ts'
 
 /**
  * The few shapes of PromQL that the panels share. `$__rate_interval` is Grafana's: four scrapes or more, so that a
- * rate never falls into a gap.
+ * rate never falls into a gap. Where nothing happened there is no mean and no quantile: each shape then gives no
+ * series, because a division by zero would be shown as infinity or as the last value that was known.
  */
 const window = '[$__rate_interval]'
 
 /** Prometheus, Tempo and the exporter also tell their CPU and memory under the names that the service uses. */
-const instance = 'job="service",instance=~"$instance"'
+const service = 'job="service"'
+const instance = `${service},instance=~"$instance"`
 
 /** The label matchers behind the dashboards' variables. `All` is `.*`, which also matches series without the label. */
 export const filters = {
+  /** All workers, whatever is chosen. */
+  service,
   instance,
-  route: `${instance},http_route=~"$route"`,
   strategy: `${instance},http_route=~"$route",insert_strategy=~"$strategy"`,
-  /** For what rules record by instance: it comes from the service alone, and has no job. */
-  recorded: 'instance=~"$instance"',
+  /** For what rules record by instance: it comes from the service alone, and has no job. The machine's have none. */
+  recorded: 'instance=~"$instance|"',
   testid: 'testid=~"$testid"',
 } as const
 
@@ -27,14 +30,24 @@ export function rate(counter: string, filter: string, labels: Grouping = []): st
   return `sum${by(labels)} (rate(${counter}{${filter}}${window}))`
 }
 
-/** Mean of a histogram's observations, in the histogram's unit. */
-export function mean(histogram: string, filter: string, labels: Grouping = []): string {
-  return `${rate(`${histogram}_sum`, filter, labels)} / ${rate(`${histogram}_count`, filter, labels)}`
+/** One rate divided by another, where the other is not zero. */
+export function ratio(dividend: string, divisor: string, matching = ''): string {
+  return `${dividend} /${matching === '' ? '' : ` ${matching}`} (${divisor} > 0)`
 }
 
-/** A quantile (0..1) of a histogram's observations, interpolated within a bucket. */
+/** Mean of a histogram's observations, in the histogram's unit. */
+export function mean(histogram: string, filter: string, labels: Grouping = []): string {
+  return ratio(rate(`${histogram}_sum`, filter, labels), rate(`${histogram}_count`, filter, labels))
+}
+
+/** A quantile (0..1) of a histogram's observations, interpolated within a bucket. `>= 0` is true of every number. */
 export function quantile(q: number, histogram: string, filter: string, labels: Grouping = []): string {
-  return `histogram_quantile(${q}, ${rate(`${histogram}_bucket`, filter, ['le', ...labels])})`
+  return `histogram_quantile(${q}, ${rate(`${histogram}_bucket`, filter, ['le', ...labels])}) >= 0`
+}
+
+/** The same of a native histogram, which has no buckets of its own. */
+export function nativeQuantile(q: number, histogram: string, filter: string, labels: Grouping = []): string {
+  return `histogram_quantile(${q}, ${rate(histogram, filter, labels)}) >= 0`
 }
 
 /** Observations per bucket in each interval: what a heatmap panel draws. */

@@ -1,7 +1,7 @@
 import { PanelBuilder } from '@grafana/grafana-foundation-sdk/dashboard'
 import { DataqueryBuilder, SearchTableType, TempoQueryType } from '@grafana/grafana-foundation-sdk/tempo'
 import { dataSources } from './datasources.ts'
-import type { PanelSpec } from './panel.ts'
+import type { PanelSpec, PanelBuilder as SomePanel } from './panel.ts'
 
 /** What a panel on traces must say; its units are its own. */
 export type TracePanelSpec = Pick<PanelSpec, 'title' | 'description' | 'span' | 'height'> & {
@@ -10,28 +10,35 @@ export type TracePanelSpec = Pick<PanelSpec, 'title' | 'description' | 'span' | 
 }
 
 /** One trace, as bars on a time axis. */
-export function trace(spec: TracePanelSpec): PanelBuilder {
+export function trace(spec: TracePanelSpec): SomePanel {
   return panel('traces', spec, 16)
 }
 
+/** The columns of a list, as Grafana names them, in the order in which they are worth reading. */
+const columns = ['Duration', 'Name', 'Start time', 'Trace ID'] as const
+/** Wide enough for what they hold; the name has what is left. */
+const widths = { traceDuration: 90, startTime: 190, traceID: 285 } as const
+
 /** Traces that a query finds, one a line; a click on an id shows it on the same dashboard, in `variable`. */
-export function traceList(
-  spec: TracePanelSpec,
-  link: { dashboardUid: string; variable: string },
-): PanelBuilder {
+export function traceList(spec: TracePanelSpec, link: { dashboardUid: string; variable: string }): SomePanel {
+  const list = panel('table', spec, 8).withTransformation({
+    id: 'organize',
+    options: {
+      indexByName: Object.fromEntries(columns.map((name, at) => [name, at])),
+      excludeByName: { Service: true },
+    },
+  })
+  for (const [field, width] of Object.entries(widths)) {
+    list.overrideByName(field, [{ id: 'custom.width', value: width }])
+  }
   // The data source's own link leads to Explore, which an anonymous viewer may not open.
-  return panel('table', spec, 10).overrides([
+  return list.overrideByName('traceID', [
     {
-      matcher: { id: 'byName', options: 'traceID' },
-      properties: [
+      id: 'links',
+      value: [
         {
-          id: 'links',
-          value: [
-            {
-              title: 'Show this trace',
-              url: `/d/${link.dashboardUid}?var-${link.variable}=\${__value.raw}&\${__url_time_range}`,
-            },
-          ],
+          title: 'Show this trace',
+          url: `/d/${link.dashboardUid}?var-${link.variable}=\${__value.raw}&\${__url_time_range}`,
         },
       ],
     },

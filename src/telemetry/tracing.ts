@@ -29,8 +29,8 @@ import type { SampledRequest } from './edge-sampler.ts'
 import { otherMethod } from './metrics.ts'
 
 /**
- * The spans that this service makes by hand: the server span of a sampled request, the span of a batch and
- * the wait for one. Query spans are the pg instrumentation's. Names and attributes follow the semantic
+ * The spans that this service makes by hand: the server span of a sampled request, the span of a batch, and a
+ * request's wait for it and part in it. Query spans are the pg instrumentation's. Names and attributes follow the semantic
  * conventions; the query string and row contents are in none of them, because they are the user's data.
  */
 
@@ -121,18 +121,19 @@ export function startBatchWait(): Span | null {
 
 /**
  * A batch belongs to many requests and so to no single trace. It is a root span with a link to each sampled request
- * whose rows it carries.
+ * whose rows it carries. Each of these requests has a span `batch.run` for the same time, with a link to the batch:
+ * without it the longest part of a batched insert would be a gap in its trace.
  * @param waits of its sampled requests, also those that have ended.
  * @returns null where none of its requests is sampled.
  */
 export function startBatchSpan(waits: readonly Span[], table: string, rows: number): BatchSpan | null {
-  const links = waits.flatMap(wait => requestOf.get(wait) ?? []).map(request => ({ context: request }))
-  if (links.length === 0) return null
+  const requests = waits.flatMap(wait => requestOf.get(wait) ?? [])
+  if (requests.length === 0) return null
   const span = tracer.startSpan(
     `batch ${table}`,
     {
       kind: SpanKind.INTERNAL,
-      links,
+      links: requests.map(request => ({ context: request })),
       attributes: {
         [ATTR_DB_SYSTEM_NAME]: DB_SYSTEM_NAME_VALUE_POSTGRESQL,
         [ATTR_DB_OPERATION_NAME]: 'INSERT',
@@ -143,6 +144,14 @@ export function startBatchSpan(waits: readonly Span[], table: string, rows: numb
     ROOT_CONTEXT,
   )
   const batchContext = trace.setSpan(ROOT_CONTEXT, span)
+  const links = [{ context: span.spanContext() }]
+  const runs = requests.map(request =>
+    tracer.startSpan(
+      'batch.run',
+      { kind: SpanKind.INTERNAL, links },
+      trace.setSpanContext(ROOT_CONTEXT, request),
+    ),
+  )
   return {
     run: callback => context.with(batchContext, callback),
     end: error => {
@@ -150,6 +159,7 @@ export function startBatchSpan(waits: readonly Span[], table: string, rows: numb
         span.setAttribute(ATTR_ERROR_TYPE, error.name)
         span.setStatus({ code: SpanStatusCode.ERROR })
       }
+      for (const run of runs) run.end()
       span.end()
     },
   }

@@ -1,27 +1,27 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Dashboard, Panel } from '@grafana/grafana-foundation-sdk/dashboard'
+import type { DynamicConfigValue, Panel } from '@grafana/grafana-foundation-sdk/dashboard'
 import { afterEach, describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
+import { grafanaVersion, labelOf, readingOrder, type Variable } from '../../src/dashboards/board.ts'
 import { boards } from '../../src/dashboards/boards.ts'
 import { dataSources, scrapeIntervalS } from '../../src/dashboards/datasources.ts'
 import { drift, render } from '../../src/dashboards/generate.ts'
+import { colorOf, limitColor, stateColors } from '../../src/dashboards/palette.ts'
 import { metricNames } from '../../src/telemetry/metric-names.ts'
 import { knownMetrics, rules } from './known-metrics.ts'
+import { panelsOf, sectionsOf, targetsOf } from './panels.ts'
 import { metricsOf } from './promql.ts'
 
-interface Target {
-  expr?: string
-  query?: string
-  datasource: { uid: string }
-}
-const panelsOf = (dashboard: Dashboard) =>
-  (dashboard.panels ?? []).filter(panel => panel.type !== 'row') as Panel[]
-const targetsOf = (panel: Panel) => (panel.targets ?? []) as unknown as Target[]
 const everyPanel = boards.flatMap(dashboard =>
   panelsOf(dashboard).map(panel => ({ name: `${dashboard.uid}: ${panel.title}`, dashboard, panel })),
 )
+
+const fixedColorsOf = (properties: readonly DynamicConfigValue[]) =>
+  properties.filter(({ id }) => id === 'color').map(({ value }) => value.fixedColor as string)
+const isTableOfNow = ({ type, transformations }: Panel) =>
+  type === 'table' && !transformations?.some(({ id }) => id === 'timeSeriesTable')
 
 describe('generated files', () => {
   let folder: string | undefined
@@ -51,7 +51,11 @@ describe('generated files', () => {
 describe.each(boards.map(dashboard => ({ name: dashboard.uid, dashboard })))('$name', ({ dashboard }) => {
   test('no two panels overlap, and none leaves the grid', () => {
     const taken = new Map<string, string>()
-    for (const panel of dashboard.panels ?? []) {
+    const all = [
+      ...(dashboard.panels ?? []),
+      ...sectionsOf(dashboard).flatMap(({ heading }) => heading.panels),
+    ]
+    for (const panel of all) {
       const { x, y, w, h } = panel.gridPos ?? { x: Number.NaN, y: 0, w: 0, h: 0 }
       expect(x + w, `${panel.title} ends inside the 24 columns`).toBeLessThanOrEqual(24)
       for (let column = x; column < x + w; column++) {
@@ -65,7 +69,7 @@ describe.each(boards.map(dashboard => ({ name: dashboard.uid, dashboard })))('$n
 
   test('every line of panels is filled', () => {
     const widths = new Map<number, number>()
-    for (const { gridPos } of dashboard.panels ?? []) {
+    for (const { gridPos } of panelsOf(dashboard)) {
       if (gridPos) widths.set(gridPos.y, (widths.get(gridPos.y) ?? 0) + gridPos.w)
     }
     expect(new Set(widths.values())).toEqual(new Set([24]))
@@ -81,23 +85,114 @@ describe.each(boards.map(dashboard => ({ name: dashboard.uid, dashboard })))('$n
     expect(dashboard.title).toMatch(/\?$/)
   })
 
-  test('leads to the others, in plain sight', () => {
-    expect(dashboard.links).toMatchObject([{ type: 'dashboards', keepTime: true, includeVars: true }])
-    expect(dashboard.links?.[0]).not.toHaveProperty('placement')
+  test('its header leads to every board in the order of reading, in plain sight', () => {
+    expect(dashboard.links?.map(({ title, url }) => ({ title, url }))).toEqual(
+      readingOrder.map(({ name, title }) => ({ title, url: `/d/insertlab-${name}` })),
+    )
+    for (const link of dashboard.links ?? []) {
+      expect(link).toMatchObject({ type: 'link', keepTime: true, includeVars: true, asDropdown: false })
+      expect(link).not.toHaveProperty('placement')
+    }
   })
 
-  test('it refreshes as often as Prometheus scrapes', () => {
-    expect(dashboard.refresh).toBe(`${scrapeIntervalS}s`)
+  test('the switches of its annotations are in plain sight', () => {
+    const annotations = dashboard.annotations?.list ?? []
+    expect(annotations.map(({ name }) => name)).toEqual(['Load tests', 'Alerts'])
+    for (const annotation of annotations) {
+      expect(annotation).toMatchObject({ enable: true, hide: false })
+      expect(annotation).not.toHaveProperty('placement')
+    }
   })
+
+  test('it refreshes as often as Prometheus scrapes, unless it shows a chosen trace', () => {
+    expect(dashboard.refresh).toBe(dashboard.uid === 'insertlab-trace' ? '' : `${scrapeIntervalS}s`)
+  })
+
+  const variables = (dashboard.templating?.list ?? []).map(({ name }) => name as Variable)
+  const sections = sectionsOf(dashboard).map(({ heading, panels }) => ({
+    title: heading.title ?? '',
+    panels,
+  }))
+
+  test.each(sections)(
+    '$title: each filter is obeyed by each panel, or the heading says so',
+    ({ title, panels }) => {
+      const [, list = ''] = /\((.+) do(?:es)? not apply\)$/.exec(title) ?? []
+      const ignored = list.split(/, | and /).filter(Boolean)
+      // The id of a trace chooses what is shown; it filters nothing.
+      for (const name of variables.filter(name => name !== 'trace')) {
+        for (const panel of panels) {
+          const read = targetsOf(panel).map(({ expr, query }) => expr ?? query ?? '')
+          const obeys = read.every(text => text.includes(`$${name}`))
+          const obeysPartly = read.some(text => text.includes(`$${name}`))
+          if (ignored.includes(labelOf(name))) expect(obeysPartly, `${panel.title} and ${name}`).toBe(false)
+          else expect(obeys, `${panel.title} and ${name}`).toBe(true)
+        }
+      }
+    },
+  )
 })
 
+/**
+ * How many characters of a title can be seen where the window is 1280 px wide, measured in Grafana 12.3: beside its
+ * menu a column of the grid is 39.5 px, a character of the title's font takes 7.7 px, and the padding, the gap to the
+ * next panel and the sign of the description take 74 px.
+ */
+const visibleCharacters = (span: number) => Math.floor((span * 39.5 - 74) / 7.7)
+
 describe.each(everyPanel)('$name', ({ panel }) => {
-  test('asks a question, says how to read the answer, and has a unit', () => {
-    expect(panel.title).toMatch(/\?$/)
+  test('says how to read the answer, has a unit, and was made for the Grafana that we start', () => {
     expect(panel.description?.length).toBeGreaterThan(60)
-    expect(
-      panel.type === 'traces' || panel.type === 'table' ? 'none needed' : panel.fieldConfig?.defaults.unit,
-    ).toBeTruthy()
+    const isOfTempo = targetsOf(panel).every(({ datasource }) => datasource.uid === dataSources.tempo.uid)
+    expect(isOfTempo ? 'none needed' : panel.fieldConfig?.defaults.unit).toBeTruthy()
+    expect(panel.pluginVersion).toBe(grafanaVersion)
+  })
+
+  test('has a title that fits', () => {
+    const { title = '', type } = panel
+    // A line of text needs none.
+    const isLine = type === 'stat' && panel.gridPos?.h === 2
+    expect(title !== '' || isLine).toBe(true)
+    const fits = visibleCharacters(panel.gridPos?.w ?? 0)
+    expect(title.length, title).toBeLessThanOrEqual(type === 'stat' ? Math.min(22, fits) : fits)
+  })
+
+  test('has the colours of the palette, each with its meaning', () => {
+    const { color } = panel.fieldConfig?.defaults ?? {}
+    if (color?.mode === 'fixed') expect(Object.values(stateColors)).toContain(color.fixedColor)
+    else if (color !== undefined) expect(['thresholds', 'palette-classic-by-name']).toContain(color.mode)
+    for (const step of panel.fieldConfig?.defaults.thresholds?.steps ?? []) {
+      expect(Object.values(stateColors)).toContain(step.color)
+    }
+    const limits = new Set<string>()
+    for (const { matcher, properties } of panel.fieldConfig?.overrides ?? []) {
+      const [given] = fixedColorsOf(properties)
+      if (given === undefined) continue
+      if (matcher.id === 'byFrameRefID') {
+        expect(given).toBe(limitColor)
+        limits.add(String(matcher.options))
+      } else {
+        // A point of a chart of two quantities is named after both: "CPU per row batched".
+        const name = String(matcher.options)
+        const meaning = colorOf.get(name) ?? colorOf.get(name.split(' ').at(-1) ?? '')
+        expect(given, name).toBe(meaning)
+      }
+    }
+    // A name that we choose ourselves has a meaning, unless it is the only one.
+    const fixed = targetsOf(panel).filter(
+      ({ refId, legendFormat = '' }) => !legendFormat.includes('{{') && !limits.has(refId),
+    )
+    if (panel.type === 'timeseries') {
+      for (const { legendFormat = '' } of fixed) expect(colorOf.has(legendFormat), legendFormat).toBe(true)
+    }
+  })
+
+  test('does not name a series after nothing, and shows the past only where it draws it', () => {
+    for (const { legendFormat, instant, datasource } of targetsOf(panel)) {
+      if (datasource.uid === dataSources.tempo.uid) continue
+      expect(legendFormat).toBeTruthy()
+      expect(instant ?? false).toBe(['stat', 'bargauge'].includes(panel.type) || isTableOfNow(panel))
+    }
   })
 
   test('asks a provisioned data source, and only for metrics that exist', () => {
@@ -125,6 +220,27 @@ test.each([metricNames.processCpu, metricNames.residentMemory])(
     for (const expr of using) expect(expr).not.toMatch(new RegExp(`${metric}(?!\\{job="service")`))
   },
 )
+
+test('no name has two colours', () => {
+  const given = new Map<string, Set<string>>()
+  for (const { panel } of everyPanel) {
+    for (const { matcher, properties } of panel.fieldConfig?.overrides ?? []) {
+      if (matcher.id !== 'byName') continue
+      for (const color of fixedColorsOf(properties)) {
+        const name = String(matcher.options)
+        given.set(name, (given.get(name) ?? new Set()).add(color))
+      }
+    }
+  }
+  expect(given.size).toBeGreaterThan(20)
+  expect([...given].filter(([, colors]) => colors.size > 1)).toEqual([])
+})
+
+test('the header names the boards that there are, and the newest Grafana is the one that compose.yaml starts', async () => {
+  expect(readingOrder.map(({ name }) => `insertlab-${name}`)).toEqual(boards.map(({ uid }) => uid))
+  const compose = await readFile(new URL('../../compose.yaml', import.meta.url), 'utf8')
+  expect(compose).toContain(`image: grafana/grafana:${grafanaVersion}`)
+})
 
 test('uids are distinct', () => {
   expect(new Set(boards.map(({ uid }) => uid)).size).toBe(boards.length)

@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Panel } from '@grafana/grafana-foundation-sdk/dashboard'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { parse } from 'yaml'
 import { boards } from '../../src/dashboards/boards.ts'
 import { dataSources } from '../../src/dashboards/datasources.ts'
-import { postgresMetrics } from '../../src/dashboards/foreign-metrics.ts'
+import { k6Metrics, postgresMetrics, recordedMetrics } from '../../src/dashboards/foreign-metrics.ts'
 import { type PostgresServer, startPostgres } from '../../src/lab/stack/embedded-postgres.ts'
 import { findFreePort } from '../../src/lab/stack/free-port.ts'
 import { type ServiceProcess, startService } from '../../src/lab/stack/service-process.ts'
@@ -12,36 +13,40 @@ import { metricNames } from '../../src/telemetry/metric-names.ts'
 import { type OtlpReceiver, startOtlpReceiver } from '../fixtures/otlp-receiver.ts'
 import { available, repository } from '../programs.ts'
 import { rules } from './known-metrics.ts'
+import { panelsOf, targetsOf } from './panels.ts'
 import { type PrometheusServer, type Series, startPrometheus } from './prometheus-server.ts'
 import { filled, metricsOf } from './promql.ts'
 
 /**
- * The contract between code and dashboards: with the service under the load that compose.yaml starts, scraped by a
- * real Prometheus that also takes k6's figures, every query of every panel gives data.
+ * The contract between code and dashboards. The service and everything else run under a real Prometheus that also takes
+ * k6's figures. Under the load that compose.yaml starts, every query of every panel gives data; and neither then nor
+ * before the first request nor after the last does one give infinity or something that is not a number.
  */
 interface Query {
   name: string
   expr: string
-  emptyIsNormal: boolean
 }
 const queries: Query[] = boards.flatMap(dashboard =>
-  ((dashboard.panels ?? []) as Panel[]).flatMap(panel =>
-    ((panel.targets ?? []) as unknown as { refId: string; expr: string; datasource: { uid: string } }[])
+  panelsOf(dashboard).flatMap(panel =>
+    targetsOf(panel)
       .filter(({ datasource }) => datasource.uid === dataSources.prometheus.uid)
-      .map(({ refId, expr }) => ({
-        name: `${dashboard.uid}: ${panel.title} (${refId})`,
-        expr,
-        emptyIsNormal: panel.fieldConfig?.defaults.noValue !== undefined,
-      })),
+      .map(({ refId, expr = '' }) => ({ name: `${dashboard.uid}: ${panel.title} (${refId})`, expr })),
   ),
 )
 const traceQueries = boards.flatMap(dashboard =>
-  ((dashboard.panels ?? []) as Panel[]).flatMap(panel =>
-    ((panel.targets ?? []) as unknown as { query: string; datasource: { uid: string } }[])
+  panelsOf(dashboard).flatMap(panel =>
+    targetsOf(panel)
       .filter(({ datasource }) => datasource.uid === dataSources.tempo.uid)
-      .map(({ query }) => query),
+      .map(({ query = '' }) => query),
   ),
 )
+
+/** What gentle traffic on any machine need not have: a load test, a CPU limit, a resource that is a fifth full. */
+const mayBeEmpty = [
+  `${k6Metrics.vus}{testid!="background"}`,
+  metricNames.throttledTime,
+  recordedMetrics.ceiling,
+]
 
 /**
  * Distributions package postgres_exporter 0.11, which lacks these. They are tried where POSTGRES_EXPORTER names the
@@ -67,9 +72,13 @@ const onlyPinned = new Set<string>([
 const needsPinned = ({ expr }: { expr: string }) => metricsOf(expr).some(metric => onlyPinned.has(metric))
 
 const packagedExporter = 'prometheus-postgres-exporter'
+const machineExporter = 'prometheus-node-exporter'
+const processExporter = 'prometheus-process-exporter'
 const hasPrograms = [
   available('prometheus'),
   available('k6'),
+  available(machineExporter),
+  available(processExporter),
   pinnedExporter !== undefined || available(packagedExporter),
 ].every(Boolean)
 
@@ -80,8 +89,28 @@ describe.skipIf(!hasPrograms)('every panel has data', () => {
   let prometheus: PrometheusServer
   const children: ChildProcess[] = []
 
-  const start = (program: string, args: string[], env: Record<string, string>) =>
-    children.push(spawn(program, args, { cwd: repository, env: { ...process.env, ...env }, stdio: 'ignore' }))
+  let k6: ChildProcess
+
+  function start(program: string, args: string[], env: Record<string, string> = {}): ChildProcess {
+    const child = spawn(program, args, {
+      cwd: repository,
+      env: { ...process.env, ...env },
+      stdio: 'ignore',
+    })
+    children.push(child)
+    return child
+  }
+
+  /** Starts an exporter on a free port, where Prometheus finds it. */
+  async function startExporter(
+    program: string,
+    args: string[],
+    env: Record<string, string> = {},
+  ): Promise<string> {
+    const address = `127.0.0.1:${await findFreePort()}`
+    start(program, [`--web.listen-address=${address}`, ...args], env)
+    return address
+  }
 
   beforeAll(async () => {
     postgres = await startPostgres()
@@ -90,14 +119,22 @@ describe.skipIf(!hasPrograms)('every panel has data', () => {
       databaseUrl: postgres.url,
       env: { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, OTEL_TRACES_SAMPLER_ARG: '0.1' },
     })
-    const exporter = `127.0.0.1:${await findFreePort()}`
-    start(
-      pinnedExporter ?? packagedExporter,
-      [`--web.listen-address=${exporter}`, ...(pinnedExporter === undefined ? [] : pinnedFlags)],
-      { DATA_SOURCE_NAME: `${postgres.url}?sslmode=disable` },
-    )
-    prometheus = await startPrometheus({ adminUrl: service.adminUrl, exporter })
-    start(
+    prometheus = await startPrometheus({
+      adminUrl: service.adminUrl,
+      exporters: {
+        postgres: await startExporter(
+          pinnedExporter ?? packagedExporter,
+          pinnedExporter === undefined ? [] : pinnedFlags,
+          { DATA_SOURCE_NAME: `${postgres.url}?sslmode=disable` },
+        ),
+        node: await startExporter(machineExporter, await machineFlags()),
+        processes: await startExporter(processExporter, ['--config.path=prometheus/processes.yml']),
+      },
+    })
+  })
+
+  function startTraffic(): ChildProcess {
+    return start(
       'k6',
       [
         'run',
@@ -114,12 +151,14 @@ describe.skipIf(!hasPrograms)('every panel has data', () => {
         DURATION: '10m',
         K6_OUT: 'experimental-prometheus-rw',
         K6_PROMETHEUS_RW_SERVER_URL: `${prometheus.url}/api/v1/write`,
-        K6_PROMETHEUS_RW_TREND_STATS: 'p(50),p(95),p(99),max',
+        K6_PROMETHEUS_RW_TREND_AS_NATIVE_HISTOGRAM: 'true',
         K6_PROMETHEUS_RW_PUSH_INTERVAL: '5s',
+        K6_PROMETHEUS_RW_STALE_MARKERS: 'true',
         K6_NO_USAGE_REPORT: 'true',
       },
     )
-  })
+  }
+
   afterAll(async () => {
     for (const child of children) child.kill('SIGTERM')
     await prometheus?.stop()
@@ -140,15 +179,39 @@ describe.skipIf(!hasPrograms)('every panel has data', () => {
     }
   }
 
+  /** Every query, and those of its values that are no finite numbers. */
+  async function nonsense(): Promise<string[]> {
+    const found = await Promise.all(
+      queries.map(async ({ name, expr }) => {
+        const wrong = (await prometheus.query(filled(expr))).filter(series => !isNumber(series))
+        return wrong.map(({ value: [, value] }) => `${name} gives ${value}`)
+      }),
+    )
+    return found.flat()
+  }
+
+  /** Until the service has been scraped often enough for a rate over a minute, but not asked for anything. */
+  test('before the first request no query gives infinity or something that is not a number', async () => {
+    await expect
+      .poll(async () => (await prometheus.query(recordedMetrics.utilisation)).length, {
+        timeout: 60_000,
+        interval: 1000,
+      })
+      .toBeGreaterThan(2)
+    const found = await nonsense()
+    k6 = startTraffic()
+    expect(found).toEqual([])
+  })
+
   const tried = (query: Query) => pinnedExporter !== undefined || !needsPinned(query)
-  const expected = queries.filter(query => !query.emptyIsNormal)
+  const expected = queries.filter(({ expr }) => !mayBeEmpty.some(part => expr.includes(part)))
   test.each(expected.filter(tried))('$name', async ({ expr }) => {
     expect(await numbers(expr), filled(expr)).not.toEqual([])
   })
   test.skip.each(expected.filter(query => !tried(query)))('$name: needs POSTGRES_EXPORTER', () => {})
 
   const recorded = rules.flatMap(({ record }) => record ?? [])
-  test.each([...new Set(recorded)])('rule %s', async name => {
+  test.each([...new Set(recorded)].filter(name => !mayBeEmpty.includes(name)))('rule %s', async name => {
     expect(await numbers(name)).not.toEqual([])
   })
 
@@ -196,4 +259,37 @@ describe.skipIf(!hasPrograms)('every panel has data', () => {
   test.each(counters)('%s never goes back, which Prometheus would take for a restart', async name => {
     expect(await prometheus.query(`resets(${name}{job="service"}[10m]) > 0`)).toEqual([])
   })
+
+  test('under traffic no query gives infinity or something that is not a number', async () => {
+    expect(await nonsense()).toEqual([])
+  })
+
+  test('after the last request no query does either, and none shows the traffic as still there', async () => {
+    k6.kill('SIGTERM')
+    const answered = `sum(rate(${metricNames.requestDuration}_count[1m]))`
+    await expect
+      .poll(async () => (await prometheus.query(answered)).map(({ value }) => value[1]), {
+        timeout: 180_000,
+        interval: 1000,
+      })
+      .toEqual(['0'])
+    // The rules are evaluated each five seconds, and look at the minute before.
+    await expect
+      .poll(async () => (await prometheus.query(recordedMetrics.demand)).length, { timeout: 60_000 })
+      .toBe(0)
+    expect(await nonsense()).toEqual([])
+    const now = queries.filter(({ name }) =>
+      /: (One insert costs|Usual reading|Wrong by|Right now)/.test(name),
+    )
+    expect(now).toHaveLength(4)
+    for (const { name, expr } of now) expect(await prometheus.query(filled(expr)), name).toEqual([])
+  })
 })
+
+/** What compose.yaml asks node_exporter for, except paths. */
+async function machineFlags(): Promise<string[]> {
+  const compose = parse(await readFile(new URL('../../compose.yaml', import.meta.url), 'utf8'), {
+    merge: true,
+  })
+  return compose.services['node-exporter'].command.filter((flag: string) => flag.startsWith('--collector.'))
+}

@@ -21,15 +21,17 @@ export interface PrometheusServer {
   stop(): Promise<void>
 }
 
+/** Where Prometheus scrapes: the service's admin address, and the addresses of the exporters by their job. */
+export interface Targets {
+  adminUrl: string
+  exporters: Readonly<Record<string, string>>
+}
+
 /**
  * A real Prometheus on loopback, with the repository's configuration, rules and flags; only the addresses are those
  * of the test.
- * @param targets the service's admin address, and the exporter's.
  */
-export async function startPrometheus(targets: {
-  adminUrl: string
-  exporter: string
-}): Promise<PrometheusServer> {
+export async function startPrometheus(targets: Targets): Promise<PrometheusServer> {
   const folder = await mkdtemp(join(tmpdir(), 'insertlab-prometheus-'))
   const configFile = join(folder, 'prometheus.yml')
   await writeFile(configFile, await configuration(targets))
@@ -61,15 +63,16 @@ export async function startPrometheus(targets: {
 }
 
 /** prometheus/prometheus.yml with the addresses of this test instead of compose's. */
-async function configuration(targets: { adminUrl: string; exporter: string }): Promise<string> {
+async function configuration({ adminUrl, exporters }: Targets): Promise<string> {
   const config = parse(await readFile(join(repository, 'prometheus/prometheus.yml'), 'utf8'))
   config.rule_files = [join(repository, 'prometheus/rules/*.yml')]
   for (const job of config.scrape_configs) {
-    if (job.job_name === 'service') job.http_sd_configs[0].url = `${targets.adminUrl}/targets`
-    if (job.job_name === 'postgres') job.static_configs = [{ targets: [targets.exporter] }]
+    if (job.job_name === 'service') job.http_sd_configs[0].url = `${adminUrl}/targets`
+    const exporter = exporters[job.job_name]
+    if (exporter !== undefined) job.static_configs = [{ targets: [exporter] }]
   }
-  config.scrape_configs = config.scrape_configs.filter((job: { job_name: string }) =>
-    ['service', 'postgres'].includes(job.job_name),
+  config.scrape_configs = config.scrape_configs.filter(
+    ({ job_name: name }: { job_name: string }) => name === 'service' || name in exporters,
   )
   return stringify(config)
 }

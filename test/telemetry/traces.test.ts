@@ -77,7 +77,10 @@ describe.each([0.1, 1])('with %d of the requests sampled, 64 at a time on a pool
     expect(linked.sort()).toEqual(batched.map(({ traceId, spanId }) => `${traceId} ${spanId}`).sort())
     for (const { traceId, spanId } of batched) {
       const below = children.get(spanId) ?? []
-      expect(below.map(span => [span.name, span.traceId])).toEqual([['batch.wait', traceId]])
+      expect(below.map(span => [span.name, span.traceId]).sort()).toEqual([
+        ['batch.run', traceId],
+        ['batch.wait', traceId],
+      ])
     }
     for (const batch of batches) {
       expect(batch).toMatchObject({ parentSpanId: '', droppedLinks: 0, kind: 'INTERNAL' })
@@ -88,6 +91,13 @@ describe.each([0.1, 1])('with %d of the requests sampled, 64 at a time on a pool
       ])
       expect(queries[0]).toMatchObject({ traceId: batch.traceId, kind: 'CLIENT' })
     }
+    // The way back: from each request to the batch that carried it, which links it in turn.
+    for (const run of spans.filter(span => span.name === 'batch.run')) {
+      expect(run.links).toHaveLength(1)
+      const batch = batches.find(({ spanId }) => spanId === run.links[0]?.spanId)
+      expect(batch?.traceId).toBe(run.links[0]?.traceId)
+      expect(batch?.links.map(link => link.spanId)).toContain(run.parentSpanId)
+    }
     if (ratio === 1) {
       const rows = batches.reduce((sum, span) => sum + Number(span.attributes['insertlab.batch.rows']), 0)
       expect(rows).toBe(600 * 1 + 600 * 3)
@@ -97,8 +107,8 @@ describe.each([0.1, 1])('with %d of the requests sampled, 64 at a time on a pool
   it('makes no span beside these', () => {
     const batches = spans.filter(span => span.name === 'batch simple_text')
     const queries = sampled.reduce((sum, { path }) => sum + (queriesOf[path]?.length ?? 0), 0)
-    const waits = sampled.filter(({ path }) => batchedPaths.includes(path)).length
-    expect(spans.length).toBe(sampled.length + queries + waits + 2 * batches.length)
+    const batched = sampled.filter(({ path }) => batchedPaths.includes(path)).length
+    expect(spans.length).toBe(sampled.length + queries + 2 * batched + 2 * batches.length)
   })
 })
 
@@ -186,8 +196,8 @@ describe('an incoming traceparent', () => {
     expect(batches.size).toBe(10)
     const strangers = spans.filter(span => !sampled.includes(span.traceId) && !batches.has(span.traceId))
     expect(strangers).toEqual([])
-    // prepared and single: server and query; batched: server, wait, batch and its query.
-    expect(spans.length).toBe(10 * 2 + 10 * 4 + 10 * 2)
+    // prepared and single: server and query; batched: server, wait, run, batch and its query.
+    expect(spans.length).toBe(10 * 2 + 10 * 5 + 10 * 2)
   })
 
   it('keeps to a request whose body comes later, on a connection of several requests', async () => {
@@ -240,8 +250,8 @@ describe('an incoming traceparent', () => {
     const spans = await traced.finish()
     expect(spans.filter(span => span.kind === 'SERVER')).toHaveLength(32)
     const batches = spans.filter(span => span.name === 'batch simple_text')
-    // prepared and single: 50 rows and a transaction; copy: two statements and a transaction; batched: its wait.
-    expect(spans.length).toBe(32 + 8 * (52 + 52 + 4 + 1) + 2 * batches.length)
+    // prepared and single: 50 rows and a transaction; copy: two statements and a transaction; batched: its wait and its run.
+    expect(spans.length).toBe(32 + 8 * (52 + 52 + 4 + 2) + 2 * batches.length)
     expect(batches.reduce((sum, span) => sum + span.links.length, 0)).toBe(8)
   })
 })

@@ -2,7 +2,7 @@ import { metricNames } from '../../telemetry/metric-names.ts'
 import { board } from '../board.ts'
 import { postgresMetrics } from '../foreign-metrics.ts'
 import { timeSeries } from '../panel.ts'
-import { filters, mean, quantile, rate } from '../promql.ts'
+import { filters, mean, quantile, rate, ratio } from '../promql.ts'
 
 const { instance } = filters
 const here = 'datname="insertlab"'
@@ -22,9 +22,10 @@ export const database = board({
         timeSeries({
           title: 'How long is a connection held?',
           description:
-            'Time from taking a connection to giving it back. Long uses are what makes a pool small: compare with the statement time beside it; the difference is the service holding a connection without using it.',
+            'Time from taking a connection to giving it back. Long uses are what makes a pool small: compare with the statement time in the next panel; the difference is the service holding a connection without using it.',
           unit: 's',
           span: 8,
+          height: 9,
           queries: [
             { expr: quantile(0.5, metricNames.connectionUse, instance), legend: 'p50' },
             { expr: quantile(0.99, metricNames.connectionUse, instance), legend: 'p99' },
@@ -36,6 +37,7 @@ export const database = board({
             'From sending a statement to its result, mean by operation, with network and event loop. Far above the time in PostgreSQL below: the answer waited for the busy thread.',
           unit: 's',
           span: 8,
+          height: 9,
           queries: [
             {
               expr: mean(metricNames.queryDuration, instance, ['db_operation_name']),
@@ -49,6 +51,7 @@ export const database = board({
             'Statements per second by operation, as the service counts them. Rows per statement is what batching raises: compare with the rows below.',
           unit: 'ops',
           span: 8,
+          height: 9,
           queries: [
             {
               expr: rate(`${metricNames.queryDuration}_count`, instance, ['db_operation_name']),
@@ -60,6 +63,7 @@ export const database = board({
     },
     {
       title: 'Statements and commits in PostgreSQL',
+      ignores: ['instance'],
       panels: [
         timeSeries({
           title: 'Which statements take the time?',
@@ -68,6 +72,8 @@ export const database = board({
           unit: 's',
           span: 16,
           stacked: true,
+          legend: 'table',
+          height: 13,
           queries: [
             {
               expr: `topk(5, sum by (queryid) (rate(${postgresMetrics.statementSeconds}{${here}}[$__rate_interval])) * on (queryid) group_left (query) max by (queryid, query) (${postgresMetrics.statementText}))`,
@@ -76,11 +82,12 @@ export const database = board({
           ],
         }),
         timeSeries({
-          title: 'How many rows does one commit carry?',
+          title: 'How many rows in one commit?',
           description:
             'Rows inserted per second, and commits per second. The commit pays for the fsync, so rows per commit is the lever: one to one is the dearest way to insert.',
           unit: 'ops',
           span: 8,
+          height: 13,
           queries: [
             { expr: pgRate(postgresMetrics.rowsInserted), legend: 'rows inserted' },
             { expr: pgRate(postgresMetrics.commits), legend: 'commits' },
@@ -90,17 +97,21 @@ export const database = board({
     },
     {
       title: 'Memory and disk',
+      ignores: ['instance'],
       panels: [
         timeSeries({
-          title: 'Do reads come from memory?',
+          title: 'Reads from memory?',
           description:
             'Share of the blocks that were found in shared_buffers. Inserts into a growing table should stay near 100 %; a drop means that the working set no longer fits.',
           unit: 'percentunit',
-          span: 8,
+          span: 6,
           max: 1,
           queries: [
             {
-              expr: `${pgRate(postgresMetrics.blocksHit)} / (${pgRate(postgresMetrics.blocksHit)} + ${pgRate(postgresMetrics.blocksRead)})`,
+              expr: ratio(
+                pgRate(postgresMetrics.blocksHit),
+                `(${pgRate(postgresMetrics.blocksHit)} + ${pgRate(postgresMetrics.blocksRead)})`,
+              ),
               legend: 'hit ratio',
             },
           ],
@@ -110,24 +121,30 @@ export const database = board({
           description:
             'Size of the write-ahead log on disk. It grows to max_wal_size under steady load and is recycled at checkpoints; unbounded growth is a replication slot or an archiver that is stuck.',
           unit: 'bytes',
-          span: 8,
+          span: 6,
           queries: [{ expr: postgresMetrics.walSize, legend: 'WAL on disk' }],
         }),
         timeSeries({
-          title: 'Do checkpoints come by time or by force?',
+          title: 'Checkpoints by force?',
           description:
-            'Checkpoints per hour, and the share of time spent writing and syncing them. Requested ones mean that WAL fills max_wal_size before checkpoint_timeout: raise max_wal_size, for each checkpoint makes the following writes dearer (full page images).',
+            'Checkpoints per hour. Requested ones mean that WAL fills max_wal_size before checkpoint_timeout: raise max_wal_size, for each checkpoint makes the following writes dearer (full page images).',
           unit: 'short',
-          span: 8,
+          span: 6,
           queries: [
-            { expr: `3600 * rate(${postgresMetrics.checkpointsTimed}[15m])`, legend: 'by time, per hour' },
-            {
-              expr: `3600 * rate(${postgresMetrics.checkpointsRequested}[15m])`,
-              legend: 'requested, per hour',
-            },
+            { expr: `3600 * rate(${postgresMetrics.checkpointsTimed}[15m])`, legend: 'by time' },
+            { expr: `3600 * rate(${postgresMetrics.checkpointsRequested}[15m])`, legend: 'requested' },
+          ],
+        }),
+        timeSeries({
+          title: 'Time in checkpoints?',
+          description:
+            'Share of time in which a checkpoint writes or syncs. Near 100 % one checkpoint follows the other, and commits share the disk with them all the time.',
+          unit: 'percentunit',
+          span: 6,
+          queries: [
             {
               expr: `(rate(${postgresMetrics.checkpointWriteMs}[5m]) + rate(${postgresMetrics.checkpointSyncMs}[5m])) / 1000`,
-              legend: 'share of time, 0 to 1',
+              legend: 'writing',
             },
           ],
         }),

@@ -4,8 +4,9 @@ import { k6Metrics, postgresMetrics, recordedMetrics } from '../foreign-metrics.
 import { bars, stat, timeSeries } from '../panel.ts'
 import { filters, orNone, quantile, rate, requestRate } from '../promql.ts'
 
-const { instance, recorded } = filters
+const { service, instance, recorded } = filters
 const fullest = `max by (resource) (${recordedMetrics.utilisation}{${recorded}})`
+const ofTheMachine = 'resource=~"host_cpu|postgres_cpu|disk"'
 const here = 'datname="insertlab"'
 
 /** One row a resource, each as utilisation, saturation, errors: what is full, who waits for it, who was refused. */
@@ -20,58 +21,66 @@ export const limits = board({
       title: 'The verdict now',
       panels: [
         stat({
-          title: 'Which resource is fullest?',
+          title: 'Fullest resource',
           description:
-            'The resource with the highest utilisation in the last minute. Below 70 % nothing in here limits you: look at the load (is k6 asked for more than it sends?), at PostgreSQL, and at waits outside. Above 90 % it is the limit: turn its knob one step and see whether throughput moves.',
+            'The resource with the highest utilisation in the last minute. Below 70 % nothing in here limits you: look at the load (is k6 asked for more than it sends?) and at waits outside. Above 90 % it is the limit: turn its knob one step and see whether throughput moves. If it is host_cpu, all programs of this machine limit each other.',
           unit: 'percentunit',
-          span: 8,
-          height: 8,
-          named: true,
+          span: 5,
+          height: 10,
+          decimals: 0,
+          shows: 'both',
           warnAt: 0.7,
           limitAt: 0.9,
-          queries: [{ expr: `topk(1, ${fullest})`, legend: '{{resource}}', instant: true }],
+          queries: [{ expr: `topk(1, ${fullest})`, legend: '{{resource}}' }],
         }),
         bars({
           title: 'How full is each resource?',
           description:
-            'Utilisation in the last minute, the fullest worker for each. api_thread is the time the event loop was not idle; connection_pool the connections in use on average; heap the memory before V8 gives up.',
+            'Utilisation in the last minute, the fullest worker for each. api_thread is the time for which the event loop was not idle, connection_pool the connections in use on average, host_cpu the cores of the machine, postgres_cpu the share of them that PostgreSQL uses, disk the time for which the busiest disk had work.',
           unit: 'percentunit',
-          span: 8,
+          span: 9,
+          height: 10,
+          decimals: 0,
           max: 1,
           warnAt: 0.7,
           limitAt: 0.9,
-          queries: [{ expr: fullest, legend: '{{resource}}', instant: true }],
+          queries: [{ expr: `sort_desc(${fullest})`, legend: '{{resource}}' }],
         }),
         timeSeries({
           title: 'How far is each ceiling?',
           description:
-            'Throughput now, and the throughput at which each resource would be full if a request goes on to need as much of it (X / U). The lowest ceiling above "now" is the limit to come. For the batched strategy it rises as you approach it, because batches fill: read "at least". Under light load fixed costs make ceilings look lower than they are.',
+            'Throughput now, and the throughput at which each resource would be full if a request goes on to need as much of it (X / U), for resources that are more than a fifth full: below that, fixed costs make ceilings look lower than they are. The lowest ceiling above "now" is the limit to come. For the batched strategy it rises as you approach it, because batches fill: read "at least".',
           unit: 'reqps',
-          span: 8,
+          span: 10,
+          height: 10,
+          scale: 'log',
           queries: [
-            { expr: `sum(${recordedMetrics.throughput}{${recorded}})`, legend: 'now' },
+            { expr: `sum(${recordedMetrics.throughput}{${recorded}}) > 0`, legend: 'now' },
+            { expr: `sum by (resource) (${recordedMetrics.ceiling}{${recorded}})`, legend: '{{resource}}' },
+          ],
+        }),
+        timeSeries({
+          title: 'How much does a request take?',
+          description:
+            'Service demand (utilisation / throughput): the time for which an average request occupies the resource. One divided by it is the ceiling above. A demand that rises with load means that requests get in each other’s way; one that falls, that they share work (batches).',
+          unit: 's',
+          span: 8,
+          height: 11,
+          scale: 'log',
+          queries: [
             {
-              expr: `sum by (resource) (${recordedMetrics.ceiling}{${recorded}})`,
-              legend: 'ceiling of {{resource}}',
+              expr: `avg by (resource) (${recordedMetrics.demand}{${recorded}}) > 0`,
+              legend: '{{resource}}',
             },
           ],
         }),
         timeSeries({
-          title: 'What does one request take of each resource?',
+          title: 'How long does work wait?',
           description:
-            'Service demand (utilisation / throughput): the time for which an average request occupies the thread, and its share of the pool. One divided by it is the ceiling above. A demand that rises with load means that requests get in each other’s way; one that falls, that they share work (batches).',
+            'Saturation: the typical wait, of the worker where it is longest; for the disk the time of one read or write, its work included. Full and waited for is a limit; full without a wait is a resource well used. A wait for the thread delays every request, a wait for the pool only those that need a connection.',
           unit: 's',
           span: 8,
-          queries: [
-            { expr: `avg by (resource) (${recordedMetrics.demand}{${recorded}})`, legend: '{{resource}}' },
-          ],
-        }),
-        timeSeries({
-          title: 'How long does work wait for each resource?',
-          description:
-            'Saturation: the typical wait, of the worker where it is longest. Full and waited for is a limit; full without a wait is a resource well used. A wait for the thread delays every request, a wait for the pool only those that need a connection.',
-          unit: 's',
-          span: 8,
+          height: 11,
           queries: [
             {
               expr: `max by (resource) (${recordedMetrics.saturation}{${recorded}})`,
@@ -80,14 +89,61 @@ export const limits = board({
           ],
         }),
         timeSeries({
-          title: 'What share of the requests fails?',
+          title: 'How many requests fail?',
           description:
             'Server errors (5xx, refusals with 503 among them) in the last minute, by worker. The objective is 0.1 %: the alerts on it compare longer windows.',
           unit: 'percentunit',
           span: 8,
+          height: 11,
           warnAt: 0.0005,
           limitAt: 0.001,
           queries: [{ expr: `${recordedMetrics.errors}{${recorded}}`, legend: '{{instance}}' }],
+        }),
+      ],
+    },
+    {
+      title: 'The machine',
+      ignores: ['instance'],
+      panels: [
+        timeSeries({
+          title: 'How full is the machine?',
+          description:
+            'Utilisation of what all programs of this machine share. At 100 % of host_cpu nothing here can go faster, and every other resource may look free: move the load generator or PostgreSQL to another machine before you judge the service.',
+          unit: 'percentunit',
+          span: 8,
+          height: 11,
+          max: 1,
+          warnAt: 0.7,
+          limitAt: 0.9,
+          queries: [{ expr: `${recordedMetrics.utilisation}{${ofTheMachine}}`, legend: '{{resource}}' }],
+        }),
+        timeSeries({
+          title: 'Who uses its CPU?',
+          description:
+            'Cores in use by program, and the cores that there are. "node" is every Node program, the service among them; "others" are the programs without a name in prometheus/processes.yml and the kernel. A load generator that uses as much as the service takes half of what is measured away.',
+          unit: 'cores',
+          span: 8,
+          height: 11,
+          stacked: true,
+          queries: [
+            { expr: recordedMetrics.programCores, legend: '{{groupname}}' },
+            {
+              expr: `clamp_min(${recordedMetrics.machineCores} - sum(${recordedMetrics.programCores}), 0)`,
+              legend: 'others',
+            },
+            { expr: recordedMetrics.machineSize, legend: 'all cores', isLimit: true },
+          ],
+        }),
+        timeSeries({
+          title: 'Do programs wait for it?',
+          description:
+            'Share of time in which at least one task was ready but had no core (host_cpu), or waited for the disk (disk). Linux calls it pressure. A rising line at a full machine says that latencies contain waits that no program can see.',
+          unit: 'percentunit',
+          span: 8,
+          height: 11,
+          max: 1,
+          emptyMeans: 'This kernel does not report pressure',
+          queries: [{ expr: recordedMetrics.pressure, legend: '{{resource}}' }],
         }),
       ],
     },
@@ -106,20 +162,17 @@ export const limits = board({
           queries: [{ expr: `${metricNames.eventLoopUtilization}{${instance}}`, legend: '{{instance}}' }],
         }),
         timeSeries({
-          title: 'How long does ready work wait for the thread?',
+          title: 'How long does ready work wait?',
           description:
             'How late timers ran, 99th percentile. It rises when single callbacks run long, or the machine gives the process too little CPU. Every request waits at least that long somewhere.',
           unit: 's',
           span: 8,
           queries: [
-            {
-              expr: `${metricNames.eventLoopDelay}{${instance},quantile="0.99"}`,
-              legend: '{{instance}}',
-            },
+            { expr: `${metricNames.eventLoopDelay}{${instance},quantile="0.99"}`, legend: '{{instance}}' },
           ],
         }),
         timeSeries({
-          title: 'How many requests are refused or fail?',
+          title: 'Requests refused or failed?',
           description:
             'Server errors by status, and requests refused early (503 with Retry-After) by reason. Refusing is right when the alternative is to run out of memory; it is also the sign that the service is asked for more than it can do.',
           unit: 'reqps',
@@ -146,9 +199,9 @@ export const limits = board({
       title: 'The connection pool',
       panels: [
         timeSeries({
-          title: 'How many connections are in use?',
+          title: 'Connections in use?',
           description:
-            'Connections by state, of all workers chosen above, and the most that the pools may open. Used at the maximum is a limit only if requests wait as well (next panel).',
+            'Connections by state, of all workers chosen above, and the most that the pools may open (dashed). Used at the maximum is a limit only if requests wait as well (next panel).',
           unit: 'short',
           span: 8,
           queries: [
@@ -156,11 +209,15 @@ export const limits = board({
               expr: `sum by (db_client_connection_state) (${metricNames.connectionCount}{${instance}})`,
               legend: '{{db_client_connection_state}}',
             },
-            { expr: `sum(${metricNames.connectionMax}{${instance}})`, legend: 'maximum' },
+            {
+              expr: `sum(${metricNames.connectionMax}{${instance}})`,
+              legend: 'most that may be open',
+              isLimit: true,
+            },
           ],
         }),
         timeSeries({
-          title: 'How long do requests wait for a connection?',
+          title: 'How long do requests wait?',
           description:
             'Wait for a connection, median and 99th percentile. A wait while PostgreSQL is idle asks for a larger POOL_SIZE; a wait while it is busy only moves to the database if the pool grows.',
           unit: 's',
@@ -171,13 +228,13 @@ export const limits = board({
           ],
         }),
         timeSeries({
-          title: 'Who gave up waiting for a connection?',
+          title: 'Who gave up waiting?',
           description:
             'Requests per second that waited in vain, and requests waiting at this moment. Any timeout is an outage for somebody.',
           unit: 'short',
           span: 8,
           queries: [
-            { expr: rate(metricNames.connectionTimeouts, instance), legend: 'timeouts per second' },
+            { expr: rate(metricNames.connectionTimeouts, instance), legend: 'gave up, per second' },
             { expr: `sum(${metricNames.connectionPending}{${instance}})`, legend: 'waiting now' },
           ],
         }),
@@ -185,29 +242,34 @@ export const limits = board({
     },
     {
       title: 'PostgreSQL',
+      ignores: ['instance'],
       panels: [
         timeSeries({
-          title: 'How many sessions does PostgreSQL work for?',
+          title: 'How many sessions are there?',
           description:
-            'Sessions active on average (seconds of work per second), and connections open against max_connections. Active near the number of cores means that the database is the busy one. At max_connections the next connect fails with "too many clients already": keep the sum of all pools below it.',
+            'Sessions active on average (seconds of work per second), connections open, and max_connections (dashed), on a logarithmic axis. Active near the number of cores means that the database is the busy one. At max_connections the next connect fails with "too many clients already": keep the sum of all pools below it.',
           unit: 'short',
           span: 8,
+          scale: 'symlog',
           queries: [
-            { expr: `sum(rate(${postgresMetrics.activeTime}{${here}}[$__rate_interval]))`, legend: 'active' },
-            { expr: `sum(${postgresMetrics.backends})`, legend: 'connected' },
-            { expr: `max(${postgresMetrics.maxConnections})`, legend: 'max_connections' },
+            {
+              expr: `sum(rate(${postgresMetrics.activeTime}{${here}}[$__rate_interval]))`,
+              legend: 'active sessions',
+            },
+            { expr: `sum(${postgresMetrics.backends})`, legend: 'open connections' },
+            { expr: `max(${postgresMetrics.maxConnections})`, legend: 'max_connections', isLimit: true },
           ],
         }),
         timeSeries({
-          title: 'What do active sessions wait for?',
+          title: 'What do sessions wait for?',
           description:
-            'Sessions in a transaction by wait event type, at the moment of the scrape. IO and LWLock with WAL in their name point to the commit (fsync); Lock means that transactions block each other; Client means that PostgreSQL waits for the service. None at all: it runs on the CPU.',
+            'Sessions in a transaction by wait event type, at the moment of the scrape. IO and LWLock with WAL in their name point to the commit (fsync); Lock means that transactions block each other; Client means that PostgreSQL waits for the service. Where no wait is named, the session runs on the CPU.',
           unit: 'short',
           span: 8,
           stacked: true,
           queries: [
             {
-              expr: `sum by (wait_event_type) (${postgresMetrics.activityCount}{${here},state=~"active|idle in transaction.*"})`,
+              expr: `label_replace(sum by (wait_event_type) (${postgresMetrics.activityCount}{${here},state=~"active|idle in transaction.*"}), "wait_event_type", "on the CPU", "wait_event_type", "")`,
               legend: '{{wait_event_type}}',
             },
           ],
@@ -233,19 +295,15 @@ export const limits = board({
     },
     {
       title: 'The load generator',
+      ignores: ['instance'],
       panels: [
         timeSeries({
           title: 'Does k6 send what it was asked for?',
           description:
-            'Iterations that k6 could not start in time. Above zero the generator is guilty until proven innocent: its users were all waiting (MAX_VUS), or it lacked CPU. What was measured is then "at least".',
+            'Iterations that k6 could not start in time, by load test. Above zero the generator is the suspect until shown otherwise: its users were all waiting (MAX_VUS), or it lacked CPU. What was measured is then "at least".',
           unit: 'ops',
           span: 12,
-          queries: [
-            {
-              expr: recordedMetrics.dropped,
-              legend: 'dropped, {{testid}}',
-            },
-          ],
+          queries: [{ expr: recordedMetrics.dropped, legend: '{{testid}}' }],
         }),
         timeSeries({
           title: 'Do client and service see the same throughput?',
@@ -255,7 +313,7 @@ export const limits = board({
           span: 12,
           queries: [
             { expr: `sum(rate(${k6Metrics.requests}[$__rate_interval]))`, legend: 'sent by k6' },
-            { expr: requestRate(instance), legend: 'answered by the service' },
+            { expr: requestRate(service), legend: 'answered by the service' },
           ],
         }),
       ],

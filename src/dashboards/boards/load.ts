@@ -2,10 +2,22 @@ import { metricNames } from '../../telemetry/metric-names.ts'
 import { board } from '../board.ts'
 import { k6Metrics, recordedMetrics } from '../foreign-metrics.ts'
 import { stat, timeSeries } from '../panel.ts'
-import { filters, quantile } from '../promql.ts'
+import { filters, nativeQuantile, quantile, rate, ratio } from '../promql.ts'
+import { rows } from '../tables.ts'
 
-const { testid } = filters
-const window = '[$__rate_interval]'
+const { service, testid } = filters
+const byTest = ['testid']
+const { requests, requestDuration } = k6Metrics
+const sent = rate(requests, testid)
+const unexpected = `${testid},expected_response="false"`
+/** A counter starts with its first event: a zero for what never failed. */
+const failed = `(${rate(requests, unexpected)} or 0 * ${sent})`
+
+/** Growth over the time range that is shown, by load test: an ended test keeps its own figures. */
+const inRange = (counter: string, filter: string = testid) =>
+  `sum by (testid) (increase(${counter}{${filter}}[$__range]))`
+const lastedS = `5 * count_over_time(max by (testid) (${k6Metrics.vus}{${testid}})[$__range:5s])`
+const inRangeQuantile = (q: number) => `histogram_quantile(${q}, ${inRange(requestDuration)}) >= 0`
 
 /** What the load generator asked, and what it got: the client's side of every figure. */
 export const load = board({
@@ -18,37 +30,71 @@ export const load = board({
       title: 'The answer now',
       panels: [
         stat({
-          title: 'How many requests are sent?',
+          title: 'Requests sent',
           description:
             'Requests per second over the load tests chosen above; "background" is the gentle traffic that compose.yaml starts.',
           unit: 'reqps',
           span: 6,
-          queries: [{ expr: `sum(rate(${k6Metrics.requests}{${testid}}${window}))`, legend: 'requests' }],
+          emptyMeans: 'No test now',
+          queries: [{ expr: sent, legend: 'requests' }],
         }),
         stat({
-          title: 'How slow are the slowest?',
+          title: 'Slowest of a hundred',
           description:
-            'The 99th percentile that k6 last reported, the worst of all routes. In a closed loop (insert.ts, crud.ts) it flatters, because a slow answer also delays the next request.',
+            'The 99th percentile of the answers of the last seconds, over all routes. In a closed loop (insert.ts, crud.ts) it flatters, because a slow answer also delays the next request.',
           unit: 's',
           span: 6,
-          queries: [{ expr: `max(${k6Metrics.requestDurationP99}{${testid}})`, legend: 'p99' }],
+          emptyMeans: 'No test now',
+          queries: [{ expr: nativeQuantile(0.99, requestDuration, testid), legend: 'p99' }],
         }),
         stat({
-          title: 'How many requests fail?',
-          description: 'Share of requests that were not answered as expected, the worst of all routes.',
+          title: 'Requests that fail',
+          description: 'Share of the requests of the last seconds that were not answered as expected.',
           unit: 'percentunit',
           span: 6,
+          emptyMeans: 'No test now',
           warnAt: 0.0001,
           limitAt: 0.001,
-          queries: [{ expr: `max(${k6Metrics.requestFailedRate}{${testid}})`, legend: 'failed' }],
+          queries: [{ expr: ratio(failed, sent), legend: 'failed' }],
         }),
         stat({
-          title: 'Do the answers hold what they should?',
+          title: 'Checks that pass',
           description:
-            'Share of checks that passed, the worst of all routes. Below 100 % answers are wrong, not only slow.',
+            'Share of checks that passed since the start of the test, of the check that passed least. Below 100 % answers are wrong, not only slow.',
           unit: 'percentunit',
           span: 6,
+          emptyMeans: 'No test now',
           queries: [{ expr: `min(${k6Metrics.checksRate}{${testid}})`, legend: 'checks passed' }],
+        }),
+      ],
+    },
+    {
+      title: 'Each load test as a whole',
+      panels: [
+        rows({
+          title: 'What did each load test measure?',
+          description:
+            'Each load test in the time range above, over the part of it that lies in the range. A test that has ended keeps its figures here: choose a time range that holds all of it.',
+          span: 24,
+          height: 7,
+          label: 'testid',
+          labelName: 'Load test',
+          columns: [
+            { name: 'Lasted', expr: lastedS, unit: 's' },
+            { name: 'Requests', expr: inRange(requests), unit: 'short' },
+            { name: 'Per second', expr: ratio(inRange(requests), lastedS), unit: 'reqps' },
+            { name: 'p50', expr: inRangeQuantile(0.5), unit: 's' },
+            { name: 'p95', expr: inRangeQuantile(0.95), unit: 's' },
+            { name: 'p99', expr: inRangeQuantile(0.99), unit: 's' },
+            {
+              name: 'Failed',
+              expr: ratio(
+                `(${inRange(requests, unexpected)} or 0 * ${inRange(requests)})`,
+                inRange(requests),
+              ),
+              unit: 'percentunit',
+            },
+          ],
         }),
       ],
     },
@@ -58,57 +104,64 @@ export const load = board({
         timeSeries({
           title: 'Does everything that arrives complete?',
           description:
-            'Iterations completed per second, and those k6 had to drop because no user was free. In an open-loop test completion falls behind arrival where the service saturates; the gap is the drop.',
+            'Iterations completed per second, and those that k6 had to drop because no user was free. In an open-loop test completion falls behind arrival where the service saturates; the gap is the drop.',
           unit: 'ops',
           span: 12,
           queries: [
-            {
-              expr: `sum by (testid) (rate(${k6Metrics.iterations}{${testid}}${window}))`,
-              legend: 'completed, {{testid}}',
-            },
-            {
-              expr: `${recordedMetrics.dropped}{${testid}}`,
-              legend: 'dropped, {{testid}}',
-            },
+            { expr: rate(k6Metrics.iterations, testid, byTest), legend: 'completed, {{testid}}' },
+            { expr: `${recordedMetrics.dropped}{${testid}}`, legend: 'dropped, {{testid}}' },
           ],
         }),
         timeSeries({
           title: 'How many users does the load take?',
           description:
-            'Users at work, and users that k6 has at hand. By Little’s law users = rate × latency: where they climb at a constant rate, latency climbs. At the maximum k6 starts to drop.',
+            'Users at work, and users that k6 has at hand (dashed). By Little’s law users = rate × latency: where they climb at a constant rate, latency climbs. At the dashed line k6 starts to drop.',
           unit: 'short',
           span: 12,
           queries: [
             { expr: `sum by (testid) (${k6Metrics.vus}{${testid}})`, legend: 'at work, {{testid}}' },
-            { expr: `sum by (testid) (${k6Metrics.vusMax}{${testid}})`, legend: 'at hand, {{testid}}' },
+            {
+              expr: `sum by (testid) (${k6Metrics.vusMax}{${testid}})`,
+              legend: 'at hand, {{testid}}',
+              isLimit: true,
+            },
           ],
         }),
       ],
     },
     {
-      title: 'Latency',
+      title: 'Latency by request',
       panels: [
         timeSeries({
           title: 'Which requests are slow for the client?',
           description:
-            '95th percentile by request, as k6 measures it since the start of its test: it includes network and the connection queue, and moves slowly late in a test.',
+            '95th percentile by request, of the answers of the last seconds: it includes the network and the connection queue. The axis is logarithmic, because an insert under load and an idle ping differ by orders of magnitude.',
           unit: 's',
-          span: 12,
-          queries: [
-            { expr: `max by (name) (${k6Metrics.requestDurationP95}{${testid}})`, legend: '{{name}}' },
-          ],
+          span: 24,
+          scale: 'log',
+          legend: 'right',
+          queries: [{ expr: nativeQuantile(0.95, requestDuration, testid, ['name']), legend: '{{name}}' }],
         }),
+      ],
+    },
+    {
+      title: 'Client and service, all requests',
+      ignores: ['testid'],
+      panels: [
         timeSeries({
           title: 'Where does the latency arise?',
           description:
-            'Median at the client and in the service. Close together: the service is slow. Far apart: requests wait before the service sees them, in the accept queue of a full thread, in the network, or in k6 itself.',
+            'Latency at the client and in the service. Close together: the service is slow. Far apart: requests wait before the service sees them, in the accept queue of a full thread, in the network, or in k6 itself.',
           unit: 's',
-          span: 12,
+          span: 24,
+          scale: 'log',
+          legend: 'right',
           queries: [
-            { expr: `avg(${k6Metrics.requestDurationP50}{${testid}})`, legend: 'client, mean of medians' },
-            { expr: quantile(0.5, metricNames.requestDuration, ''), legend: 'service, p50' },
+            { expr: nativeQuantile(0.5, requestDuration, ''), legend: 'client, p50' },
+            { expr: nativeQuantile(0.99, requestDuration, ''), legend: 'client, p99' },
+            { expr: quantile(0.5, metricNames.requestDuration, service), legend: 'service, p50' },
             {
-              expr: quantile(0.99, metricNames.requestDuration, ''),
+              expr: quantile(0.99, metricNames.requestDuration, service),
               legend: 'service, p99',
               exemplars: true,
             },

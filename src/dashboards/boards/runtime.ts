@@ -25,7 +25,7 @@ export const runtime = board({
           queries: [{ expr: requestRate(instance, worker), legend: '{{instance}}' }],
         }),
         timeSeries({
-          title: 'How much CPU does each worker use?',
+          title: 'How much CPU does each use?',
           description:
             'Cores by worker, all threads. Above 1 the surplus is garbage collection and other helper threads.',
           unit: 'cores',
@@ -33,7 +33,7 @@ export const runtime = board({
           queries: [{ expr: rate(metricNames.processCpu, instance, worker), legend: '{{instance}}' }],
         }),
         timeSeries({
-          title: 'How many requests are in progress?',
+          title: 'Requests in progress?',
           description:
             'Requests that have arrived and are not answered, by worker. By Little’s law this is rate × latency: where it grows at a constant rate, requests pile up.',
           unit: 'short',
@@ -51,7 +51,7 @@ export const runtime = board({
       title: 'Event loop and garbage collector',
       panels: [
         timeSeries({
-          title: 'How late does the event loop run?',
+          title: 'How late is the event loop?',
           description:
             'Delay of timers in the last five seconds by quantile, the worst worker. The median shows load, the maximum single long callbacks.',
           unit: 's',
@@ -59,12 +59,12 @@ export const runtime = board({
           queries: [
             {
               expr: `max by (quantile) (${metricNames.eventLoopDelay}{${instance}})`,
-              legend: 'quantile {{quantile}}',
+              legend: '{{quantile}}',
             },
           ],
         }),
         timeSeries({
-          title: 'How much time goes to garbage collection?',
+          title: 'Time in garbage collection?',
           description:
             'Pauses in seconds per second by kind. minor is cheap and frequent; a growing share of major means that the heap is nearly full of live objects.',
           unit: 'percentunit',
@@ -93,19 +93,20 @@ export const runtime = board({
         timeSeries({
           title: 'How full is the heap?',
           description:
-            'V8 heap in use, and its limit. A saw-tooth is healthy; a floor that rises from tooth to tooth is a leak.',
+            'V8 heap in use, and its limit (dashed), on a logarithmic axis. A saw-tooth is healthy; a floor that rises from tooth to tooth is a leak.',
           unit: 'bytes',
           span: 8,
+          scale: 'log',
           queries: [
             {
               expr: `sum by (instance) (${metricNames.heapUsed}{${instance}})`,
-              legend: 'used, {{instance}}',
+              legend: '{{instance}}',
             },
-            { expr: `${metricNames.heapLimit}{${instance}}`, legend: 'limit, {{instance}}' },
+            { expr: `${metricNames.heapLimit}{${instance}}`, legend: 'limit, {{instance}}', isLimit: true },
           ],
         }),
         timeSeries({
-          title: 'How much memory does the container see?',
+          title: 'How much memory is in use?',
           description:
             'Resident memory by worker: heap, buffers, code. The container is killed when the sum reaches SERVICE_MEMORY.',
           unit: 'bytes',
@@ -113,7 +114,7 @@ export const runtime = board({
           queries: [{ expr: `${metricNames.residentMemory}{${instance}}`, legend: '{{instance}}' }],
         }),
         timeSeries({
-          title: 'Does the CPU limit stop the service?',
+          title: 'Does the CPU limit stop it?',
           description:
             'Share of time in which the container wanted CPU and its quota was used up. Above a few per cent every latency measures the quota, not the service: raise SERVICE_CPUS.',
           unit: 'percentunit',

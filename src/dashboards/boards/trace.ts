@@ -3,52 +3,30 @@ import { trace, traceList } from '../trace-panel.ts'
 
 const name = 'trace'
 const link = { dashboardUid: `insertlab-${name}`, variable: 'trace' }
+/** k6 sends its test id in the user agent. `All` is `.*`: then any user agent will do. */
+const ofTheTest = 'kind = server && span.user_agent.original =~ ".*($testid).*"'
 
 /** Where exemplars lead: one request, from its arrival to its last query. */
 export const traces = board({
   name,
   title: 'What happened in this request?',
   description:
-    'One traced request, and lists to choose one from. The diamonds in other dashboards lead here.',
+    'Lists to choose a traced request from, and the request itself. The diamonds in other dashboards lead here.',
   variables: ['trace', 'testid'],
+  // A list that changes while one reads it, and a chosen trace that never does: the reader asks again.
+  refreshS: null,
   rows: [
     {
-      title: 'This request',
-      panels: [
-        trace({
-          title: 'Where did its time go?',
-          description:
-            "One bar a span. In a batched insert batch.wait is the time until the row's batch was sent, and its link leads to the batch that carried it, with the statement itself. A gap between bars is the event loop doing something else, or the wait for a connection.",
-          span: 24,
-          query: '$trace',
-        }),
-      ],
-    },
-    {
-      title: 'From a load test',
-      panels: [
-        traceList(
-          {
-            title: 'Which requests did this load test send?',
-            description:
-              'Traced requests whose user agent names the load test chosen above: k6 sends its test id there, so a figure of "What does the client see?" and its requests are one click apart.',
-            span: 24,
-            query: '{ kind = server && span.user_agent.original =~ ".*($testid).*" }',
-          },
-          link,
-        ),
-      ],
-    },
-    {
-      title: 'Choose another',
+      title: 'Choose a request',
       panels: [
         traceList(
           {
             title: 'Which requests were slow?',
             description:
               'Traced requests that took longer than 20 ms, in the time range above. Only a sample is traced (OTEL_TRACES_SAMPLER_ARG, 1 in 100 by default), so a rare kind may be missing.',
-            span: 12,
-            query: '{ kind = server && duration > 20ms }',
+            span: 24,
+            height: 6,
+            query: `{ ${ofTheTest} && duration > 20ms }`,
           },
           link,
         ),
@@ -57,8 +35,44 @@ export const traces = board({
             title: 'Which requests failed?',
             description:
               'Traced requests that ended in a server error. Empty is good; so is a single one that a test provoked.',
-            span: 12,
-            query: '{ kind = server && status = error }',
+            span: 24,
+            height: 4,
+            query: `{ ${ofTheTest} && status = error }`,
+          },
+          link,
+        ),
+        traceList(
+          {
+            title: 'Which requests came last?',
+            description:
+              'Traced requests of the load test chosen above, slow or not: k6 sends its test id in the user agent, so a figure of "What does the client see?" and its requests are one click apart.',
+            span: 24,
+            height: 6,
+            query: `{ ${ofTheTest} }`,
+          },
+          link,
+        ),
+      ],
+    },
+    {
+      title: 'The chosen request',
+      ignores: ['testid'],
+      panels: [
+        trace({
+          title: 'Where did its time go?',
+          description:
+            "One bar a span; empty until a request is chosen above. In a batched insert batch.wait is the time until the row's batch was sent, and batch.run the time for which the batch was in PostgreSQL. A gap between bars is the event loop doing something else, or the wait for a connection.",
+          span: 24,
+          query: '$trace',
+        }),
+        traceList(
+          {
+            title: 'Which batch carried it?',
+            description:
+              'The batch with the row of the chosen request, which is a trace of its own: its statement, its number of rows, and links to the other traced requests in it. Click its id to show it above.',
+            span: 24,
+            height: 6,
+            query: '{ link:traceID = "$trace" }',
           },
           link,
         ),
