@@ -15,7 +15,7 @@ import { guardRequests } from './request-guard.ts'
 import { bulkRoutes } from './routes/bulk.ts'
 import { healthRoutes } from './routes/health.ts'
 import { pingRoutes } from './routes/ping.ts'
-import { taskRoutes } from './routes/tasks.ts'
+import { cursorFormat, taskRoutes } from './routes/tasks.ts'
 import { testInsertRoutes } from './routes/test-insert.ts'
 import { textRoutes } from './routes/texts.ts'
 import type { Store } from './store/store.ts'
@@ -75,7 +75,12 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     )
   })
   // A query or a path has only strings, so numbers are read from them; in a JSON body a "1" is a mistake.
-  const forStrings = new Ajv({ coerceTypes: true, useDefaults: true, strict: false })
+  const forStrings = new Ajv({
+    coerceTypes: true,
+    useDefaults: true,
+    strict: false,
+    formats: { [cursorFormat]: true },
+  })
   const forBodies = new Ajv({ useDefaults: true, strict: false })
   app.setValidatorCompiler(({ schema, httpPart }) =>
     (httpPart === 'body' ? forBodies : forStrings).compile(schema as object),
