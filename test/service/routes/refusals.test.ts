@@ -105,6 +105,7 @@ describe('what is not HTTP', () => {
       'a bad chunk',
       'POST /texts HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n',
     ],
+    ['a request to a proxy', 'CONNECT x:443 HTTP/1.1\r\nhost: x\r\n\r\n'],
     ['no host', 'GET /ping/ HTTP/1.1\r\n\r\n'],
   ])('%s', async (_, bytes) => {
     const answer = await exchange(app.url, bytes)
