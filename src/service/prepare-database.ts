@@ -134,7 +134,10 @@ const remedies: readonly (readonly [cause: RegExp, remedy: string])[] = [
     /^28P01$/,
     'Set DATABASE_URL (or PGUSER, PGPASSWORD; for migrations MIGRATION_USER, MIGRATION_PASSWORD) to a role and its password.',
   ],
-  [/no encryption$/, 'PostgreSQL wants TLS: set sslmode=verify-full in DATABASE_URL, or PGSSLMODE.'],
+  [
+    /no encryption$/,
+    'Where pg_hba.conf asks for TLS, set sslmode=verify-full in DATABASE_URL, or PGSSLMODE. Else let the role in there.',
+  ],
   [
     /valid client certificate/,
     'Set sslcert and sslkey in DATABASE_URL, or PGSSLCERT and PGSSLKEY, to a certificate that PostgreSQL accepts and its key.',

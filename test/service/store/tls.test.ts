@@ -205,7 +205,7 @@ describe.skipIf(!forAddress || !forName || !ofClient || !unknown)('TLS to the da
     await expectRefused(
       'sslmode=disable',
       {},
-      /no encryption\. PostgreSQL wants TLS: set sslmode=verify-full/,
+      /no encryption\. Where pg_hba\.conf asks for TLS, set sslmode=verify-full/,
     )
   })
 
