@@ -12,7 +12,7 @@ interface Operation {
   responses: Record<string, { description: string; content?: Record<string, Content>; headers?: object }>
 }
 interface Content {
-  schema: { properties?: Record<string, { examples?: unknown[] }> }
+  schema: { properties?: Record<string, { examples?: unknown[] }>; examples?: unknown[] }
   example?: unknown
 }
 interface Document {
@@ -109,7 +109,7 @@ describe('/openapi.json', () => {
         expect(example ?? ofProperties, name).not.toContain(undefined)
       }
       for (const [status, { content = {} }] of Object.entries(operation.responses)) {
-        for (const { example } of Object.values(content)) {
+        for (const { schema, example = schema.examples?.[0] } of Object.values(content)) {
           expect(example, `${name} ${status}`).toEqual(expect.any(Object))
           if (Number(status) >= 400) expect(example).toMatchObject({ status: Number(status) })
         }

@@ -5,6 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type PostgresServer, startPostgres } from '../../../src/lab/stack/embedded-postgres.ts'
+import { readConfig } from '../../../src/service/config.ts'
+import { settleTls, withClient } from '../../../src/service/prepare-database.ts'
 import { selfSigned } from '../../helpers/certificate.ts'
 import { expectJson, post } from '../../helpers/http.ts'
 import { spawn, start } from '../../helpers/service.ts'
@@ -75,33 +77,27 @@ describe.skipIf(!forAddress || !forName || !ofClient || !unknown)('TLS to the da
 
   const urlWith = (query: string) => `${server.url}${query === '' ? '' : `?${query}`}`
 
-  /** Whether each of the service's connections is encrypted. */
-  async function connections(): Promise<boolean[]> {
-    const { rows } = await sql.query(
-      `SELECT DISTINCT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name = 'insertlab'`,
-    )
-    return rows.map(({ ssl }) => ssl)
-  }
+  const configOf = (query: string, env: Record<string, string>) =>
+    settleTls(readConfig({ ...env, DATABASE_URL: urlWith(query) }))
 
-  async function expectServed(query: string, env: Record<string, string>, isEncrypted: boolean) {
-    const service = await start(urlWith(query), env)
-    await expectJson(await post(`${service.url}/texts`, { text: 'a' }), 201)
-    await expectJson(await fetch(`${service.url}/tasks/`), 200)
-    expect(await connections()).toEqual([isEncrypted])
-    await service.service.end()
-    await expect.poll(connections).toEqual([])
+  /** Connects as the service does at its start, and looks whether the connection is encrypted. */
+  async function expectConnected(query: string, env: Record<string, string>, isEncrypted: boolean) {
+    const isFound = await withClient(await configOf(query, env), async client => {
+      const { rows } = await client.query('SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()')
+      return rows[0].ssl
+    })
+    expect(isFound).toBe(isEncrypted)
   }
 
   async function expectRefused(query: string, env: Record<string, string>, line: RegExp) {
-    const { service, errors } = await spawn(urlWith(query), env)
-    expect(await service.ended).toEqual({ code: 1, signal: null })
-    expect(errors()).toMatch(/^insertlab: [^\n]*\n$/)
-    expect(errors()).toMatch(line)
+    const refused = configOf(query, env).then(config => withClient(config, async () => {}))
+    await expect(refused).rejects.toMatchObject({ name: 'StartError', message: expect.stringMatching(line) })
+    await expect(refused).rejects.toThrow(/^[^\n]*$/)
   }
 
   describe('of a server without TLS', () => {
-    it.each(['', 'sslmode=disable', 'sslmode=prefer'])('serves without by "%s"', query =>
-      expectServed(query, {}, false),
+    it.each(['', 'sslmode=disable', 'sslmode=prefer'])('is reached without by "%s"', query =>
+      expectConnected(query, {}, false),
     )
 
     it.each(['require', 'verify-full'])('is refused by %s', mode =>
@@ -123,20 +119,39 @@ describe.skipIf(!forAddress || !forName || !ofClient || !unknown)('TLS to the da
       ['', { PGSSLMODE: 'prefer' }, true],
       ['', { PGSSLMODE: 'require' }, true],
       ['sslmode=disable', { PGSSLMODE: 'require' }, false],
-    ] as [string, Record<string, string>, boolean][])('"%s" and %j, encrypted: %s', expectServed)
+    ] as [string, Record<string, string>, boolean][])('"%s" and %j, encrypted: %s', expectConnected)
 
     it.each(['require', 'verify-ca', 'verify-full'])(
       '%s takes the certificate of the right CA',
       async mode => {
-        await expectServed(`sslmode=${mode}&sslrootcert=${file('forAddress.pem')}`, {}, true)
+        await expectConnected(`sslmode=${mode}&sslrootcert=${file('forAddress.pem')}`, {}, true)
       },
     )
 
     it('takes all from the environment', () =>
-      expectServed('', { PGSSLMODE: 'verify-full', PGSSLROOTCERT: file('forAddress.pem') }, true))
+      expectConnected('', { PGSSLMODE: 'verify-full', PGSSLROOTCERT: file('forAddress.pem') }, true))
+
+    it('serves over it, by every connection of every worker', async () => {
+      const env = { PGSSLMODE: 'verify-full', PGSSLROOTCERT: file('forAddress.pem'), WORKERS: '2' }
+      const service = await start(server.url, env)
+      await expectJson(await post(`${service.url}/texts`, { text: 'a' }), 201)
+      await expectJson(await fetch(`${service.url}/tasks/`), 200)
+      const { rows } = await sql.query(
+        `SELECT DISTINCT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name = 'insertlab'`,
+      )
+      expect(rows).toEqual([{ ssl: true }])
+    })
+
+    it('does not start where the certificate is wrong, and says so in one line', async () => {
+      const { service, errors } = await spawn(
+        urlWith(`sslmode=verify-full&sslrootcert=${file('unknown.pem')}`),
+      )
+      expect(await service.ended).toEqual({ code: 1, signal: null })
+      expect(errors()).toMatch(/^insertlab: the database cannot be used: [^\n]*\. Set sslrootcert [^\n]*\n$/)
+    })
 
     it('joins the URL and the environment', () =>
-      expectServed('sslmode=verify-full', { PGSSLROOTCERT: file('forAddress.pem') }, true))
+      expectConnected('sslmode=verify-full', { PGSSLROOTCERT: file('forAddress.pem') }, true))
 
     it.each(['require', 'verify-ca', 'verify-full'])(
       '%s refuses the certificate of another CA',
@@ -150,13 +165,17 @@ describe.skipIf(!forAddress || !forName || !ofClient || !unknown)('TLS to the da
     )
 
     it('verify-full refuses a certificate that no public CA has signed', () =>
-      expectRefused('sslmode=verify-full', {}, /self-signed certificate\. Set sslrootcert in DATABASE_URL/))
+      expectRefused(
+        'sslmode=verify-full',
+        {},
+        /self-signed certificate[^\n]*\. Set sslrootcert in DATABASE_URL/,
+      ))
 
     it('verify-ca wants to know the CA', () =>
       expectRefused(
         'sslmode=verify-ca',
         {},
-        /: sslmode=verify-ca needs the certificate of the CA\. Set sslrootcert/,
+        /^sslmode=verify-ca needs the certificate of the CA\. Set sslrootcert/,
       ))
 
     it.each(['allow', 'no-verify', 'required'])('refuses sslmode=%s', mode =>
@@ -164,7 +183,7 @@ describe.skipIf(!forAddress || !forName || !ofClient || !unknown)('TLS to the da
         `sslmode=${mode}`,
         {},
         new RegExp(
-          `: sslmode cannot be "${mode}"\\. Set sslmode in DATABASE_URL, or PGSSLMODE, to one of disable, `,
+          `^sslmode cannot be "${mode}"\\. Set sslmode in DATABASE_URL, or PGSSLMODE, to one of disable, `,
         ),
       ),
     )
@@ -173,7 +192,7 @@ describe.skipIf(!forAddress || !forName || !ofClient || !unknown)('TLS to the da
       await expectRefused(
         'sslmode=verify-full&sslrootcert=/none/ca.pem',
         {},
-        /: the certificate file \/none\/ca\.pem cannot be read \(ENOENT\)\. Set sslrootcert/,
+        /^the certificate file \/none\/ca\.pem cannot be read \(ENOENT\)\. Set sslrootcert/,
       )
       const key = file('forAddress.key')
       await expectRefused(
@@ -187,8 +206,8 @@ describe.skipIf(!forAddress || !forName || !ofClient || !unknown)('TLS to the da
   describe('of a server whose certificate is for another name', () => {
     beforeAll(() => present(forName))
 
-    it('is served by verify-ca', () =>
-      expectServed(`sslmode=verify-ca&sslrootcert=${file('forName.pem')}`, {}, true))
+    it('is reached by verify-ca', () =>
+      expectConnected(`sslmode=verify-ca&sslrootcert=${file('forName.pem')}`, {}, true))
 
     it('is refused by verify-full', () =>
       expectRefused(
@@ -201,7 +220,7 @@ describe.skipIf(!forAddress || !forName || !ofClient || !unknown)('TLS to the da
   it('of a server that takes nothing else', async () => {
     await present(forAddress)
     await letIn('hostnossl all all all reject')
-    await expectServed('sslmode=require', {}, true)
+    await expectConnected('sslmode=require', {}, true)
     await expectRefused(
       'sslmode=disable',
       {},
@@ -214,8 +233,8 @@ describe.skipIf(!forAddress || !forName || !ofClient || !unknown)('TLS to the da
     await reload({ ssl_ca_file: 'client-ca.pem' })
     await letIn('hostssl all postgres all cert')
     const sslFiles = `sslcert=${file('ofClient.pem')}&sslkey=${file('ofClient.key')}`
-    await expectServed(`sslmode=verify-full&sslrootcert=${file('forAddress.pem')}&${sslFiles}`, {}, true)
-    await expectServed(
+    await expectConnected(`sslmode=verify-full&sslrootcert=${file('forAddress.pem')}&${sslFiles}`, {}, true)
+    await expectConnected(
       '',
       {
         PGSSLMODE: 'verify-full',
