@@ -38,14 +38,15 @@ export interface Ended {
   output: string
 }
 
-/** Runs a program in the repository to its end; `env` is added to our own. */
+/** Runs a program to its end, in the repository unless told otherwise; `env` is added to our own. */
 export function run(
   program: string,
   args: readonly string[],
   env: Record<string, string> = {},
+  cwd = repository,
 ): Promise<Ended> {
   const child = spawn(program, args, {
-    cwd: repository,
+    cwd,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })

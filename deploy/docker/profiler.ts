@@ -4,6 +4,7 @@
  * only while this runs; do not measure beside it.
  *
  * ADMIN_URL      the service's admin port, which names the workers (http://service:9464)
+ * ADMIN_TOKEN    the service's, where it has one
  * PYROSCOPE_URL  http://pyroscope:4040
  * PROFILE_S      seconds of one profile (10)
  */
@@ -47,6 +48,10 @@ function nameOf({ callFrame: { functionName, url } }: ProfileNode): string {
   return `${functionName || '(anonymous)'}${file === '' ? '' : ` ${file}`}`.replaceAll(';', ',')
 }
 
+/** For the admin ports. */
+const token = process.env['ADMIN_TOKEN']
+const admin: RequestInit = token ? { headers: { authorization: `Bearer ${token}` } } : {}
+
 async function fetched(url: string | URL, init?: RequestInit): Promise<Response> {
   const answer = await fetch(url, init)
   if (!answer.ok) throw new Error(`${url} answered ${answer.status}`)
@@ -64,7 +69,7 @@ async function profileWorker(
   pyroscopeUrl: string,
   seconds: number,
 ) {
-  const answer = await fetched(`http://${address}/debug/cpu-profile?seconds=${seconds}`)
+  const answer = await fetched(`http://${address}/debug/cpu-profile?seconds=${seconds}`, admin)
   const profile = (await answer.json()) as CpuProfile
   const durationS = (profile.endTime - profile.startTime) / 1e6
   const untilS = Math.floor(Date.now() / 1000)
@@ -85,7 +90,7 @@ async function profileWorker(
 async function profileForEver(adminUrl: string, pyroscopeUrl: string, seconds: number): Promise<never> {
   for (;;) {
     try {
-      const workers = (await (await fetched(`${adminUrl}/targets`)).json()) as Target[]
+      const workers = (await (await fetched(`${adminUrl}/targets`, admin)).json()) as Target[]
       await Promise.all(
         workers.flatMap(({ targets, labels }) =>
           targets.map(address => profileWorker(address, labels, pyroscopeUrl, seconds)),

@@ -11,11 +11,12 @@ import { takeJsonBodies } from './json-body.ts'
 import { guardMethods } from './method-guard.ts'
 import { documentRoutes } from './openapi.ts'
 import { createProblemHandler, fromHttpParser, lateRequest, refuse } from './problem.ts'
+import { limitRate } from './rate-limit.ts'
 import { guardRequests } from './request-guard.ts'
 import { bulkRoutes } from './routes/bulk.ts'
 import { healthRoutes } from './routes/health.ts'
 import { pingRoutes } from './routes/ping.ts'
-import { taskRoutes } from './routes/tasks.ts'
+import { cursorFormat, taskRoutes } from './routes/tasks.ts'
 import { testInsertRoutes } from './routes/test-insert.ts'
 import { textRoutes } from './routes/texts.ts'
 import type { Store } from './store/store.ts'
@@ -30,6 +31,8 @@ export interface AppOptions {
   telemetry: Telemetry
   log: Logger
   isDraining?: () => boolean
+  /** 0, the default: no limit. */
+  rateLimitPerS?: number
 }
 
 /**
@@ -39,7 +42,7 @@ export interface AppOptions {
  * and the error handler logs what failed.
  */
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
-  const { store, telemetry, log, timeouts, isDraining = () => false } = options
+  const { store, telemetry, log, timeouts, isDraining = () => false, rateLimitPerS = 0 } = options
   const handleError = createProblemHandler(log)
   const endlessBodies = new WeakSet<Socket>()
   // Node wants it to be the shorter one.
@@ -75,7 +78,12 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     )
   })
   // A query or a path has only strings, so numbers are read from them; in a JSON body a "1" is a mistake.
-  const forStrings = new Ajv({ coerceTypes: true, useDefaults: true, strict: false })
+  const forStrings = new Ajv({
+    coerceTypes: true,
+    useDefaults: true,
+    strict: false,
+    formats: { [cursorFormat]: true },
+  })
   const forBodies = new Ajv({ useDefaults: true, strict: false })
   app.setValidatorCompiler(({ schema, httpPart }) =>
     (httpPart === 'body' ? forBodies : forStrings).compile(schema as object),
@@ -83,6 +91,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
 
   instrument(app, telemetry)
 
+  await limitRate(app, rateLimitPerS)
   guardRequests(app, endlessBodies)
   await documentRoutes(app)
 

@@ -17,11 +17,24 @@ const Environment = Type.Object({
       description: 'a URL such as postgres://user:password@host:5432/db',
     }),
   ),
+  PGSSLMODE: Type.Optional(Type.String()),
+  PGSSLROOTCERT: Type.Optional(Type.String()),
+  PGSSLCERT: Type.Optional(Type.String()),
+  PGSSLKEY: Type.Optional(Type.String()),
+  MIGRATION_USER: Type.Optional(Type.String()),
+  MIGRATION_PASSWORD: Type.Optional(Type.String()),
   PGOPTIONS: Type.Optional(Type.String({ description: 'settings such as -c work_mem=8MB' })),
   HOST: Type.String({ default: '127.0.0.1', description: 'the address to listen on' }),
   PORT: wholeNumber(0, 65_535, 8000),
   ADMIN_HOST: Type.String({ default: '127.0.0.1', description: 'the address of the admin port' }),
   ADMIN_PORT: wholeNumber(0, 65_535, 9464),
+  ADMIN_TOKEN: Type.Optional(
+    // Shorter ones can be guessed, and others do not fit into a header.
+    Type.String({
+      pattern: '^[\\w.~+/-]{16,}=*$',
+      description: 'at least 16 letters, digits and -._~+/, for example of `openssl rand -hex 32`',
+    }),
+  ),
   WORKERS: Type.String({
     default: '1',
     pattern: '^(auto|[1-9][0-9]{0,2})$',
@@ -34,6 +47,7 @@ const Environment = Type.Object({
   BATCH_LINGER_MS: wholeNumber(0, 50, 0),
   INSERT_STRATEGY: oneOf(insertStrategyNames, 'batched'),
   SYNCHRONOUS_COMMIT: oneOf(['on', 'off', 'local', 'remote_write', 'remote_apply'], 'on'),
+  RATE_LIMIT_PER_S: wholeNumber(0, 1_000_000, 0),
   QUEUE_LIMIT: wholeNumber(1, 10_000_000, 10_000),
   REQUEST_DEADLINE_MS: wholeNumber(100, 600_000, 10_000),
   HEADERS_TIMEOUT_MS: wholeNumber(100, 3_600_000, 10_000),
@@ -44,17 +58,33 @@ const Environment = Type.Object({
   LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'info'),
 })
 
+/** Named as in URLs of PostgreSQL. */
+export interface TlsParameters {
+  readonly sslmode?: string | undefined
+  /** Paths of PEM files. */
+  readonly sslrootcert?: string | undefined
+  readonly sslcert?: string | undefined
+  readonly sslkey?: string | undefined
+}
+
 /** What the service is told to do; units in the names. */
 export interface Config {
   /** undefined: `pg` reads `PGHOST`, `PGUSER` … itself. */
   readonly databaseUrl: string | undefined
   /** Read here and not by `pg`, which would drop them beside other options. */
   readonly pgOptions: string | undefined
+  /** TLS to the database, as far as the URL does not say. */
+  readonly tls: TlsParameters
+  /** The role that owns the tables; undefined: the service migrates as its own role. */
+  readonly migrationUser: string | undefined
+  readonly migrationPassword: string | undefined
   readonly host: string
   readonly port: number
   readonly adminHost: string
   /** Worker i of several listens on `adminPort + i`, the supervisor on `adminPort`. */
   readonly adminPort: number
+  /** Whoever asks the admin port must send it; undefined: nobody need. */
+  readonly adminToken: string | undefined
   readonly workers: number
   readonly accessLog: (typeof accessLogModes)[number]
   readonly connectionMode: 'pool' | 'per-request'
@@ -65,6 +95,8 @@ export interface Config {
   readonly batchLingerMs: number
   readonly insertStrategy: (typeof insertStrategyNames)[number]
   readonly synchronousCommit: Static<typeof Environment>['SYNCHRONOUS_COMMIT']
+  /** Requests of one client address in one second, before more are refused; 0: no limit. */
+  readonly rateLimitPerS: number
   /** Requests that may wait for a connection, and rows for a batch, before more are refused. */
   readonly queueLimit: number
   readonly requestDeadlineMs: number
@@ -89,10 +121,19 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   return {
     databaseUrl: env.DATABASE_URL,
     pgOptions: env.PGOPTIONS,
+    tls: {
+      sslmode: env.PGSSLMODE,
+      sslrootcert: env.PGSSLROOTCERT,
+      sslcert: env.PGSSLCERT,
+      sslkey: env.PGSSLKEY,
+    },
+    migrationUser: env.MIGRATION_USER,
+    migrationPassword: env.MIGRATION_PASSWORD,
     host: env.HOST,
     port: env.PORT,
     adminHost: env.ADMIN_HOST,
     adminPort: env.ADMIN_PORT,
+    adminToken: env.ADMIN_TOKEN,
     workers: env.WORKERS === 'auto' ? availableParallelism() : Number(env.WORKERS),
     accessLog: env.ACCESS_LOG,
     connectionMode: env.CONNECTION_MODE,
@@ -101,6 +142,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     batchLingerMs: env.BATCH_LINGER_MS,
     insertStrategy: env.INSERT_STRATEGY,
     synchronousCommit: env.SYNCHRONOUS_COMMIT,
+    rateLimitPerS: env.RATE_LIMIT_PER_S,
     queueLimit: env.QUEUE_LIMIT,
     requestDeadlineMs: env.REQUEST_DEADLINE_MS,
     headersTimeoutMs: env.HEADERS_TIMEOUT_MS,
@@ -125,8 +167,8 @@ function complaint(error: unknown, data: Record<string, string | undefined>): st
   const name = errors[0]?.instancePath.slice(1) as keyof typeof Environment.properties | undefined
   if (name === undefined || !(name in Environment.properties)) return String(error)
   const { description } = Environment.properties[name] as unknown as { description: string }
-  // A connection URL holds a password.
-  const value = name === 'DATABASE_URL' ? 'what it is' : JSON.stringify(data[name])
+  const isSecret = name === 'DATABASE_URL' || name === 'ADMIN_TOKEN'
+  const value = isSecret ? 'what it is' : JSON.stringify(data[name])
   return `${name} cannot be ${value}. Set ${name} to ${description}.`
 }
 

@@ -16,6 +16,7 @@ export const problems = {
   body_too_large: { status: 413, title: 'The body is larger than this service takes' },
   media_type_unsupported: { status: 415, title: 'The body’s media type is not supported' },
   expectation_failed: { status: 417, title: 'The expectation of the request is not supported' },
+  rate_limited: { status: 429, title: 'This client has sent more requests than it may in a second' },
   headers_too_large: { status: 431, title: 'The headers are larger than this service takes' },
   overloaded: { status: 503, title: 'More work is waiting than this service lets wait' },
   deadline_exceeded: { status: 503, title: 'The request’s turn did not come in time; nothing was stored' },
@@ -36,7 +37,7 @@ export type ProblemCode = keyof typeof problems
 export class ServiceError extends Error {
   readonly code: ProblemCode
   readonly status: number
-  /** When it is worth trying again; only for 503. */
+  /** When it is worth trying again; only for 429 and 503. */
   readonly retryAfterS: number | undefined
 
   constructor(code: ProblemCode, detail: string, options: { cause?: unknown; retryAfterS?: number } = {}) {

@@ -17,6 +17,13 @@ export async function documentRoutes(app: FastifyInstance): Promise<void> {
         description: 'An insert service that accounts for the CPU of every request.',
         version: '0.1.0',
       },
+      servers: [{ url: '/', description: 'The service that gave this document.' }],
+      tags: [
+        { name: 'texts', description: 'Rows of `simple_text`.' },
+        { name: 'tasks', description: 'The tasks API.' },
+        { name: 'lab', description: 'What a request and an insert cost.' },
+        { name: 'health', description: 'For load balancers and orchestrators.' },
+      ],
     },
     transform: ({ schema, url }) => ({ schema: withOptionalDefaults(schema), url }),
   })

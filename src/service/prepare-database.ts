@@ -2,18 +2,44 @@ import pg from 'pg'
 import type { Logger } from 'pino'
 import type { Config } from './config.ts'
 import { StartError } from './errors.ts'
-import { clientConfig } from './store/client-config.ts'
+import { clientConfig, sslModeOf } from './store/client-config.ts'
 import { migrate } from './store/migrate.ts'
+import { requireTables } from './store/tables.ts'
 
 const oldestPostgres = 14
 const connectLimitMs = 5_000
 
 /**
- * Brings the schema up to date. One process does it, before any process serves.
+ * `sslmode=prefer` is TLS where the server has it. That is asked once, so that all connections are of one kind.
+ * @throws {StartError} if DATABASE_URL cannot be read. Whatever else is wrong shows at the next connection.
+ */
+export async function settleTls(config: Config): Promise<Config> {
+  if (sslModeOf(config) !== 'prefer') return config
+  const client = new pg.Client({ ...clientConfig(config), connectionTimeoutMillis: connectLimitMs })
+  client.on('error', () => {})
+  const hasTls = await client.connect().then(
+    () => true,
+    error => !noTls.test(error.message),
+  )
+  await client.end()
+  if (hasTls) return config
+  const databaseUrl = config.databaseUrl?.replace('sslmode=prefer', 'sslmode=disable')
+  return { ...config, databaseUrl, tls: { sslmode: 'disable' } }
+}
+
+/**
+ * Brings the schema up to date. One process does it, before any process serves. A migration role of its own then gives
+ * the service's role what the service needs of the tables, and no more.
  * @throws {StartError}
  */
 export async function migrateDatabase(config: Config): Promise<void> {
-  await withClient(config, migrate)
+  const { migrationUser, migrationPassword } = config
+  if (migrationUser === undefined) return withClient(config, client => migrate(client))
+  const { user } = new pg.Client(clientConfig(config))
+  await withClient(config, client => migrate(client, { grantTo: user }), {
+    user: migrationUser,
+    password: migrationPassword,
+  })
 }
 
 /**
@@ -24,13 +50,26 @@ export async function migrateDatabase(config: Config): Promise<void> {
 export async function prepareDatabase(config: Config, log: Logger): Promise<void> {
   await withClient(config, async client => {
     await checkSettings(client, config, log)
-    await migrate(client)
+    if (config.migrationUser === undefined) return migrate(client)
+    await migrateDatabase(config)
+    await requireTables(client)
   })
 }
 
-/** Runs `use` on a connection of its own, and turns what goes wrong into a cause and a remedy. */
-export async function withClient<T>(config: Config, use: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ ...clientConfig(config), connectionTimeoutMillis: connectLimitMs })
+/**
+ * Runs `use` on a connection of its own, and turns what goes wrong into a cause and a remedy.
+ * @param role instead of the service's own.
+ */
+export async function withClient<T>(
+  config: Config,
+  use: (client: pg.Client) => Promise<T>,
+  role: { user?: string; password?: string | undefined } = {},
+): Promise<T> {
+  const client = new pg.Client({
+    ...clientConfig(config),
+    ...role,
+    connectionTimeoutMillis: connectLimitMs,
+  })
   // The query that waits hears of it too.
   client.on('error', () => {})
   try {
@@ -79,6 +118,8 @@ async function checkSettings(client: pg.Client, config: Config, log: Logger): Pr
   }
 }
 
+const noTls = /does not support SSL/
+
 /** By Node's error code, PostgreSQL's SQLSTATE (appendix A of its manual) or `pg`'s message. */
 const remedies: readonly (readonly [cause: RegExp, remedy: string])[] = [
   [
@@ -89,14 +130,31 @@ const remedies: readonly (readonly [cause: RegExp, remedy: string])[] = [
     /password must be a (non-empty )?string/,
     'PostgreSQL asks for a password and none is set. Put it into DATABASE_URL, or set PGPASSWORD.',
   ],
-  [/^28P01$/, 'Set DATABASE_URL (or PGUSER, PGPASSWORD) to a role and its password.'],
+  [
+    /^28P01$/,
+    'Set DATABASE_URL (or PGUSER, PGPASSWORD; for migrations MIGRATION_USER, MIGRATION_PASSWORD) to a role and its password.',
+  ],
+  [
+    /no encryption$/,
+    'Where pg_hba.conf asks for TLS, set sslmode=verify-full in DATABASE_URL, or PGSSLMODE. Else let the role in there.',
+  ],
+  [
+    /valid client certificate/,
+    'Set sslcert and sslkey in DATABASE_URL, or PGSSLCERT and PGSSLKEY, to a certificate that PostgreSQL accepts and its key.',
+  ],
   [/^28000$/, 'Set DATABASE_URL to a role that may log in from here, or let it in by pg_hba.conf.'],
+  [/^42704$/, 'Create the role: CREATE ROLE … LOGIN PASSWORD ….'],
   [/^3D000$/, 'Create it by CREATE DATABASE, or set DATABASE_URL to one that exists.'],
   [
-    /CERT|SIGNATURE|ISSUER/,
-    'Add sslmode=verify-full&sslrootcert=/path/to/ca.pem to DATABASE_URL, or sslmode=no-verify to accept any certificate.',
+    /ALTNAME/,
+    'Connect by a name that the certificate has, or set sslmode=verify-ca and sslrootcert to accept every name.',
   ],
-  [/does not support SSL/, 'Add sslmode=disable to DATABASE_URL, or switch ssl on in the server.'],
+  [
+    /^(?!ERR_(SSL|OSSL)).*(CERT|SIGNATURE|ISSUER)/,
+    'Set sslrootcert in DATABASE_URL, or PGSSLROOTCERT, to the certificate of the CA, or sslmode=require to accept any certificate.',
+  ],
+  [/^ERR_OSSL/, 'Set sslrootcert, sslcert and sslkey to PEM files: certificates, and the key of sslcert.'],
+  [noTls, 'Set sslmode=disable in DATABASE_URL, or PGSSLMODE, or switch ssl on in the server.'],
   [/^53300$/, 'Close connections of other programs, or raise max_connections.'],
   [/^57P03$/, 'Start the service again when the server has started.'],
   [
@@ -105,7 +163,7 @@ const remedies: readonly (readonly [cause: RegExp, remedy: string])[] = [
   ],
   [
     /^42501$/,
-    'GRANT the role CREATE on the schema, or migrate as a role that has it: node src/service/migrate-only.ts.',
+    'Set MIGRATION_USER and MIGRATION_PASSWORD to the role that owns the tables and their schema, or GRANT the role CREATE on the schema.',
   ],
 ]
 

@@ -30,7 +30,7 @@ export function createProblemHandler(log: Logger) {
   const loggedMs = new Map<ProblemCode, number>()
   return (error: FastifyError | ServiceError, request: FastifyRequest, reply: FastifyReply): void => {
     const known = error instanceof ServiceError ? error : fromFastify(error)
-    if (known.status === 500) log.error({ err: error, url: request.url }, 'request failed')
+    if (known.status === 500) log.error({ err: error, path: request.url.split('?', 1)[0] }, 'request failed')
     if (loggedOnce.includes(known.code)) {
       const now = performance.now()
       if (now - (loggedMs.get(known.code) ?? Number.NEGATIVE_INFINITY) >= logAgainAfterMs) {

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { ServiceError } from './errors.ts'
+import { refuse } from './problem.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -13,11 +14,14 @@ declare module 'fastify' {
 const continueExpected = /(^|\W)100-continue($|\W)/i
 
 /**
- * Refuses what Node's HTTP server would refuse with an empty answer: a request of HTTP/1.1 without a Host, and an
- * expectation other than `100-continue`. The server must be made with `requireHostHeader: false`.
+ * Refuses what Node's HTTP server would refuse with an empty answer or none: a request of HTTP/1.1 without a Host, an
+ * expectation other than `100-continue`, and CONNECT. The server must be made with `requireHostHeader: false`.
  * @param endlessBodies gets the connections whose present request has no time limit.
  */
 export function guardRequests(app: FastifyInstance, endlessBodies: WeakSet<Socket>): void {
+  app.server.on('connect', (_request, socket) =>
+    refuse(socket, new ServiceError('http_malformed', 'CONNECT is for proxies')),
+  )
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
   // Not onRequest, which comes before the hooks of the routes, and so before the request is observed.
   app.addHook('preParsing', ({ raw, routeOptions }, _reply, _payload, done) => {

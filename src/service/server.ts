@@ -2,6 +2,7 @@ import cluster from 'node:cluster'
 import { pino } from 'pino'
 import { readConfig } from './config.ts'
 import { endWithError } from './errors.ts'
+import { settleTls } from './prepare-database.ts'
 import { runWorker } from './worker.ts'
 import { runSupervisor } from './workers.ts'
 
@@ -10,7 +11,7 @@ import { runSupervisor } from './workers.ts'
  * start is one line on standard error and exit code 1.
  */
 try {
-  const config = readConfig(process.env)
+  const config = await settleTls(readConfig(process.env))
   const log = pino({ level: config.logLevel })
   if (cluster.isPrimary && config.workers > 1) await runSupervisor(config, log)
   else await runWorker(config, log)

@@ -33,12 +33,19 @@ export async function runWorker(config: Config, log: Logger): Promise<void> {
   })
   const store = new Store(config, telemetry)
   let isDraining = false
-  const app = await buildApp({ store, telemetry, log, timeouts: config, isDraining: () => isDraining })
+  const app = await buildApp({
+    store,
+    telemetry,
+    log,
+    timeouts: config,
+    isDraining: () => isDraining,
+    rateLimitPerS: config.rateLimitPerS,
+  })
   const adminPort = config.adminPort === 0 ? 0 : config.adminPort + index
   const targets = (): ScrapeTarget[] => [
     { port: (admin.address() as AddressInfo).port, labels: { worker: String(index) } },
   ]
-  const admin = createAdminServer(telemetry, targets)
+  const admin = createAdminServer(telemetry, targets, config.adminToken)
   const drain = new Drain(app.server)
 
   await listening(admin.listen(adminPort, config.adminHost), adminPort)

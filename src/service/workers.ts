@@ -39,7 +39,7 @@ export async function runSupervisor(config: Config, log: Logger): Promise<void> 
   const targets = () =>
     supervisor.indexes.map(index => ({ port: config.adminPort + index, labels: { worker: String(index) } }))
   await listening(
-    createAdminServer(null, targets).listen(config.adminPort, config.adminHost),
+    createAdminServer(null, targets, config.adminToken).listen(config.adminPort, config.adminHost),
     config.adminPort,
   )
 
@@ -170,6 +170,8 @@ class Supervisor {
     const worker = cluster.fork({
       INSERTLAB_WORKER: slot.index,
       POOL_SIZE: this.#poolSize,
+      // Whoever serves has no need of it.
+      MIGRATION_PASSWORD: '',
     })
     closeWhatDiesWith(worker)
     this.#running.add(worker)

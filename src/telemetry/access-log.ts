@@ -10,7 +10,8 @@ const flushPeriodMs = 1_000
 
 export interface AccessLine {
   method: string
-  url: string
+  /** Without the query, which is the user's data. */
+  path: string
   status: number
   durationMs: number
   /** null under `TELEMETRY=off`. */

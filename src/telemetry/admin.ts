@@ -1,3 +1,4 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
@@ -33,19 +34,40 @@ interface Answer {
  * - `/targets`: Prometheus HTTP service discovery of all workers, under the host name by which the asker
  *   reached this port, since that is the one it can reach.
  * - `/debug/cpu-profile?seconds=5`: a V8 `.cpuprofile`.
+ * @param token what `Authorization: Bearer` must bring; undefined: whoever reaches the port is answered.
  */
 export function createAdminServer(
   telemetry: Telemetry | null,
   targets: () => readonly ScrapeTarget[],
+  token?: string,
 ): Server {
   const server = createServer((request, response) => {
-    answer(request, telemetry, targets)
+    const answering = isAllowed(request, token) ? answer(request, telemetry, targets) : unauthorized()
+    answering
       .catch((error: unknown) => plain(500, String(error)))
       .then(answered => send(request, response, answered))
       .catch((error: unknown) => response.destroy(error as Error))
   })
   chargeServerTo(server, 'telemetry')
   return server
+}
+
+function isAllowed({ headers }: IncomingMessage, token: string | undefined): boolean {
+  if (token === undefined) return true
+  const sent = /^bearer +(.+)$/i.exec(headers.authorization ?? '')?.[1] ?? ''
+  // Hashes are of one length, and comparing them takes the same time whatever was sent.
+  return timingSafeEqual(sha256(sent), sha256(token))
+}
+
+function sha256(text: string): Buffer {
+  return createHash('sha256').update(text).digest()
+}
+
+async function unauthorized(): Promise<Answer> {
+  return {
+    ...plain(401, 'Send Authorization: Bearer and the token.'),
+    headers: { 'www-authenticate': 'Bearer' },
+  }
 }
 
 async function answer(

@@ -56,7 +56,7 @@ export function instrument(app: FastifyInstance, telemetry: Telemetry): void {
       if (span !== null) endServerSpan(span, { status, errorType, cpuS })
       telemetry.accessLog?.write({
         method: request.method,
-        url: request.url,
+        path: pathOf(request.url),
         status,
         durationMs,
         cpuUs: cpuS === null ? null : Math.round(cpuS * 1e6),
@@ -75,6 +75,11 @@ export function instrument(app: FastifyInstance, telemetry: Telemetry): void {
     const sampled = telemetry.tracing?.sampler.decide(request.headers)
     return sampled === undefined ? null : startServerSpan(sampled, { method, route, raw: request.raw })
   }
+}
+
+/** The URL without its query. */
+function pathOf(url: string): string {
+  return url.split('?', 1)[0] ?? url
 }
 
 /** As the conventions have it: empty on success. A status of 0 stands for no answer. */

@@ -15,6 +15,7 @@ interface Service {
   healthcheck?: { test: string[] }
   read_only?: boolean
   cap_drop?: string[]
+  security_opt?: string[]
   mem_limit: string
   cpus: string
 }
@@ -44,6 +45,8 @@ describe.each(services)('$name', ({ service }) => {
   test('cannot write to its image or gain rights, and has limits that can be changed', () => {
     expect(service.read_only).toBe(true)
     expect(service.cap_drop).toEqual(['ALL'])
+    expect(service.security_opt).toEqual(['no-new-privileges:true'])
+    expect(service.user ?? 'of the image').not.toMatch(/^(0|root)\b/)
     expect(service.mem_limit).toMatch(/^\$\{[A-Z0-9]+_MEMORY:-\d+m\}$/)
     expect(service.cpus).toMatch(/^\$\{[A-Z0-9]+_CPUS:-[\d.]+\}$/)
   })
@@ -67,6 +70,19 @@ test('every variable has a default, and .env.example knows it', async () => {
     expect(rest, whole).toMatch(/^:-./)
     expect(example, name).toMatch(new RegExp(`^#?${name}=`, 'm'))
   }
+})
+
+test('the service serves as a role that does not own the tables', async () => {
+  const { PGUSER, PGPASSWORD, MIGRATION_USER, MIGRATION_PASSWORD } =
+    compose.services['service']?.environment ?? {}
+  const init = await text('deploy/docker/postgres-init.sql')
+  expect(init).toContain(`ALTER DATABASE insertlab OWNER TO ${MIGRATION_USER};`)
+  expect(init).toMatch(new RegExp(`^CREATE ROLE ${PGUSER} LOGIN PASSWORD :'service_password';$`, 'm'))
+  expect(init).not.toMatch(/SUPERUSER|CREATEDB|CREATEROLE/)
+  expect([PGPASSWORD, MIGRATION_PASSWORD].map(each => /^\$\{(\w+):-/.exec(each ?? '')?.[1])).toEqual([
+    'SERVICE_DB_PASSWORD',
+    'OWNER_DB_PASSWORD',
+  ])
 })
 
 test('k6 pushes as often as Prometheus scrapes', () => {

@@ -68,6 +68,22 @@ describe.skipIf(!canRender).each(overlays)('overlay %s', async overlay => {
     }
   })
 
+  test('only the migration knows the password of the role that owns the tables', () => {
+    const secretsOf = (each: Workload) =>
+      containersOf(each.spec.template.spec).flatMap(({ env = [] }) =>
+        env.flatMap(({ valueFrom }) => valueFrom?.secretKeyRef?.name.replace(/-[a-z0-9]{10}$/, '') ?? []),
+      )
+    const workloads = manifests.filter(isWorkload)
+    const knows = (secret: string) =>
+      workloads.filter(each => secretsOf(each).includes(secret)).map(({ metadata }) => metadata.name)
+    // kind's own PostgreSQL makes the roles.
+    const maker = overlay === 'kind' ? ['postgres'] : []
+    expect(knows('postgres-app').sort()).toEqual(['migrate', ...maker])
+    expect(new Set(secretsOf(named<Workload>(manifests, 'Deployment', 'service')))).toEqual(
+      new Set(['postgres-service']),
+    )
+  })
+
   test('what runs for long says whether it lives and whether it is ready', async () => {
     const long = manifests.filter(isWorkload).filter(({ kind }) => kind !== 'Job')
     for (const { spec } of long) {

@@ -56,6 +56,7 @@ export async function openApp({
     store,
     telemetry,
     timeouts: config,
+    rateLimitPerS: config.rateLimitPerS,
     log: pino({ level: 'debug' }, { write: line => log.push(line) }),
     ...(isDraining && { isDraining }),
   })

@@ -7,10 +7,14 @@ describe('readConfig', () => {
     expect(readConfig({})).toEqual({
       databaseUrl: undefined,
       pgOptions: undefined,
+      tls: { sslmode: undefined, sslrootcert: undefined, sslcert: undefined, sslkey: undefined },
+      migrationUser: undefined,
+      migrationPassword: undefined,
       host: '127.0.0.1',
       port: 8000,
       adminHost: '127.0.0.1',
       adminPort: 9464,
+      adminToken: undefined,
       workers: 1,
       accessLog: 'off',
       connectionMode: 'pool',
@@ -19,6 +23,7 @@ describe('readConfig', () => {
       batchLingerMs: 0,
       insertStrategy: 'batched',
       synchronousCommit: 'on',
+      rateLimitPerS: 0,
       queueLimit: 10_000,
       requestDeadlineMs: 10_000,
       headersTimeoutMs: 10_000,
@@ -35,10 +40,17 @@ describe('readConfig', () => {
       readConfig({
         DATABASE_URL: 'postgresql://user:pass@db:5433/texts',
         PGOPTIONS: '-c work_mem=8MB',
+        PGSSLMODE: 'verify-full',
+        PGSSLROOTCERT: '/ca.pem',
+        PGSSLCERT: '/client.pem',
+        PGSSLKEY: '/client.key',
+        MIGRATION_USER: 'owner',
+        MIGRATION_PASSWORD: 'secret',
         HOST: '0.0.0.0',
         PORT: '0',
         ADMIN_HOST: '::1',
         ADMIN_PORT: '65535',
+        ADMIN_TOKEN: 'a-token-of-16-chars',
         WORKERS: '999',
         ACCESS_LOG: 'sync',
         CONNECTION_MODE: 'per-request',
@@ -47,6 +59,7 @@ describe('readConfig', () => {
         BATCH_LINGER_MS: '2',
         INSERT_STRATEGY: 'copy',
         SYNCHRONOUS_COMMIT: 'off',
+        RATE_LIMIT_PER_S: '100',
         QUEUE_LIMIT: '1',
         REQUEST_DEADLINE_MS: '100',
         HEADERS_TIMEOUT_MS: '100',
@@ -59,10 +72,19 @@ describe('readConfig', () => {
     ).toEqual({
       databaseUrl: 'postgresql://user:pass@db:5433/texts',
       pgOptions: '-c work_mem=8MB',
+      tls: {
+        sslmode: 'verify-full',
+        sslrootcert: '/ca.pem',
+        sslcert: '/client.pem',
+        sslkey: '/client.key',
+      },
+      migrationUser: 'owner',
+      migrationPassword: 'secret',
       host: '0.0.0.0',
       port: 0,
       adminHost: '::1',
       adminPort: 65_535,
+      adminToken: 'a-token-of-16-chars',
       workers: 999,
       accessLog: 'sync',
       connectionMode: 'per-request',
@@ -71,6 +93,7 @@ describe('readConfig', () => {
       batchLingerMs: 2,
       insertStrategy: 'copy',
       synchronousCommit: 'off',
+      rateLimitPerS: 100,
       queueLimit: 1,
       requestDeadlineMs: 100,
       headersTimeoutMs: 100,
@@ -110,6 +133,7 @@ describe('readConfig', () => {
     ['INSERT_STRATEGY', 'fast', 'one of batched, single, prepared, copy'],
     ['INSERT_STRATEGY', 'BATCHED', 'one of batched, single, prepared, copy'],
     ['SYNCHRONOUS_COMMIT', 'maybe', 'one of on, off, local, remote_write, remote_apply'],
+    ['RATE_LIMIT_PER_S', '-1', 'a whole number from 0 to 1000000'],
     ['QUEUE_LIMIT', '0', 'a whole number from 1 to 10000000'],
     ['REQUEST_DEADLINE_MS', '99', 'a whole number from 100 to 600000'],
     ['HEADERS_TIMEOUT_MS', '99', 'a whole number from 100 to 3600000'],
@@ -137,6 +161,17 @@ describe('readConfig', () => {
         }),
       )
       expect(() => readConfig({ DATABASE_URL: url })).not.toThrow(/hunter2/)
+    },
+  )
+
+  it.each(['hunter2', 'hunter2 with a blank', 'hunter2\nhunter2hunter2'])(
+    'refuses ADMIN_TOKEN=%j without repeating it',
+    token => {
+      const read = () => readConfig({ ADMIN_TOKEN: token })
+      expect(read).toThrow(
+        /^ADMIN_TOKEN cannot be what it is\. Set ADMIN_TOKEN to at least 16 letters[^\n]*$/,
+      )
+      expect(read).not.toThrow(/hunter2/)
     },
   )
 

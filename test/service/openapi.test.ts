@@ -7,13 +7,19 @@ interface Operation {
   operationId?: string
   summary?: string
   tags?: string[]
-  parameters?: { name: string; in: string; required?: boolean; schema: object }[]
-  requestBody?: { content: Record<string, { schema: object }> }
-  responses: Record<string, { description: string; content?: Record<string, { schema: object }> }>
+  parameters?: { name: string; in: string; required?: boolean; schema: object; example?: unknown }[]
+  requestBody?: { content: Record<string, Content> }
+  responses: Record<string, { description: string; content?: Record<string, Content>; headers?: object }>
+}
+interface Content {
+  schema: { properties?: Record<string, { examples?: unknown[] }>; examples?: unknown[] }
+  example?: unknown
 }
 interface Document {
   openapi: string
   info: { title: string; version: string }
+  servers: { url: string }[]
+  tags: { name: string; description: string }[]
   paths: Record<string, Record<string, Operation>>
 }
 
@@ -93,6 +99,61 @@ describe('/openapi.json', () => {
     expect(queries.find(({ name }) => name === 'limit')?.schema).toMatchObject({ default: 25 })
   })
 
+  it('has an example of every parameter, body and answer', () => {
+    for (const { name, operation } of operations) {
+      for (const parameter of operation.parameters ?? []) {
+        expect(parameter, `${name} ${parameter.name}`).toHaveProperty('example')
+      }
+      for (const { schema, example } of Object.values(operation.requestBody?.content ?? {})) {
+        const ofProperties = Object.values(schema.properties ?? {}).map(({ examples }) => examples?.[0])
+        expect(example ?? ofProperties, name).not.toContain(undefined)
+      }
+      for (const [status, { content = {} }] of Object.entries(operation.responses)) {
+        for (const { schema, example = schema.examples?.[0] } of Object.values(content)) {
+          expect(example, `${name} ${status}`).toEqual(expect.any(Object))
+          if (Number(status) >= 400) expect(example).toMatchObject({ status: Number(status) })
+        }
+      }
+    }
+  })
+
+  it('has examples that the service takes', async () => {
+    for (const { name, path, method, operation } of operations) {
+      const values = new Map(operation.parameters?.map(each => [each.name, String(each.example)]))
+      if (path === '/tasks/{id}') {
+        const [task] = await app.sql(`INSERT INTO tasks (title) VALUES ('a') RETURNING id`)
+        values.set('id', String(task?.['id']))
+      }
+      const url = new URL(app.url + path.replace(/\{(\w+)\}/, (_, each) => values.get(each) ?? ''))
+      for (const each of operation.parameters ?? []) {
+        if (each.in === 'query') url.searchParams.set(each.name, values.get(each.name) ?? '')
+      }
+      const [[type, content] = []] = Object.entries(operation.requestBody?.content ?? {})
+      const answer = await fetch(url, {
+        method,
+        ...(content && { body: exampleBody(content), headers: { 'content-type': type ?? '' } }),
+      })
+      expect({ name, status: String(answer.status) }).toEqual({
+        name,
+        status: Object.keys(operation.responses).find(status => status.startsWith('2')),
+      })
+    }
+  })
+
+  it('says when to try again', () => {
+    for (const { operation } of operations) {
+      for (const [status, { headers }] of Object.entries(operation.responses)) {
+        if (status === '429' || status === '503') expect(headers).toHaveProperty('Retry-After')
+      }
+    }
+  })
+
+  it('says where the service is and what its tags mean', () => {
+    expect(document.servers).toEqual([{ url: '/', description: expect.any(String) }])
+    const used = new Set(operations.flatMap(({ operation }) => operation.tags ?? []))
+    expect(document.tags.map(({ name }) => name).sort()).toEqual([...used].sort())
+  })
+
   it('says what each body must be', () => {
     const bodies = operations.filter(({ operation }) => operation.requestBody)
     expect(bodies.map(({ name }) => name).sort()).toEqual([
@@ -142,6 +203,15 @@ describe('/openapi.json', () => {
     expect(await answer.text()).toContain('swagger-ui')
   })
 })
+
+/** Lines, or the examples of all properties. */
+function exampleBody({ schema, example }: Content): string {
+  if (Array.isArray(example)) return example.map(line => `${JSON.stringify(line)}\n`).join('')
+  const properties = Object.entries(schema.properties ?? {})
+  return JSON.stringify(
+    example ?? Object.fromEntries(properties.map(([name, { examples }]) => [name, examples?.[0]])),
+  )
+}
 
 describe('the codes of errors', () => {
   it('are the status, the title and the code of RFC 9457, each told apart by its code', () => {

@@ -1,18 +1,13 @@
-import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { createSecureContext, TLSSocket } from 'node:tls'
-import { promisify } from 'node:util'
 import pg from 'pg'
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { insertStrategyNames } from '../../src/service/store/inserts/insert-strategy.ts'
+import { selfSigned } from '../helpers/certificate.ts'
 import { createConnectedDatabase, createDatabase } from '../helpers/database.ts'
 import { expectJson, post, send } from '../helpers/http.ts'
 import { spawn, start as startService } from '../helpers/service.ts'
-import { available } from '../programs.ts'
 
 let database: Awaited<ReturnType<typeof createDatabase>>
 
@@ -44,16 +39,11 @@ async function takenPort(): Promise<number> {
   return (server.address() as AddressInfo).port
 }
 
+const certificate = selfSigned()
+
 /** A PostgreSQL as far as its TLS greeting. @returns its port. */
 async function selfSignedServer(): Promise<number> {
-  const folder = await mkdtemp(join(tmpdir(), 'insertlab-tls-'))
-  onTestFinished(() => rm(folder, { recursive: true }))
-  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
-  await promisify(execFile)('openssl', [
-    ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'],
-    ...['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', cert],
-  ])
-  const secureContext = createSecureContext({ key: await readFile(key), cert: await readFile(cert) })
+  const secureContext = createSecureContext(certificate ?? {})
   const server = createServer(socket => {
     socket.on('error', () => {})
     // The request for TLS; S says yes.
@@ -156,15 +146,15 @@ describe('a start that cannot succeed ends with exit code 1 and one line that sa
   it('a database without TLS where the URL asks for it', async () => {
     await expectFailure(
       { DATABASE_URL: `${database.url}?sslmode=verify-full` },
-      /The server does not support SSL connections\. Add sslmode=disable to DATABASE_URL/,
+      /The server does not support SSL connections\. Set sslmode=disable in DATABASE_URL/,
     )
   })
 
-  it.skipIf(!available('openssl'))('a database whose certificate nobody has signed', async () => {
+  it.skipIf(certificate === null)('a database whose certificate nobody has signed', async () => {
     const port = await selfSignedServer()
     await expectFailure(
       { DATABASE_URL: `postgresql://app:secret@127.0.0.1:${port}/texts?sslmode=verify-full` },
-      /self-signed certificate\b[^\n]*\. Add sslmode=verify-full&sslrootcert=[^\n]* to DATABASE_URL, or sslmode=no-verify/,
+      /self-signed certificate\b[^\n]*\. Set sslrootcert in DATABASE_URL, or PGSSLROOTCERT, [^\n]* or sslmode=require/,
     )
   })
 
@@ -211,7 +201,7 @@ describe('a start that cannot succeed ends with exit code 1 and one line that sa
     url.password = 'hunter2'
     await expectFailure(
       { DATABASE_URL: url.href },
-      /: the database cannot be used: permission denied for schema public\. GRANT the role CREATE [^\n]*migrate-only\.ts\.\n$/,
+      /: the database cannot be used: permission denied for schema public\. Set MIGRATION_USER and MIGRATION_PASSWORD [^\n]*\n$/,
     )
   })
 

@@ -3,14 +3,15 @@ import { once } from 'node:events'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { findFreePort } from '../../src/lab/stack/free-port.ts'
 import { startOtlpReceiver } from '../fixtures/otlp-receiver.ts'
-import { createDatabase } from '../helpers/database.ts'
+import { createConnectedDatabase } from '../helpers/database.ts'
 import { repository } from '../programs.ts'
 import { send, sendAll } from './requests.ts'
 import { traceOf } from './traced-service.ts'
 
-let database: Awaited<ReturnType<typeof createDatabase>>
+let database: Awaited<ReturnType<typeof createConnectedDatabase>>
 beforeAll(async () => {
-  database = await createDatabase()
+  database = await createConnectedDatabase()
+  await database.sql.query(`INSERT INTO tasks (title) SELECT 'a' FROM generate_series(1, 4000)`)
 })
 afterAll(() => database.drop())
 
@@ -56,7 +57,7 @@ interface Line {
   event: string
   time: number
   method: string
-  url: string
+  path: string
   status: number
   durationMs: number
   cpuUs: number | null
@@ -70,15 +71,14 @@ function requestLines(output: string): Line[] {
   return lines.map(line => JSON.parse(line) as Line).filter(line => line.event === 'request')
 }
 
-const urls = (count: number) => Array.from({ length: count }, (_, i) => `/ping/?n=${i}`)
+const paths = (count: number) => Array.from({ length: count }, (_, i) => `/tasks/${i + 1}`)
 
 describe.each(['on', 'sync'])('ACCESS_LOG=%s', mode => {
   it('writes a JSON line for every request, and loses none at SIGTERM', async () => {
     await using service = await startLogging({ ACCESS_LOG: mode })
-    const paths = urls(1_000)
-    await sendAll(paths, 32, (agent, path) => send(agent, service.url + path))
+    await sendAll(paths(1_000), 32, (agent, path) => send(agent, service.url + path))
     const lines = requestLines(await service.end())
-    expect(lines.map(({ url }) => url).sort()).toEqual([...paths].sort())
+    expect(lines.map(({ path }) => path).sort()).toEqual(paths(1_000).sort())
     for (const line of lines) {
       expect(line).toMatchObject({ method: 'GET', status: 200 })
       expect(line.durationMs).toBeGreaterThan(0)
@@ -92,7 +92,7 @@ describe.each(['on', 'sync'])('ACCESS_LOG=%s', mode => {
     await using service = await startLogging({ ACCESS_LOG: mode })
     const answered: string[] = []
     let ending: Promise<string> | undefined
-    await sendAll(urls(4_000), 32, async (agent, path) => {
+    await sendAll(paths(4_000), 32, async (agent, path) => {
       try {
         const { status } = await send(agent, service.url + path)
         if (status === 200) answered.push(path)
@@ -103,7 +103,7 @@ describe.each(['on', 'sync'])('ACCESS_LOG=%s', mode => {
     })
     const logged = requestLines((await ending) ?? '')
       .filter(({ status }) => status === 200)
-      .map(({ url }) => url)
+      .map(({ path }) => path)
     expect(answered.length).toBeGreaterThanOrEqual(500)
     expect(logged.sort()).toEqual(answered.sort())
   })
@@ -111,7 +111,7 @@ describe.each(['on', 'sync'])('ACCESS_LOG=%s', mode => {
 
 it('writes what it has buffered soon, also where no more comes', async () => {
   await using service = await startLogging({ ACCESS_LOG: 'on' })
-  await sendAll(urls(20), 1, (agent, path) => send(agent, service.url + path))
+  await sendAll(paths(20), 1, (agent, path) => send(agent, service.url + path))
   await expect.poll(() => requestLines(service.output()).length).toBe(20)
 })
 
@@ -122,13 +122,13 @@ it('names the trace of a sampled request', async () => {
     OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
     OTEL_TRACES_SAMPLER_ARG: '0.5',
   })
-  const traces = await sendAll(urls(60), 4, async (agent, path) => {
+  const traces = await sendAll(paths(60), 4, async (agent, path) => {
     const { headers } = await send(agent, service.url + path)
-    return { url: path, traceId: traceOf(headers['traceparent'])?.traceId }
+    return { path, traceId: traceOf(headers['traceparent'])?.traceId }
   })
   const lines = requestLines(await service.end())
-  const logged = new Map(lines.map(({ url, traceId }) => [url, traceId]))
-  for (const { url, traceId } of traces) expect(logged.get(url)).toBe(traceId)
+  const logged = new Map(lines.map(({ path, traceId }) => [path, traceId]))
+  for (const { path, traceId } of traces) expect(logged.get(path)).toBe(traceId)
   const sampled = traces.flatMap(({ traceId }) => traceId ?? [])
   expect(sampled.length).toBeGreaterThan(0)
   expect(sampled.length).toBeLessThan(60)
@@ -137,7 +137,7 @@ it('names the trace of a sampled request', async () => {
 
 it('works without any telemetry, and then has no CPU figure', async () => {
   await using service = await startLogging({ ACCESS_LOG: 'on', TELEMETRY: 'off' })
-  await sendAll(urls(10), 2, (agent, path) => send(agent, service.url + path))
+  await sendAll(paths(10), 2, (agent, path) => send(agent, service.url + path))
   const lines = requestLines(await service.end())
   expect(lines).toHaveLength(10)
   expect(lines.every(({ cpuUs }) => cpuUs === null)).toBe(true)
@@ -145,6 +145,6 @@ it('works without any telemetry, and then has no CPU figure', async () => {
 
 it('is off unless asked for', async () => {
   await using service = await startLogging({})
-  await sendAll(urls(10), 2, (agent, path) => send(agent, service.url + path))
+  await sendAll(paths(10), 2, (agent, path) => send(agent, service.url + path))
   expect(requestLines(await service.end())).toEqual([])
 })

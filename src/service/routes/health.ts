@@ -5,7 +5,7 @@ import type { Store } from '../store/store.ts'
 import { problemAnswers } from './problem-schema.ts'
 
 const tags = ['health']
-const Ok = Type.Object({ status: Type.Literal('ok') })
+const Ok = Type.Object({ status: Type.Literal('ok') }, { examples: [{ status: 'ok' }] })
 
 export interface HealthOptions {
   store: Store

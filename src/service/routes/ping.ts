@@ -6,7 +6,7 @@ const schema = {
   summary: 'The cheapest answer',
   description: 'What HTTP, routing and serialising cost without any work behind them.',
   tags: ['lab'],
-  response: { 200: Type.Object({ ping: Type.Literal('pong') }) },
+  response: { 200: Type.Object({ ping: Type.Literal('pong') }, { examples: [{ ping: 'pong' }] }) },
 }
 
 export const pingRoutes: FastifyPluginCallbackTypebox = (app, _options, done) => {

@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { problems } from '../errors.ts'
+import { type ProblemCode, problems } from '../errors.ts'
 
 const Problem = Type.Object(
   {
@@ -12,18 +12,25 @@ const Problem = Type.Object(
   { description: 'RFC 9457 problem details' },
 )
 
+const retryAfter = { 'Retry-After': Type.Integer({ minimum: 1, description: 'Seconds.' }) }
+
 /** The error answers of a route, for its documentation; `problem.ts` writes them itself. */
 export function problemAnswers<Status extends number>(...statuses: readonly Status[]) {
-  return Object.fromEntries(
-    statuses.map(status => [
-      status,
-      {
-        description: Object.entries(problems)
-          .filter(([, problem]) => problem.status === status)
-          .map(([code, { title }]) => `\`${code}\`: ${title}.`)
-          .join(' '),
-        content: { 'application/problem+json': { schema: Problem } },
-      },
-    ]),
-  )
+  return Object.fromEntries(statuses.map(status => [status, problemAnswer(status)]))
+}
+
+function problemAnswer(status: number) {
+  const codes = (Object.keys(problems) as ProblemCode[]).filter(code => problems[code].status === status)
+  const examples = codes.map(code => ({
+    type: `urn:insertlab:problem:${code}`,
+    title: problems[code].title,
+    status,
+    code,
+    detail: 'what was wrong with this request',
+  }))
+  return {
+    description: codes.map(code => `\`${code}\`: ${problems[code].title}.`).join(' '),
+    content: { 'application/problem+json': { schema: { ...Problem, examples: examples.slice(0, 1) } } },
+    ...((status === 429 || status === 503) && { headers: retryAfter }),
+  }
 }

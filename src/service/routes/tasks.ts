@@ -7,15 +7,21 @@ import type { Task, Tasks } from '../store/tasks.ts'
 import { problemAnswers } from './problem-schema.ts'
 import { assertStorable } from './text-guard.ts'
 
-const Title = Type.String({ minLength: 1, maxLength: 200 })
-const TaskSchema = Type.Object({
-  id: Type.Integer(),
-  title: Type.String(),
-  done: Type.Boolean(),
-  createdAt: Type.String({ format: 'date-time' }),
-})
-const Id = Type.Object({ id: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }) })
+const Title = Type.String({ minLength: 1, maxLength: 200, examples: ['Write the report'] })
+const exampleTask = { id: 1, title: 'Write the report', done: false, createdAt: '2026-11-30T12:00:00.000Z' }
+const TaskSchema = Type.Object(
+  {
+    id: Type.Integer(),
+    title: Type.String(),
+    done: Type.Boolean(),
+    createdAt: Type.String({ format: 'date-time' }),
+  },
+  { examples: [exampleTask] },
+)
+const Id = Type.Object({ id: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, examples: [1] }) })
 const tags = ['tasks']
+/** No format that JSON Schema knows: `store/tasks.ts` reads the cursor. */
+export const cursorFormat = 'cursor'
 
 /** The tasks API of the second report. */
 export const taskRoutes: FastifyPluginCallbackTypebox<{ tasks: Tasks }> = (app, { tasks }, done) => {
@@ -28,16 +34,23 @@ export const taskRoutes: FastifyPluginCallbackTypebox<{ tasks: Tasks }> = (app, 
         tags,
         querystring: Type.Object({
           after: Type.Optional(
-            Type.String({ description: 'The `next` of the page before; empty for the first.' }),
+            Type.String({
+              description: 'The `next` of the page before; empty for the first.',
+              format: cursorFormat,
+              examples: [''],
+            }),
           ),
-          limit: Type.Integer({ minimum: 1, maximum: 100, default: 25 }),
+          limit: Type.Integer({ minimum: 1, maximum: 100, default: 25, examples: [10] }),
         }),
         response: {
-          200: Type.Object({
-            items: Type.Array(TaskSchema),
-            next: Type.Union([Type.String(), Type.Null()]),
-          }),
-          ...problemAnswers(400, 503),
+          200: Type.Object(
+            {
+              items: Type.Array(TaskSchema),
+              next: Type.Union([Type.String(), Type.Null()], { description: 'null at the end.' }),
+            },
+            { examples: [{ items: [exampleTask], next: null }] },
+          ),
+          ...problemAnswers(400, 429, 503),
         },
       },
     },
@@ -52,7 +65,7 @@ export const taskRoutes: FastifyPluginCallbackTypebox<{ tasks: Tasks }> = (app, 
         summary: 'Creates a task',
         tags,
         body: Type.Object({ title: Title }, { additionalProperties: false }),
-        response: { 201: TaskSchema, ...problemAnswers(400, 413, 415, 503) },
+        response: { 201: TaskSchema, ...problemAnswers(400, 413, 415, 429, 503) },
       },
     },
     async (request, reply) => {
@@ -70,7 +83,7 @@ export const taskRoutes: FastifyPluginCallbackTypebox<{ tasks: Tasks }> = (app, 
         summary: 'One task',
         tags,
         params: Id,
-        response: { 200: TaskSchema, ...problemAnswers(400, 404, 503) },
+        response: { 200: TaskSchema, ...problemAnswers(400, 404, 429, 503) },
       },
     },
     async (request, reply) => found(await tasks.find(request.params.id, callerOf(reply)), request.params.id),
@@ -84,8 +97,11 @@ export const taskRoutes: FastifyPluginCallbackTypebox<{ tasks: Tasks }> = (app, 
         summary: 'Replaces a task',
         tags,
         params: Id,
-        body: Type.Object({ title: Title, done: Type.Boolean() }, { additionalProperties: false }),
-        response: { 200: TaskSchema, ...problemAnswers(400, 404, 413, 415, 503) },
+        body: Type.Object(
+          { title: Title, done: Type.Boolean({ examples: [true] }) },
+          { additionalProperties: false },
+        ),
+        response: { 200: TaskSchema, ...problemAnswers(400, 404, 413, 415, 429, 503) },
       },
     },
     async (request, reply) => {
@@ -104,7 +120,7 @@ export const taskRoutes: FastifyPluginCallbackTypebox<{ tasks: Tasks }> = (app, 
         summary: 'Removes a task',
         tags,
         params: Id,
-        response: { 204: Type.Null(), ...problemAnswers(400, 404, 503) },
+        response: { 204: Type.Null(), ...problemAnswers(400, 404, 429, 503) },
       },
     },
     async (request, reply) => {

@@ -9,8 +9,14 @@ const schema = {
   summary: 'Stores a text',
   description: 'Answered after the row is durable.',
   tags: ['texts'],
-  body: Type.Object({ text: Type.String() }, { additionalProperties: false }),
-  response: { 201: Type.Object({ id: Type.Integer() }), ...problemAnswers(400, 413, 415, 503) },
+  body: Type.Object(
+    { text: Type.String({ description: 'Any text without NUL characters.', examples: ['a text'] }) },
+    { additionalProperties: false },
+  ),
+  response: {
+    201: Type.Object({ id: Type.Integer() }, { examples: [{ id: 1 }] }),
+    ...problemAnswers(400, 413, 415, 429, 503),
+  },
 }
 
 export const textRoutes: FastifyPluginCallbackTypebox<{ texts: Texts }> = (app, { texts }, done) => {

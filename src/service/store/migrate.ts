@@ -2,13 +2,11 @@ import { fileURLToPath } from 'node:url'
 import type pg from 'pg'
 import Postgrator from 'postgrator'
 import { StartError } from '../errors.ts'
-import { requireTables } from './tables.ts'
+import { grantTables, requireTables, versionTable } from './tables.ts'
 
 /** Any number is right, as long as every instance of the service asks for the same one. */
 const migrationLock = 6_418_230
 const migrationPattern = fileURLToPath(new URL('../migrations/*', import.meta.url))
-/** `schema_version` would be the name that other migration tools use too. */
-const versionTable = 'insertlab_schema_version'
 
 /**
  * Brings the database to the newest schema. Instances that start together wait for each other on an advisory
@@ -16,15 +14,20 @@ const versionTable = 'insertlab_schema_version'
  * fails leaves nothing behind, and the lock cannot outlive it (a session's lock would, behind a pooler in
  * transaction mode). The price: a migration cannot hold what PostgreSQL refuses in a transaction, for example
  * `CREATE INDEX CONCURRENTLY`.
+ * @param options.grantTo the role of a service that migrates as another role.
  * @throws {StartError} or the database's error, unchanged.
  */
-export async function migrate(client: pg.Client): Promise<void> {
+export async function migrate(
+  client: pg.Client,
+  { grantTo }: { grantTo?: string | undefined } = {},
+): Promise<void> {
   await client.query('BEGIN')
   try {
     await client.query('SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0')
     await client.query('SELECT pg_advisory_xact_lock($1)', [migrationLock])
     await runMigrations(client)
     await requireTables(client)
+    if (grantTo !== undefined) await grantTables(client, grantTo)
     await client.query('COMMIT')
   } catch (error) {
     // Fails where the connection is what failed; the transaction has then ended with it.

@@ -1,5 +1,8 @@
-import type pg from 'pg'
+import pg from 'pg'
 import { StartError } from '../errors.ts'
+
+/** `schema_version` would be the name that other migration tools use too. */
+export const versionTable = 'insertlab_schema_version'
 
 interface NeededColumn {
   readonly types: readonly string[]
@@ -99,6 +102,22 @@ export async function requireTables(client: pg.Client): Promise<void> {
       )
     }
   }
+}
+
+/** Lets a role do what the service does, and no more: it can neither change nor empty nor drop the tables. */
+export async function grantTables(client: pg.Client, role: string): Promise<void> {
+  const to = `TO ${pg.escapeIdentifier(role)}`
+  const { rows } = await client.query('SELECT quote_ident(current_schema()) AS schema')
+  const grants = [
+    `GRANT USAGE ON SCHEMA ${rows[0].schema} ${to}`,
+    // At its start the service looks whether its migrations are done.
+    `GRANT SELECT ON ${versionTable} ${to}`,
+  ]
+  for (const [name, { privileges }] of Object.entries(needed)) {
+    grants.push(`GRANT ${privileges.join(', ')} ON ${name} ${to}`)
+    grants.push(`GRANT USAGE ON SEQUENCE ${name}_id_seq ${to}`)
+  }
+  await client.query(grants.join('; '))
 }
 
 /** What keeps a table that somebody else made from being used. */

@@ -64,6 +64,33 @@ describe('a method that the resource does not take', () => {
   })
 })
 
+describe('no answer tells what the service is made of', () => {
+  const names = /fastify|node(?!\w)|express|undici|llhttp|postgres(?!ql)|pg[^a-z]|\bv?\d+\.\d+\.\d+/i
+
+  it.each([
+    ['GET', '/ping/'],
+    ['GET', '/nowhere'],
+    ['GET', '/%zz'],
+    ['PATCH', '/texts'],
+    ['POST', '/texts'],
+    ['GET', '/test-insert?rows=0'],
+    ['GET', '/tasks/?after=x'],
+    ['GET', '/readyz'],
+  ])('%s %s', async (method, path) => {
+    const answer = await fetch(app.url + path, { method })
+    const headers = Object.fromEntries(answer.headers)
+    for (const name of ['server', 'x-powered-by', 'via']) expect(headers).not.toHaveProperty(name)
+    expect(JSON.stringify(headers)).not.toMatch(names)
+    expect(await answer.text()).not.toMatch(names)
+  })
+
+  it.each(['hello there\r\n\r\n', 'GET / HTTP/1.1\r\n\r\n', 'GET / HTTP/9.9\r\n\r\n'])('%j', async bytes => {
+    const answer = await exchange(app.url, bytes)
+    expect(answer).not.toMatch(/^(server|x-powered-by):/im)
+    expect(answer.replace(/^date: .*$/im, '')).not.toMatch(names)
+  })
+})
+
 describe('HEAD', () => {
   it.each(['/ping/', '/livez', '/readyz', '/tasks/', '/openapi.json'])('%s has no body', async path => {
     const answer = await fetch(app.url + path, { method: 'HEAD' })
@@ -105,6 +132,7 @@ describe('what is not HTTP', () => {
       'a bad chunk',
       'POST /texts HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n',
     ],
+    ['a request to a proxy', 'CONNECT x:443 HTTP/1.1\r\nhost: x\r\n\r\n'],
     ['no host', 'GET /ping/ HTTP/1.1\r\n\r\n'],
   ])('%s', async (_, bytes) => {
     const answer = await exchange(app.url, bytes)

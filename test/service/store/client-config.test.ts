@@ -117,7 +117,7 @@ describe('clientConfig', () => {
       expect.objectContaining({
         name: 'StartError',
         message: expect.stringMatching(
-          /^the certificate file \/none\/ca\.pem of DATABASE_URL .*ENOENT.*Set sslrootcert/,
+          /^the certificate file \/none\/ca\.pem cannot be read \(ENOENT\)\. Set sslrootcert/,
         ),
       }),
     )
