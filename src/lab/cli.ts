@@ -12,6 +12,7 @@ import { full as allFindings, experiments, tour, tourMinutes } from './experimen
 import { type Experiment, estimateS } from './experiments/experiment.ts'
 import { generatorHelp, generatorNames } from './load/choose.ts'
 import type { LoadGenerator } from './load/generator.ts'
+import { addInsertTableCommand } from './insert-table-command.ts'
 import { addPlanCommand } from './plan/command.ts'
 import { holdToAssertions } from './run/assertions.ts'
 import { readResults, renderAgain } from './run/results-folder.ts'
@@ -28,6 +29,8 @@ interface RunFlags {
   iOwnThisTarget: boolean
   databaseUrl?: string
   generator?: LoadGenerator['name']
+  only?: string[]
+  resume?: string
   live: boolean
   assert: Assertion[]
 }
@@ -57,6 +60,8 @@ function commandLine(setExitCode: (code: number) => void): Command {
 
   withRunOptions(lab.command('run'))
     .description('run experiments by name')
+    .option('--only <value...>', 'only steps with this setting, such as "Fastify + pg" of peers')
+    .option('--resume <result>', 'go on with an interrupted run: its folder under results/')
     .addArgument(
       new Argument('<experiment...>', 'see `list`').argParser<Experiment[]>((name, chosen) => [
         ...(chosen ?? []),
@@ -70,6 +75,8 @@ function commandLine(setExitCode: (code: number) => void): Command {
   addAttachCommand(lab, setExitCode)
   addAbCommand(lab, setExitCode)
   addAuditCommand(lab, setExitCode)
+
+  addInsertTableCommand(lab)
 
   lab
     .command('report')
@@ -144,6 +151,8 @@ function run(name: string, chosen: readonly Experiment[], flags: RunFlags): Prom
       ...(flags.repeats !== undefined && { repeats: flags.repeats }),
     },
     generator: flags.generator,
+    only: flags.only,
+    resume: flags.resume,
     url: flags.url,
     isOwned: flags.iOwnThisTarget,
     databaseUrl: flags.databaseUrl,

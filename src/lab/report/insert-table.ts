@@ -1,0 +1,2 @@
+import type { Results } from '../results.ts'
+export function insertTable(_: Results): { markdown: string; svg: string } | null { return null }

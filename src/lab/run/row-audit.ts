@@ -1,0 +1,94 @@
+/**
+ * Whether every row that a service answered for is in the table: what makes the CPU of an insert comparable, because a
+ * service that answers before its row is durable, or that loses rows, is cheaper.
+ */
+import { setTimeout as pause } from 'node:timers/promises'
+import { Client } from 'pg'
+import type { RowAudit } from '../results.ts'
+
+/** As many clients as requests: rows of requests that run at the same time are where some are lost. */
+const requests = 64
+
+/**
+ * Counts the rows after a load, waits until the last of its requests has ended, then sends some requests, awaits every
+ * answer, and counts again. A request that fails is not answered for.
+ *
+ * @param url of an insert whose answer is `{ id }`
+ */
+export async function auditRows(
+  databaseUrl: string,
+  url: string,
+  { rowsPerRequest, answered }: { rowsPerRequest: number; answered: number },
+): Promise<RowAudit> {
+  const client = new Client({ connectionString: databaseUrl, application_name: 'insertlab' })
+  await client.connect()
+  try {
+    const before = await countWhenQuiet(client)
+    const answers = await Promise.all(Array.from({ length: requests }, () => idOf(url)))
+    const ids = answers.flatMap(({ id }) => (typeof id === 'number' ? [id] : []))
+    return {
+      windowRows: answered * rowsPerRequest,
+      windowFound: before,
+      exactRows: answers.filter(({ ok }) => ok).length * rowsPerRequest,
+      exactFound: (await countWhenQuiet(client)) - before,
+      ids: new Set(ids).size,
+      idsFound: await countIds(client, ids),
+    }
+  } finally {
+    await client.end()
+  }
+}
+
+/** Whether nothing that was answered for is missing, and nothing is there that was not. */
+export function isComplete({ windowRows, windowFound, ...exact }: RowAudit): boolean {
+  return (
+    windowFound >= windowRows && exact.exactFound === exact.exactRows && exact.idsFound === exact.ids
+  )
+}
+
+/** The audits of two repeats as one. */
+export function sumOfAudits(a: RowAudit, b: RowAudit): RowAudit {
+  return {
+    windowRows: a.windowRows + b.windowRows,
+    windowFound: a.windowFound + b.windowFound,
+    exactRows: a.exactRows + b.exactRows,
+    exactFound: a.exactFound + b.exactFound,
+    ids: a.ids + b.ids,
+    idsFound: a.idsFound + b.idsFound,
+  }
+}
+
+async function idOf(url: string): Promise<{ ok: boolean; id?: unknown }> {
+  const response = await fetch(url)
+  const body: unknown = await response.json()
+  const hasId = typeof body === 'object' && body !== null && 'id' in body
+  return { ok: response.ok, ...(response.ok && hasId && { id: body.id }) }
+}
+
+const retryMs = 20
+const quietLimitMs = 10_000
+
+/** The rows of the table, once no other session runs a statement or is in a transaction. */
+async function countWhenQuiet(client: Client): Promise<number> {
+  const deadline = performance.now() + quietLimitMs
+  for (let last = -1; ; ) {
+    const { rows } = await client.query<{ rows: string; busy: string }>(
+      `SELECT (SELECT count(*) FROM simple_text) AS rows,
+              (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+                AND pid <> pg_backend_pid() AND state <> 'idle') AS busy`,
+    )
+    const [now] = rows
+    const count = Number(now?.rows)
+    if ((now?.busy === '0' && count === last) || performance.now() > deadline) return count
+    last = count
+    await pause(retryMs)
+  }
+}
+
+async function countIds(client: Client, ids: readonly number[]): Promise<number> {
+  const { rows } = await client.query<{ found: string }>(
+    'SELECT count(*) AS found FROM simple_text WHERE id = ANY($1)',
+    [ids],
+  )
+  return Number(rows[0]?.found)
+}
