@@ -76,7 +76,7 @@ function step(stack: InsertStack, { connections, rows, bulk }: Request): Step {
     ...(program !== undefined && { program }),
     service: { ...service, WORKERS: '1' },
     load: closed(connections),
-    requests: [{ path: `/test-insert?rows=${rows}${bulk ? '&bulk=1' : ''}` }],
+    requests: [{ path: `/test-insert?rows=${rows}${bulk ? '&bulk=true' : ''}` }],
     ceiling: true,
     auditRows: rows,
     ...(connections === busy && rows === 1 && { profile: 'once' }),

@@ -38,7 +38,8 @@ export function createResultsFolder(parent: string, name: string, startedAt: Dat
  */
 export function resumeResultsFolder(path: string): { folder: ResultsFolder; startedAt: Date } {
   const { file, results } = readResults(path)
-  if (!results.complete) return { folder: folderAt(dirname(resolve(file))), startedAt: new Date(results.startedAt) }
+  if (!results.complete)
+    return { folder: folderAt(dirname(resolve(file))), startedAt: new Date(results.startedAt) }
   throw new LabError('LAB_USAGE', `${file} is complete`, 'Leave --resume out to measure again.')
 }
 

@@ -41,9 +41,7 @@ export async function auditRows(
 
 /** Whether nothing that was answered for is missing, and nothing is there that was not. */
 export function isComplete({ windowRows, windowFound, ...exact }: RowAudit): boolean {
-  return (
-    windowFound >= windowRows && exact.exactFound === exact.exactRows && exact.idsFound === exact.ids
-  )
+  return windowFound >= windowRows && exact.exactFound === exact.exactRows && exact.idsFound === exact.ids
 }
 
 /** The audits of two repeats as one. */

@@ -15,7 +15,7 @@ const MANY: &str = "INSERT INTO simple_text (text) SELECT unnest($1::text[]) RET
 #[derive(Deserialize)]
 struct Wanted {
     rows: Option<usize>,
-    bulk: Option<u8>,
+    bulk: Option<bool>,
 }
 
 async fn insert(pool: &Pool, rows: usize, bulk: bool) -> Result<i64, Box<dyn Error>> {
@@ -41,7 +41,7 @@ type Answer = Result<Json<Value>, (StatusCode, String)>;
 
 async fn test_insert(State(pool): State<Pool>, Query(wanted): Query<Wanted>) -> Answer {
     let start = Instant::now();
-    let id = insert(&pool, wanted.rows.unwrap_or(1).clamp(1, 1000), wanted.bulk.is_some()).await;
+    let id = insert(&pool, wanted.rows.unwrap_or(1).clamp(1, 1000), wanted.bulk.unwrap_or(false)).await;
     let id = id.map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
     Ok(Json(json!({ "id": id, "duration": start.elapsed().as_secs_f64(), "cpu_duration": null })))
 }
