@@ -27,7 +27,13 @@ export type Profiler =
   | { readonly kind: 'v8'; readonly adminUrl: string }
   | { readonly kind: 'pprof'; readonly adminUrl: string }
   | { readonly kind: 'inspector'; readonly pid: () => Promise<number | null> }
-  | { readonly kind: 'py-spy'; readonly command: string; readonly pid: number }
+  | {
+      readonly kind: 'py-spy'
+      readonly command: string
+      readonly pid: number
+      /** It serves requests on threads, most of which wait. */
+      readonly threads?: boolean
+    }
 
 export function createPrograms(): Programs {
   const provided = new Map<PeerName, Promise<PeerLaunch | Unavailable>>()

@@ -28,7 +28,7 @@ export interface PeerLaunch extends Launch {
 export type PeerProfiler =
   | { readonly kind: 'pprof' }
   | { readonly kind: 'inspector' }
-  | { readonly kind: 'py-spy'; readonly command: string }
+  | { readonly kind: 'py-spy'; readonly command: string; readonly threads?: boolean }
 
 /** Why a program cannot run here, in one line. */
 export interface Unavailable {

@@ -41,7 +41,8 @@ const inPython = pythonPeers('python', ['requirements.txt'])
 const launchers = {
   node: nodePeer,
   python: (file, packages) => inPython({ args: [`${file}.py`], readyPath: '/ping/', packages }),
-  gunicorn: (_, packages) => inPython({ args: ['-m', 'gunicorn'], readyPath: '/ping/', packages }),
+  gunicorn: (_, packages) =>
+    inPython({ args: ['-m', 'gunicorn'], readyPath: '/ping/', threads: true, packages }),
   rust: (_, packages) => rustPeer(packages),
 } as const satisfies Record<string, (file: string, packages: readonly string[]) => Peer>
 

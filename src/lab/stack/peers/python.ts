@@ -13,6 +13,8 @@ export interface PythonApp {
   readonly args: readonly string[]
   readonly env?: Readonly<Record<string, string>>
   readonly readyPath?: string
+  /** It serves requests on threads; otherwise on one event loop. */
+  readonly threads?: boolean
   /** Those whose versions are told. */
   readonly packages: readonly string[]
 }
@@ -27,7 +29,7 @@ export function pythonPeers(folderName: string, locks: readonly [string, ...stri
   const folder = join(peersFolder, folderName)
   const files = locks.map(lock => join(folder, lock))
   let made: Promise<Environment | Unavailable> | undefined
-  return ({ args, env = {}, readyPath, packages }: PythonApp): Peer => ({
+  return ({ args, env = {}, readyPath, threads = false, packages }: PythonApp): Peer => ({
     async provide(say): Promise<PeerLaunch | Unavailable> {
       made ??= makeEnvironment(folderName, files, say)
       const environment = await made
@@ -39,7 +41,7 @@ export function pythonPeers(folderName: string, locks: readonly [string, ...stri
         cwd: folder,
         env: { PYTHONDONTWRITEBYTECODE: '1', ...env },
         ...(readyPath !== undefined && { readyPath }),
-        profiler: { kind: 'py-spy', command: join(bin, 'py-spy') },
+        profiler: { kind: 'py-spy', command: join(bin, 'py-spy'), threads },
         versions: pythonVersions(files[0] ?? '', python, packages),
       }
     },
