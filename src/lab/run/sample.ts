@@ -1,13 +1,13 @@
 import { type LayerShares, type LayersBy, layers, layersPerRequestUs } from '../analysis/cpu-layers.ts'
 import { figureOf, figureOrNull } from '../analysis/figures.ts'
 import { littleDoubt } from '../analysis/little.ts'
+import { sumOfAudits } from '../analysis/row-audit.ts'
 import { steadinessOf, unsteadyDoubt } from '../analysis/steady.ts'
 import { labelOf, type Step } from '../experiments/experiment.ts'
 import type { LoadGenerator } from '../load/generator.ts'
 import type { Figure, RowAudit, Sample } from '../results.ts'
 import { figuresByName, insideFigures } from './inside-figures.ts'
 import { type Observation, requestsSent, requestsServed } from './observe.ts'
-import { sumOfAudits } from './row-audit.ts'
 
 /** An observation and, where the step asks for one, the profile that was taken after it. */
 export interface Profiled extends Observation {
