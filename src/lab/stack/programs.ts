@@ -1,6 +1,8 @@
+import { fileURLToPath } from 'node:url'
 import { LabError } from '../errors.ts'
 import type { PeerLaunch, Unavailable } from './peers/peer.ts'
 import { type PeerName, peerOf } from './peers/peers.ts'
+import { nodeVersions } from './peers/pinned-versions.ts'
 import { type ServiceOptions, type ServiceProcess, startService } from './service-process.ts'
 
 /** Starts the service of this repository, or a peer instead, in the same way. */
@@ -59,7 +61,7 @@ export function createPrograms(): Programs {
     async start(program, options) {
       if (program === undefined) {
         const own = await startService(options)
-        return { ...own, profiler: { kind: 'v8', adminUrl: own.adminUrl }, versions: null }
+        return { ...own, profiler: { kind: 'v8', adminUrl: own.adminUrl }, versions: ownVersions() }
       }
       const found = await provide(program, () => {})
       if ('unavailable' in found) {
@@ -85,6 +87,10 @@ export function createPrograms(): Programs {
       }
     },
   }
+}
+
+function ownVersions(): string {
+  return nodeVersions(fileURLToPath(new URL('../../../package.json', import.meta.url)), ['fastify', 'pg'])
 }
 
 function profilerOf({ profiler }: PeerLaunch, { adminUrl, pid }: ServiceProcess): Profiler | null {
