@@ -143,6 +143,7 @@ function page(results: Results, { repeat }: ExperimentResult, rows: readonly Row
       `Machine: ${machine.cpuModel}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.platform}, kernel ${machine.kernel}.`,
       `PostgreSQL ${machine.postgres}, with fsync and synchronous commits; generator ${machine.generator}.`,
       `Each window ${formatNumber(durationS)} s after its warm-up; in each round every stack is started anew, in a random order. One process, a pool of 20 connections; Go and Rust use all cores. No access log. insertlab has its full telemetry, the others have none.`,
+      'Each process is new in each round. Node compiles its hot code on helper threads in the first minute, and that CPU is in its figures: they read high, most where there is most code (insertlab with its telemetry).',
       ...machine.warnings,
       `Repeat it: \`${repeat}\``,
     ]),
