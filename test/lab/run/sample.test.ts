@@ -3,7 +3,7 @@ import { closed, type Step } from '../../../src/lab/experiments/experiment.ts'
 import { type Profiled, sampleOf } from '../../../src/lab/run/sample.ts'
 
 const step: Step = { variant: 'insert', knobs: {}, load: closed(4), requests: [{ path: '/' }] }
-const generator = { name: 'autocannon', modeOf: () => 'closed' } as const
+const generator = { name: 'autocannon', modeOf: () => 'closed' as const } as const
 
 /** A window of 1,000 requests, each of so many us of API CPU. */
 function observation(apiUs: number, change: Partial<Profiled> = {}): Profiled {
