@@ -2,7 +2,7 @@ import { mkdtempSync, readlinkSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { expect, test } from 'vitest'
-import { createResultsFolder, readResults } from '../../../src/lab/run/results-folder.ts'
+import { createResultsFolder, readResults, resumeResultsFolder } from '../../../src/lab/run/results-folder.ts'
 import { resultsOf } from '../analysis/results.ts'
 
 test('two runs of one name that start in the same second keep a folder each', () => {
@@ -19,6 +19,22 @@ test('two runs of one name that start in the same second keep a folder each', ()
     expect(readlinkSync(join(parent, 'latest'))).toBe('2026-11-25T12-00-00-ping-2')
     expect(readResults(first?.path ?? '').results.experiments[0]?.name).toBe('first')
     expect(readResults(join(parent, 'latest')).results.experiments[0]?.name).toBe('second')
+  } finally {
+    rmSync(parent, { recursive: true, force: true })
+  }
+})
+
+test('a run goes on in the folder of the one that was interrupted, with its start, until it is complete', () => {
+  const parent = mkdtempSync(join(tmpdir(), 'insertlab-folders-'))
+  try {
+    const startedAt = new Date('2026-11-25T12:00:00.000Z')
+    const interrupted = createResultsFolder(parent, 'peers', startedAt)
+    interrupted.save({ ...resultsOf({ name: 'peers' }), complete: false, startedAt: startedAt.toISOString() })
+    const resumed = resumeResultsFolder(join(parent, 'latest'))
+    expect(resumed.startedAt).toEqual(startedAt)
+    resumed.folder.save(resultsOf({ name: 'peers', answer: 'the rest' }))
+    expect(readResults(interrupted.path).results.experiments[0]?.answer).toBe('the rest')
+    expect(() => resumeResultsFolder(interrupted.path)).toThrow('is complete')
   } finally {
     rmSync(parent, { recursive: true, force: true })
   }
