@@ -10,6 +10,7 @@ import { runCompareCommand } from './compare-command.ts'
 import { exitCodes, LabError } from './errors.ts'
 import { full as allFindings, experiments, tour, tourMinutes } from './experiments/all.ts'
 import { type Experiment, estimateS } from './experiments/experiment.ts'
+import { addInsertTableCommand } from './insert-table-command.ts'
 import { generatorHelp, generatorNames } from './load/choose.ts'
 import type { LoadGenerator } from './load/generator.ts'
 import { addPlanCommand } from './plan/command.ts'
@@ -30,6 +31,8 @@ interface RunFlags {
   iOwnThisTarget: boolean
   databaseUrl?: string
   generator?: LoadGenerator['name']
+  only?: string[]
+  resume?: string
   live: boolean
   assert: Assertion[]
 }
@@ -59,6 +62,8 @@ function commandLine(setExitCode: (code: number) => void): Command {
 
   withRunOptions(lab.command('run'))
     .description('run experiments by name')
+    .option('--only <value...>', 'only steps with this setting, such as "Fastify + pg" of peers')
+    .option('--resume <result>', 'go on with an interrupted run: its folder under results/')
     .addArgument(
       new Argument('<experiment...>', 'see `list`').argParser<Experiment[]>((name, chosen) => [
         ...(chosen ?? []),
@@ -72,6 +77,8 @@ function commandLine(setExitCode: (code: number) => void): Command {
   addAttachCommand(lab, setExitCode)
   addAbCommand(lab, setExitCode)
   addAuditCommand(lab, setExitCode)
+
+  addInsertTableCommand(lab)
 
   lab
     .command('report')
@@ -147,6 +154,8 @@ function run(name: string, chosen: readonly Experiment[], flags: RunFlags): Prom
       ...(flags.repeats !== undefined && { repeats: flags.repeats }),
     },
     generator: flags.generator,
+    only: flags.only,
+    resume: flags.resume,
     url: flags.url,
     insecure: flags.insecure,
     isOwned: flags.iOwnThisTarget,

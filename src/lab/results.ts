@@ -131,6 +131,24 @@ export const Pressure = Type.Object({ cpu: MaybeFigure, io: MaybeFigure, memory:
 /** Shares of the window, 0..1, in which the quota of the process's own cgroup kept it from running. */
 export const Throttled = Type.Object({ api: MaybeFigure, database: MaybeFigure, generator: MaybeFigure })
 
+/**
+ * Rows that the service answered for and rows of the table, over all repeats. A load generator stops while requests are on
+ * their way, so the table may have more rows than were answered for in its window. Then some requests are sent and all
+ * answers awaited, after which the numbers must be equal.
+ */
+export const RowAudit = Type.Object({
+  /** Answered for in the measured windows, and in the table afterwards; the table has those of the warm-up too. */
+  windowRows: Type.Integer(),
+  windowFound: Type.Integer(),
+  /** Answered for with nothing else on its way, and by how much the table grew. */
+  exactRows: Type.Integer(),
+  exactFound: Type.Integer(),
+  /** Ids in those answers, and how many of them are ids of rows. A bulk statement may give no ids. */
+  ids: Type.Integer(),
+  idsFound: Type.Integer(),
+})
+export type RowAudit = Static<typeof RowAudit>
+
 export const Sample = Type.Object({
   /** Names the row in tables and the mark in plots, for example `prepared, 64 connections`. */
   label: Type.String(),
@@ -184,6 +202,10 @@ export const Sample = Type.Object({
   runtime: Type.Optional(Runtime),
   pressure: Type.Optional(Pressure),
   throttled: Type.Optional(Throttled),
+  /** What the service ran on, where it is a peer that says so: language and packages with their versions. */
+  versions: Type.Optional(Type.String()),
+  /** Whether what was answered is in the table, all repeats together. */
+  audit: Type.Optional(RowAudit),
   /** Where requests failed: the newest line in which PostgreSQL or the service said why. */
   complaint: Type.Optional(Type.String()),
   /** The whole ledger, us a request: `request`, what requests were charged, and by name each bucket of what

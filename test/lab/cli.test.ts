@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { Value } from 'typebox/value'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Results } from '../../src/lab/results.ts'
+import { resultsOf } from './analysis/results.ts'
 import { startStandIn } from './run/stand-in-bed.ts'
 
 const cli = fileURLToPath(new URL('../../src/lab/cli.ts', import.meta.url))
@@ -49,6 +50,29 @@ describe.concurrent('exit codes', () => {
     const { status, stdout, stderr } = await lab('run', 'ping', '--url', 'http://192.0.2.1', '--no-live')
     expect({ status, stdout }).toEqual({ status: 3, stdout: '' })
     expect(stderr).toContain('192.0.2.1 is neither loopback nor a private address')
+  })
+
+  test('2: steps of a stack that there is not', async () => {
+    const { status, stderr } = await lab('run', 'peers', '--only', 'COBOL', '--no-live')
+    expect(status).toBe(2)
+    expect(stderr).toContain('no setting of peers has the value "COBOL"')
+    expect(stderr).toContain('Fastify + Drizzle')
+  })
+
+  test('2: going on with a run that is complete', async () => {
+    const file = join(folder, 'complete.json')
+    writeFileSync(file, JSON.stringify(resultsOf({ name: 'peers' })))
+    const { status, stderr } = await lab('run', 'peers', '--resume', file, '--no-live')
+    expect(status).toBe(2)
+    expect(stderr).toContain('complete.json is complete')
+  })
+
+  test('2: an insert table of something else', async () => {
+    const file = join(folder, 'ping.json')
+    writeFileSync(file, JSON.stringify(resultsOf({ name: 'ping' })))
+    const { status, stderr } = await lab('insert-table', file, '--out', folder)
+    expect(status).toBe(2)
+    expect(stderr).toContain('has no measurement of the experiment peers')
   })
 
   test('3: a database of the shell that is not on this machine', async () => {

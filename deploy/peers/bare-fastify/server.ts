@@ -1,6 +1,7 @@
 /**
  * The same endpoint with the same framework and driver, and nothing else: no telemetry, no validation, no
- * error format, no back-pressure. What is left of an insert's CPU when all that is taken away.
+ * error format, no back-pressure. What is left of an insert's CPU when all that is taken away. The statement is named,
+ * so that PostgreSQL parses it once a connection: https://node-postgres.com/features/queries
  */
 import fastify from 'fastify'
 import pg from 'pg'

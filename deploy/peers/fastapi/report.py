@@ -1,7 +1,9 @@
 """The service of the first report, and the tasks API of the second: FastAPI, SQLAlchemy's async engine on asyncpg.
 
 As reported: `create_async_engine(pool_size=20)` with the default overflow of 10, a session for each request, the
-insert as `text()`. A request of several rows runs several statements in one transaction.
+insert as `text()`. A request of several rows runs several statements in one transaction; with `bulk`, one executemany.
+https://docs.sqlalchemy.org/en/21/orm/extensions/asyncio.html
+https://docs.sqlalchemy.org/en/21/tutorial/dbapi_transactions.html (text, multiple parameters)
 """
 
 from collections.abc import AsyncIterator
@@ -49,6 +51,7 @@ class TaskPage(BaseModel):
 
 
 COLUMNS = 'id, title, done, created_at AS "createdAt"'
+INSERT_MANY = text("INSERT INTO simple_text (text) VALUES (:text)")
 INSERT_TEXT = text("INSERT INTO simple_text (text) VALUES (:text) RETURNING id")
 LIST_TASKS = text(f"SELECT {COLUMNS} FROM tasks WHERE id > :after ORDER BY id LIMIT :limit")
 FIND_TASK = text(f"SELECT {COLUMNS} FROM tasks WHERE id = :id")
@@ -69,14 +72,18 @@ async def ready(session: Session):
 
 
 @app.get("/test-insert")
-async def test_insert(session: Session, rows: Annotated[int, Query(ge=1, le=1000)] = 1):
+async def test_insert(session: Session, rows: Annotated[int, Query(ge=1, le=1000)] = 1, bulk: bool = False):
     watch = settings.Stopwatch()
     ids = []
-    for _ in range(rows):
-        result = await session.execute(INSERT_TEXT, {"text": settings.TEXT})
-        ids.append(result.scalar_one())
+    if bulk:
+        # The driver's executemany, which gives no ids back.
+        await session.execute(INSERT_MANY, [{"text": settings.TEXT}] * rows)
+    else:
+        for _ in range(rows):
+            result = await session.execute(INSERT_TEXT, {"text": settings.TEXT})
+            ids.append(result.scalar_one())
     await session.commit()
-    return {"id": ids[0], **watch.read()}
+    return {"id": ids[0] if ids else None, **watch.read()}
 
 
 @app.get("/tasks/", response_model=TaskPage)

@@ -3,6 +3,7 @@
 asyncpg without SQLAlchemy above it (it prepares and caches each statement itself), Starlette's plain route in place
 of FastAPI's (no dependency and no response to validate on the hot path), orjson, and with
 `INSERT_STRATEGY=batched` one statement for all rows that arrived while the last one ran.
+https://magicstack.github.io/asyncpg/current/usage.html
 """
 
 import asyncio

@@ -1,5 +1,6 @@
 // The service's endpoints in Go, as a competent user of gin and pgx writes them: one process on all cores, a pool of
-// prepared statements (pgx prepares and caches each by itself), a transaction where a request has several rows.
+// prepared statements (pgx prepares and caches each by itself), a transaction where a request has several rows, a batch
+// (https://pkg.go.dev/github.com/jackc/pgx/v5#Batch) where it asks for bulk. https://pkg.go.dev/github.com/jackc/pgx/v5/pgxpool
 package main
 
 import (
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -95,7 +97,8 @@ func routes(pool *pgxpool.Pool) http.Handler {
 }
 
 type insertQuery struct {
-	Rows int `form:"rows,default=1" binding:"min=1,max=1000"`
+	Rows int  `form:"rows,default=1" binding:"min=1,max=1000"`
+	Bulk bool `form:"bulk"`
 }
 
 type insertAnswer struct {
@@ -113,6 +116,10 @@ func testInsert(pool *pgxpool.Pool) gin.HandlerFunc {
 			c.JSON(http.StatusBadRequest, gin.H{"error": err.Error()})
 			return
 		}
+		insert := insertEach
+		if query.Bulk {
+			insert = insertBatch
+		}
 		id, err := insert(c, pool, query.Rows)
 		if err != nil {
 			fail(c, err)
@@ -122,7 +129,7 @@ func testInsert(pool *pgxpool.Pool) gin.HandlerFunc {
 	}
 }
 
-func insert(ctx context.Context, pool *pgxpool.Pool, rows int) (first int64, err error) {
+func insertEach(ctx context.Context, pool *pgxpool.Pool, rows int) (first int64, err error) {
 	if rows == 1 {
 		err = pool.QueryRow(ctx, insertText, text).Scan(&first)
 		return first, err
@@ -142,6 +149,17 @@ func insert(ctx context.Context, pool *pgxpool.Pool, rows int) (first int64, err
 		}
 	}
 	return first, tx.Commit(ctx)
+}
+
+// One round trip, and one implicit transaction.
+func insertBatch(ctx context.Context, pool *pgxpool.Pool, rows int) (first int64, err error) {
+	batch := &pgx.Batch{}
+	for range rows {
+		batch.Queue(insertText, text)
+	}
+	results := pool.SendBatch(ctx, batch)
+	err = results.QueryRow().Scan(&first)
+	return first, errors.Join(err, results.Close())
 }
 
 func fail(c *gin.Context, err error) {

@@ -76,8 +76,10 @@ export interface Step {
   readonly serviceCores?: number
   /** A path whose answers carry `cpu_duration`; asked one request at a time while the load runs. */
   readonly reportedCpu?: string
-  /** After each measurement the same load is sent once more, shortly, and profiled. One worker only. */
-  readonly profile?: boolean
+  /** After each measurement the same load is sent once more, shortly, and profiled. One worker only. `once`: only after the first. */
+  readonly profile?: boolean | 'once'
+  /** Rows of one request. After each measurement it is checked that every row that was answered for is in the table. */
+  readonly auditRows?: number
 }
 
 /**

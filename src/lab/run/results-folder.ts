@@ -28,6 +28,22 @@ export function createResultsFolder(parent: string, name: string, startedAt: Dat
   const newLink = `${path}.latest`
   symlinkSync(basename(path), newLink)
   renameSync(newLink, link)
+  return folderAt(path)
+}
+
+/**
+ * Opens the folder of a run that was interrupted, to go on with it. Throws LAB_USAGE where the run is complete.
+ *
+ * @returns the folder, and when the run was started
+ */
+export function resumeResultsFolder(path: string): { folder: ResultsFolder; startedAt: Date } {
+  const { file, results } = readResults(path)
+  if (!results.complete)
+    return { folder: folderAt(dirname(resolve(file))), startedAt: new Date(results.startedAt) }
+  throw new LabError('LAB_USAGE', `${file} is complete`, 'Leave --resume out to measure again.')
+}
+
+function folderAt(path: string): ResultsFolder {
   const reportFile = join(path, 'report.html')
   return {
     path,

@@ -4,6 +4,7 @@ import { scalingOf } from '../analysis/scaling.ts'
 import {
   confirmingRepeats,
   type Experiment,
+  estimateS,
   labelOf,
   processKeyOf,
   type Step,
@@ -12,6 +13,7 @@ import {
 import type { LoadGenerator } from '../load/generator.ts'
 import type { Diagnosis, ExperimentResult, Sample } from '../results.ts'
 import { changeOf, confirmationOf } from './intervention.ts'
+import type { MeasuredSteps, StepOfRun } from './measured-steps.ts'
 import { generatorOf, runStep, type StepContext } from './run-step.ts'
 import { type Profiled, sampleOf } from './sample.ts'
 
@@ -29,6 +31,8 @@ export interface Planned {
 export interface RunContext extends StepContext {
   readonly installed: readonly LoadGenerator['name'][]
   readonly circumstances: () => Circumstances
+  /** What an interrupted run has measured already, and where this one keeps what it measures. */
+  readonly measuredSteps?: MeasuredSteps
   /** Called after every observation with everything measured up to then. */
   readonly onResults: (experiments: readonly ExperimentResult[]) => void
 }
@@ -133,10 +137,34 @@ async function measure(
   for (let repeat = 1; repeat <= timing.repeats; repeat++) {
     await context.bed.retire()
     for (const step of shuffledInGroups(steps, processKeyOf)) {
-      const round = { experiment: experiment.name, timing, repeat, measured: measuredSoFar(step) }
-      await runStep(step, round, context, observation => observed(step, observation))
+      const which = { experiment: experiment.name, label: labelOf(step), repeat }
+      const before = context.measuredSteps?.take(which) ?? null
+      const seen: Profiled[] = []
+      if (before === null) {
+        const round = { experiment: experiment.name, timing, repeat, measured: measuredSoFar(step) }
+        await runStep(step, round, context, observation => {
+          seen.push(observation)
+          observed(step, observation)
+        })
+      } else {
+        tellMeasuredBefore(which, step, timing, context)
+        for (const observation of before) observed(step, observation)
+      }
+      if (before === null) context.measuredSteps?.keep(which, seen)
     }
   }
+}
+
+function tellMeasuredBefore(
+  { experiment, label, repeat }: StepOfRun,
+  step: Step,
+  timing: Timing,
+  { progress, signal }: RunContext,
+): void {
+  signal.throwIfAborted()
+  const name = `${experiment}: ${label} (${repeat} of ${timing.repeats})`
+  progress.begin(name, estimateS({ steps: [step], timing: { ...timing, breakInS: 0, repeats: 1 } }))
+  progress.done(`${name}: measured before`)
 }
 
 /** Changes the setting of the suspected limit one step and measures both settings. null: no setting to change. */

@@ -15,6 +15,7 @@ import { undiciGenerator } from '../load/undici.ts'
 import type { SpeedWatch } from '../probes/cpu-speed.ts'
 import { type Observation, observe, requestsServed } from './observe.ts'
 import { profileStep } from './profile-step.ts'
+import { auditRows } from './row-audit.ts'
 import type { ControlFigures, Profiled } from './sample.ts'
 import type { Target, TestBed } from './test-bed.ts'
 
@@ -61,14 +62,28 @@ export async function runStep(
   if (step.control !== undefined && control !== null) {
     return runPairs(name, step.control, window, { target, control }, observed)
   }
-  const seen = await window(name, target)
-  if (!step.profile) return observed(seen)
+  const seen = await audited(step, target, {
+    ...(await window(name, target)),
+    ...(target.versions && { versions: target.versions }),
+  })
+  if (!step.profile || (step.profile === 'once' && repeat > 1)) return observed(seen)
   const { generator, planFor } = loadOf(step, timing, context)
   const profile = await profileStep(target, generator, planFor(target), context.signal)
   if (profile === null) return observed(seen)
   const file = `${experiment}-${labelOf(step).replaceAll(/[^\w.]+/g, '-')}-${measured + 1}.${profile.ending}`
   context.keep(file, profile.file)
   observed({ ...seen, profile: { ...profile.layers, file } })
+}
+
+/** The observation with what the table says of it, where the step asks for that. */
+async function audited(step: Step, { url, databaseUrl }: Target, seen: Profiled): Promise<Profiled> {
+  const [request] = step.requests
+  if (step.auditRows === undefined || databaseUrl === null || request === undefined) return seen
+  const audit = await auditRows(databaseUrl, `${url}${request.path}`, {
+    rowsPerRequest: step.auditRows,
+    answered: seen.load.succeeded,
+  })
+  return { ...seen, audit }
 }
 
 /**

@@ -4,8 +4,9 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Assertion } from '../analysis/assertion.ts'
 import type { Circumstances } from '../analysis/diagnosis/case.ts'
 import { figureOf } from '../analysis/figures.ts'
-import { exitCodes } from '../errors.ts'
-import { type Experiment, estimateS, type Timing } from '../experiments/experiment.ts'
+import { quoted } from '../arguments.ts'
+import { exitCodes, LabError } from '../errors.ts'
+import { type Experiment, estimateS, type Step, type Timing } from '../experiments/experiment.ts'
 import { openLivePage } from '../live/live-page.ts'
 import { createProgress, followedBy } from '../live/progress.ts'
 import { generatorChoice, installedGenerators } from '../load/choose.ts'
@@ -19,7 +20,8 @@ import { holdToAssertions } from './assertions.ts'
 import { chooseDatabase } from './database-choice.ts'
 import { foreignTestBed, stepsForForeignTarget } from './foreign-target.ts'
 import { describeRun, readCommit } from './manifest.ts'
-import { createResultsFolder } from './results-folder.ts'
+import { openMeasuredSteps } from './measured-steps.ts'
+import { createResultsFolder, resumeResultsFolder } from './results-folder.ts'
 import { type Planned, runExperiments } from './run-experiments.ts'
 import { seeDatabase } from './seen-database.ts'
 import { summaryOf } from './summary.ts'
@@ -32,6 +34,10 @@ export interface RunOptions {
   /** Replaces the experiments' own timing, as far as given. */
   readonly timing: Partial<Timing>
   readonly generator?: LoadGenerator['name'] | undefined
+  /** Only steps of which one setting has one of these values, such as the name of a stack. */
+  readonly only?: readonly string[] | undefined
+  /** The results folder of an interrupted run, to go on with it. */
+  readonly resume?: string | undefined
   /** A service that someone else runs; without it the lab starts its own. */
   readonly url?: string | undefined
   /** The user confirms that the public address is theirs to load. */
@@ -75,7 +81,8 @@ export async function runLab(experiments: readonly Experiment[], options: RunOpt
   const isHere = url === undefined || (await leadsHere(url))
   const { bed, warnings } = attached ?? (await bedFor(options))
 
-  const startedAt = new Date()
+  const resumed = options.resume === undefined ? null : resumeResultsFolder(options.resume)
+  const startedAt = resumed?.startedAt ?? new Date()
   const planned = { experiments, totalS: plans.reduce((sum, plan) => sum + expectedS(plan), 0) }
   await using live = options.live ? await openLivePage(planned, startedAt) : null
   if (live !== null) console.log(`live: ${live.url}`)
@@ -96,7 +103,7 @@ export async function runLab(experiments: readonly Experiment[], options: RunOpt
       generators: generatorsOf(plans, installed, choose),
       busyBefore,
       fixedWorkUs: figureOf(speed.takenUs()),
-      warnings,
+      warnings: [...warnings, ...(resumed === null ? [] : [wasInterrupted])],
     })
   let measured: readonly ExperimentResult[] = []
   const results = (complete: boolean): Results => ({
@@ -104,7 +111,8 @@ export async function runLab(experiments: readonly Experiment[], options: RunOpt
     ...{ manifest: manifest(), experiments: [...measured] },
   })
 
-  const folder = createResultsFolder(options.outFolder, options.name, startedAt)
+  const folder = resumed?.folder ?? createResultsFolder(options.outFolder, options.name, startedAt)
+  const measuredSteps = openMeasuredSteps(folder.path, plans, options.generator)
   // From here on a run that is killed leaves a result that says so.
   folder.save(results(false))
   const finish = (complete: boolean) => {
@@ -120,6 +128,7 @@ export async function runLab(experiments: readonly Experiment[], options: RunOpt
       ...{ bed, generatorFor: choose, installed, progress, signal, circumstances, speed },
       onTrouble: (what, log) => folder.keepLog(what, masked(log)),
       keep: folder.keep,
+      measuredSteps,
       onResults(experimentsSoFar) {
         measured = maskedDeep(experimentsSoFar)
         const soFar = results(false)
@@ -144,23 +153,41 @@ export async function runLab(experiments: readonly Experiment[], options: RunOpt
   return assertions.length === 0 ? exitCodes.done : holdToAssertions(assertions, measured, folder.path)
 }
 
+const wasInterrupted =
+  'The run was interrupted and continued: its machine facts are those of the continuation.'
+
 function expectedS({ experiment, steps, timing, confirms }: Planned): number {
   const { search } = experiment
   return estimateS({ steps, timing, confirms, ...(search && { search }) })
 }
 
 function plannedFrom(experiment: Experiment, options: RunOptions): Planned {
-  const { timing: changes, url, generator, attached } = options
+  const { timing: changes, url, generator, attached, only } = options
   const timing = { ...experiment.timing, ...changes }
-  const steps = url === undefined ? experiment.steps : stepsForForeignTarget(experiment.steps)
+  const chosen = only === undefined ? experiment.steps : stepsWith(only, experiment)
+  const steps = url === undefined ? chosen : stepsForForeignTarget(chosen)
   const confirms = url === undefined && attached === undefined && (experiment.confirms ?? false)
   const command = [
     ...['npm run lab -- run', experiment.name],
     ...['--duration', timing.durationS, '--repeats', timing.repeats],
     ...(url === undefined ? [] : ['--url', masked(url), ...(options.insecure ? ['--insecure'] : [])]),
     ...(generator === undefined ? [] : ['--generator', generator]),
+    ...(only ?? []).flatMap(value => ['--only', quoted(value)]),
   ]
   return { experiment, steps, timing, confirms, repeat: attached?.repeat ?? command.join(' ') }
+}
+
+/** Throws LAB_USAGE where no step has one of the values, and names those that there are. */
+function stepsWith(values: readonly string[], { name, steps }: Experiment): readonly Step[] {
+  const valuesOf = ({ knobs }: Step) => Object.values(knobs).map(String)
+  const all = new Set(steps.flatMap(valuesOf))
+  const unknown = values.find(value => !all.has(value))
+  if (unknown === undefined) return steps.filter(step => valuesOf(step).some(value => values.includes(value)))
+  throw new LabError(
+    'LAB_USAGE',
+    `no setting of ${name} has the value "${unknown}"`,
+    `There are: ${[...all].join('; ')}.`,
+  )
 }
 
 function generatorsOf(

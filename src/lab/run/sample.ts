@@ -1,10 +1,11 @@
 import { type LayerShares, layersPerRequestUs } from '../analysis/cpu-layers.ts'
 import { figureOf, figureOrNull } from '../analysis/figures.ts'
 import { littleDoubt } from '../analysis/little.ts'
+import { sumOfAudits } from '../analysis/row-audit.ts'
 import { steadinessOf, unsteadyDoubt } from '../analysis/steady.ts'
 import { labelOf, type Step } from '../experiments/experiment.ts'
 import type { LoadGenerator } from '../load/generator.ts'
-import type { Figure, Sample } from '../results.ts'
+import type { Figure, RowAudit, Sample } from '../results.ts'
 import { figuresByName, insideFigures } from './inside-figures.ts'
 import { type Observation, requestsSent, requestsServed } from './observe.ts'
 
@@ -13,6 +14,9 @@ export interface Profiled extends Observation {
   readonly profile?: LayerShares & { readonly file: string }
   /** Of the control, in its window of the same pair; null: some of its requests failed. */
   readonly control?: ControlFigures | null
+  /** What the service runs on. */
+  readonly versions?: string
+  readonly audit?: RowAudit
   /** Where requests failed: why, in the words of PostgreSQL or the service. */
   readonly complaint?: string
 }
@@ -95,9 +99,21 @@ export function sampleOf(
     rowsPerBatch: maybe(one => one.rowsPerBatch),
     steady: steadiness.every(one => one !== null) ? steadiness.every(({ steady }) => steady) : null,
     ...newestComplaint(observations),
+    ...versionsOf(observations),
+    ...auditOf(observations),
   }
   const doubts = [littleDoubt(sample), unsteadyDoubt(steadiness)].filter(doubt => doubt !== null)
   return doubts.length === 0 ? sample : { ...sample, doubts }
+}
+
+function versionsOf(observations: readonly Profiled[]): Pick<Sample, 'versions'> {
+  const versions = observations.find(one => one.versions !== undefined)?.versions
+  return versions === undefined ? {} : { versions }
+}
+
+function auditOf(observations: readonly Profiled[]): Pick<Sample, 'audit'> {
+  const audits = observations.flatMap(({ audit }) => audit ?? [])
+  return audits.length === 0 ? {} : { audit: audits.reduce(sumOfAudits) }
 }
 
 function newestComplaint(observations: readonly Profiled[]): Pick<Sample, 'complaint'> {
@@ -133,12 +149,13 @@ function routeFigures(observations: readonly Observation[]): Pick<Sample, 'route
 
 function profileFigures(observations: readonly Profiled[]): Pick<Sample, 'layersUs' | 'profile'> {
   const profiles = observations.flatMap(({ profile }) => profile ?? [])
-  const amounts = observations.map(one => {
+  // Some steps are profiled once only.
+  const amounts = observations.flatMap(one => {
     const apiUs = per(one.cpuUs.api, requestsServed(one))
     const helpersUs = one.ledger?.bucketsUs.get('helper_threads') ?? null
-    return apiUs === null || !one.profile ? null : layersPerRequestUs(one.profile, apiUs, helpersUs)
+    return apiUs === null || !one.profile ? [] : [layersPerRequestUs(one.profile, apiUs, helpersUs)]
   })
-  const layersUs = figuresByName(amounts)
+  const layersUs = amounts.length === 0 ? null : figuresByName(amounts)
   return {
     ...(layersUs !== null && { layersUs }),
     ...(profiles.length > 0 && {

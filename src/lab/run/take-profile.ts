@@ -43,7 +43,7 @@ export async function takeProfile(
       return layers && { layers, file, ending: 'pb.gz' }
     }
     case 'py-spy': {
-      const file = await recordPython(profiler.command, profiler.pid, seconds, signal)
+      const file = await recordPython(profiler, seconds, signal)
       const layers = file === null ? null : pythonLayers(file)
       return layers && { layers, file: file ?? '', ending: 'stacks.txt' }
     }
@@ -77,13 +77,13 @@ const samplesPerS = 200
 /**
  * Lets py-spy look into a Python process and its workers for some seconds.
  *
- * @param command the py-spy to run
+ * @param profiler a waiting thread counts as running in py-spy's eyes where it waits in C code, for a queue or a lock. So of
+ * a service with threads only those are counted that hold the interpreter's lock, which leaves system calls out
  * @returns collapsed stacks of threads that were running; null where py-spy may not look (another user's process,
  * ptrace forbidden) or is not in time
  */
 async function recordPython(
-  command: string,
-  pid: number,
+  { command, pid, threads = false }: Extract<Profiler, { kind: 'py-spy' }>,
   seconds: number,
   signal: AbortSignal,
 ): Promise<string | null> {
@@ -95,6 +95,7 @@ async function recordPython(
       [
         ...['record', '--pid', String(pid), '--subprocesses', '--duration', String(seconds)],
         ...['--rate', String(samplesPerS), '--format', 'raw', '--full-filenames', '--output', file],
+        ...(threads ? ['--gil'] : []),
       ],
       { stdio: 'ignore', stopSignal: 'SIGKILL' },
     )

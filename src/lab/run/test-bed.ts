@@ -18,6 +18,8 @@ export interface Target {
   /** Addresses of the ledger's metrics of a service that has no admin port of ours. They may change while it runs. */
   readonly ledgerUrls?: () => Promise<readonly string[]>
   readonly profiler: Profiler | null
+  /** What a peer runs on; absent where it does not say. */
+  readonly versions?: string | null
   readonly apiPid: number | null
   /** More processes of the service that are not children of `apiPid`. */
   readonly otherApiPids?: readonly number[]
@@ -86,11 +88,12 @@ export function ownTestBed(databaseUrl: string | null): TestBed {
   }
   const targetOf = async (settings: ServiceSettings, database: Database): Promise<Target> => {
     const isNew = !services.holds(settings)
-    const { url, adminUrl, profiler, pid, log, throttledUs } = await services.get(settings)
+    const { url, adminUrl, profiler, versions, pid, log, throttledUs } = await services.get(settings)
     return {
       url,
       adminUrl,
       profiler,
+      versions,
       apiPid: pid,
       throttledUs,
       databasePid: database.pid,

@@ -1,6 +1,8 @@
+import { fileURLToPath } from 'node:url'
 import { LabError } from '../errors.ts'
 import type { PeerLaunch, Unavailable } from './peers/peer.ts'
-import { type PeerName, peers } from './peers/peers.ts'
+import { type PeerName, peerOf } from './peers/peers.ts'
+import { nodeVersions } from './peers/pinned-versions.ts'
 import { type ServiceOptions, type ServiceProcess, startService } from './service-process.ts'
 
 /** Starts the service of this repository, or a peer instead, in the same way. */
@@ -18,6 +20,8 @@ export interface Program extends Omit<ServiceProcess, 'adminUrl'> {
   /** null: a peer has none that answers as ours does. */
   readonly adminUrl: string | null
   readonly profiler: Profiler | null
+  /** What it runs on; null: it does not say. */
+  readonly versions: string | null
 }
 
 /** How a target's CPU can be profiled: through its admin port (V8, Go), Node's inspector, or from outside (Python). */
@@ -25,12 +29,18 @@ export type Profiler =
   | { readonly kind: 'v8'; readonly adminUrl: string }
   | { readonly kind: 'pprof'; readonly adminUrl: string }
   | { readonly kind: 'inspector'; readonly pid: () => Promise<number | null> }
-  | { readonly kind: 'py-spy'; readonly command: string; readonly pid: number }
+  | {
+      readonly kind: 'py-spy'
+      readonly command: string
+      readonly pid: number
+      /** It serves requests on threads, most of which wait. */
+      readonly threads?: boolean
+    }
 
 export function createPrograms(): Programs {
   const provided = new Map<PeerName, Promise<PeerLaunch | Unavailable>>()
   const provide = (program: PeerName, say: (line: string) => void) => {
-    const known = provided.get(program) ?? peers[program].provide(say)
+    const known = provided.get(program) ?? peerOf(program).provide(say)
     provided.set(program, known)
     return known
   }
@@ -51,7 +61,7 @@ export function createPrograms(): Programs {
     async start(program, options) {
       if (program === undefined) {
         const own = await startService(options)
-        return { ...own, profiler: { kind: 'v8', adminUrl: own.adminUrl } }
+        return { ...own, profiler: { kind: 'v8', adminUrl: own.adminUrl }, versions: ownVersions() }
       }
       const found = await provide(program, () => {})
       if ('unavailable' in found) {
@@ -62,14 +72,31 @@ export function createPrograms(): Programs {
         )
       }
       await migrate(options.databaseUrl)
-      const peer = await startService({ ...options, launch: found })
+      const peer = await startService({
+        ...options,
+        launch: found,
+        ...(found.readyPath !== undefined && { readyPath: found.readyPath }),
+      })
       const pid = (await found.pidOf?.({ PORT: new URL(peer.url).port })) ?? peer.pid
-      return { ...peer, pid, adminUrl: null, profiler: profilerOf(found, peer) }
+      return {
+        ...peer,
+        pid,
+        adminUrl: null,
+        profiler: profilerOf(found, peer),
+        versions: found.versions ?? null,
+      }
     },
   }
 }
 
+function ownVersions(): string {
+  return nodeVersions(fileURLToPath(new URL('../../../package.json', import.meta.url)), ['fastify', 'pg'])
+}
+
 function profilerOf({ profiler }: PeerLaunch, { adminUrl, pid }: ServiceProcess): Profiler | null {
   if (profiler === null) return null
-  return profiler.kind === 'pprof' ? { kind: 'pprof', adminUrl } : { ...profiler, pid }
+  if (profiler.kind === 'pprof') return { kind: 'pprof', adminUrl }
+  return profiler.kind === 'inspector'
+    ? { kind: 'inspector', pid: () => Promise.resolve(pid) }
+    : { ...profiler, pid }
 }

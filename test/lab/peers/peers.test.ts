@@ -5,11 +5,12 @@ import type { Sample } from '../../../src/lab/results.ts'
 import { containerised } from '../../../src/lab/stack/peers/container.ts'
 import { fastapi } from '../../../src/lab/stack/peers/fastapi.ts'
 import { gin } from '../../../src/lab/stack/peers/gin.ts'
+import { rustPeer } from '../../../src/lab/stack/peers/rust.ts'
 import { figure, sample } from '../analysis/samples.ts'
 
 afterEach(() => vi.unstubAllEnvs())
 
-test('without Python, Go or Docker a peer says why it is unavailable, and nothing else happens', async () => {
+test('without Python, Go, Rust or Docker a peer says why it is unavailable, and nothing else happens', async () => {
   vi.stubEnv('PATH', '/nowhere')
   const said: string[] = []
   const say = (line: string) => said.push(line)
@@ -17,19 +18,20 @@ test('without Python, Go or Docker a peer says why it is unavailable, and nothin
     unavailable: 'Python 3.11 or newer, with the module venv, is not installed',
   })
   expect(await gin.provide(say)).toEqual({ unavailable: 'Go 1.25 or newer is not installed' })
+  expect(await rustPeer([]).provide(say)).toEqual({ unavailable: 'Rust (cargo) is not installed' })
   expect(await containerised('host').provide(say)).toEqual({ unavailable: 'no Docker engine answers here' })
   expect(said).toEqual([])
 })
 
 /** What each stack costs and answers, by the beginning of its variant. */
 const known: Record<string, { us: number; rate: number }> = {
-  'batched, 10': { us: 30, rate: 20_000 },
-  batched: { us: 20, rate: 40_000 },
-  'gin, 10': { us: 150, rate: 5000 },
-  gin: { us: 50, rate: 13_000 },
-  'FastAPI, 10': { us: 2100, rate: 480 },
+  'insertlab, batched, 10': { us: 30, rate: 20_000 },
+  'insertlab, batched': { us: 20, rate: 40_000 },
+  'gin + pgx, 10': { us: 150, rate: 5000 },
+  'gin + pgx': { us: 50, rate: 13_000 },
+  'FastAPI + SQLAlchemy text(), 10': { us: 2100, rate: 480 },
+  'FastAPI + SQLAlchemy text()': { us: 800, rate: 1200 },
   'FastAPI, tuned': { us: 200, rate: 4000 },
-  FastAPI: { us: 800, rate: 1200 },
 }
 
 function measured(step: Step): Sample[] {
@@ -47,10 +49,10 @@ function measured(step: Step): Sample[] {
 
 test('the answer holds ours against each, and each goal with what was reached', () => {
   const { answer, diagnosed } = peersCompared.conclude(peersCompared.steps.flatMap(measured))
-  expect(diagnosed?.label).toBe('batched, 64 connections')
-  expect(answer).toContain('FastAPI: 800 us (760–840), 40 times (36.2–44.2) ours.')
-  expect(answer).toContain('Goal 30 times (CPU of FastAPI): reached, 40 times (36.2–44.2).')
-  expect(answer).toContain('Goal 40 times (CPU of FastAPI with ten rows): reached, 70 times')
+  expect(diagnosed?.label).toBe('insertlab, batched, 64 connections')
+  expect(answer).toContain('FastAPI + SQLAlchemy text(): 800 us (760–840), 40 times (36.2–44.2) ours.')
+  expect(answer).toContain("Goal 30 times (CPU of the report's stack): reached, 40 times (36.2–44.2).")
+  expect(answer).toContain("Goal 40 times (CPU of the report's stack with ten rows): reached, 70 times")
   expect(answer).toContain('Goal 2 times (CPU of gin): reached, 2.5 times')
   expect(answer).toContain('Goal 3 times (rate over gin): reached, 3.08 times')
 })
@@ -59,7 +61,7 @@ test('a goal that is missed is said to be', () => {
   const cheap = peersCompared.steps
     .flatMap(measured)
     .map(one =>
-      one.knobs['stack'] === 'gin'
+      one.knobs['stack'] === 'gin + pgx'
         ? { ...one, cpuPerRequestUs: { ...one.cpuPerRequestUs, api: figure(25) } }
         : one,
     )

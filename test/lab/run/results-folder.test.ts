@@ -2,7 +2,12 @@ import { mkdtempSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { expect, test } from 'vitest'
-import { createResultsFolder, readResults, renderAgain } from '../../../src/lab/run/results-folder.ts'
+import {
+  createResultsFolder,
+  readResults,
+  renderAgain,
+  resumeResultsFolder,
+} from '../../../src/lab/run/results-folder.ts'
 import { resultsOf } from '../analysis/results.ts'
 import { sample } from '../analysis/samples.ts'
 
@@ -42,5 +47,21 @@ test('a result of an earlier version, with its generator, fit and names of layer
     expect(renderAgain(folder)).toContain('report.html')
   } finally {
     rmSync(folder, { recursive: true, force: true })
+  }
+})
+
+test('a run goes on in the folder of the one that was interrupted, with its start, until it is complete', () => {
+  const parent = mkdtempSync(join(tmpdir(), 'insertlab-folders-'))
+  try {
+    const startedAt = new Date('2026-11-25T12:00:00.000Z')
+    const interrupted = createResultsFolder(parent, 'peers', startedAt)
+    interrupted.save({ ...resultsOf({ name: 'peers' }), complete: false, startedAt: startedAt.toISOString() })
+    const resumed = resumeResultsFolder(join(parent, 'latest'))
+    expect(resumed.startedAt).toEqual(startedAt)
+    resumed.folder.save(resultsOf({ name: 'peers', answer: 'the rest' }))
+    expect(readResults(interrupted.path).results.experiments[0]?.answer).toBe('the rest')
+    expect(() => resumeResultsFolder(interrupted.path)).toThrow('is complete')
+  } finally {
+    rmSync(parent, { recursive: true, force: true })
   }
 })

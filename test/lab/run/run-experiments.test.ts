@@ -1,8 +1,12 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { closed, type Experiment } from '../../../src/lab/experiments/experiment.ts'
 import { undiciGenerator } from '../../../src/lab/load/undici.ts'
 import { watchSpeed } from '../../../src/lab/probes/cpu-speed.ts'
 import type { ExperimentResult } from '../../../src/lab/results.ts'
+import { openMeasuredSteps } from '../../../src/lab/run/measured-steps.ts'
 import { type Planned, type RunContext, runExperiments } from '../../../src/lab/run/run-experiments.ts'
 import { newestComplaint } from '../../../src/lab/run/run-step.ts'
 import { dedicated } from '../analysis/samples.ts'
@@ -101,6 +105,36 @@ test('stops in the middle when it is interrupted, having saved what was measured
   await expect(runExperiments([plan], { ...run, onResults })).rejects.toThrow('enough')
   expect(saved).toHaveLength(1)
   expect(saved[0]?.[0]?.samples).toHaveLength(1)
+})
+
+test('goes on where it was interrupted: what was measured is not measured again', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'insertlab-resumed-'))
+  try {
+    const start = async (interruptAfter: number) => {
+      await using bed = standInBed()
+      const interrupt = new AbortController()
+      const measuredSteps = openMeasuredSteps(folder, [plan], undefined)
+      const { run, saved, lines } = context(bed, { signal: interrupt.signal, measuredSteps })
+      const onResults: RunContext['onResults'] = results => {
+        saved.push(results)
+        if (saved.length === interruptAfter) interrupt.abort(new Error('enough'))
+      }
+      await runExperiments([plan], { ...run, onResults }).catch(error => expect(error.message).toBe('enough'))
+      return { measured: bed.prepared.length, samples: saved.at(-1)?.[0]?.samples ?? [], lines }
+    }
+    // Interrupted after the third of four measurements, which is complete.
+    const first = await start(3)
+    expect(first.measured).toBe(3)
+    const second = await start(Number.POSITIVE_INFINITY)
+    expect(second.measured).toBe(1)
+    expect(second.lines.filter(line => line.endsWith(': measured before'))).toHaveLength(3)
+    expect(second.samples.map(({ throughputPerS }) => throughputPerS.repeats)).toEqual([2, 2])
+    const rates = first.samples.flatMap(({ throughputPerS }) => throughputPerS.values ?? [])
+    const kept = second.samples.flatMap(({ throughputPerS }) => throughputPerS.values ?? [])
+    expect(kept).toEqual(expect.arrayContaining(rates))
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
 })
 
 test('keeps what the service printed where requests failed', async () => {

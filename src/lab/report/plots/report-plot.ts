@@ -45,17 +45,27 @@ export function renderPlot(plot: ReportPlot): Html {
 }
 
 function drawSvg(plot: ReportPlot, widthPx: number, className: string): Html {
+  return trusted(svgMarkup(plot, widthPx, { fontFamily: 'inherit' }, { class: className }))
+}
+
+/** A plot as markup without colours of its own: they are variables of the stylesheet. */
+export function svgMarkup(
+  plot: ReportPlot,
+  widthPx: number,
+  { fontFamily }: { fontFamily: string },
+  attributes: Readonly<Record<string, string>>,
+): string {
   const { document } = parseHTML('<!doctype html><html><body></body></html>')
   const svg = Plot.plot({
     ...plot.draw(widthPx),
     width: widthPx,
     document,
     className: 'chart',
-    style: { fontSize: `${fontSizePx}px`, fontFamily: 'inherit' },
+    style: { fontSize: `${fontSizePx}px`, fontFamily },
   })
   svg.querySelector('style')?.remove()
   svg.setAttribute('role', 'img')
-  svg.setAttribute('class', className)
   svg.setAttribute('aria-label', visible(`${plot.title}. ${plot.description}`))
-  return trusted(svg.outerHTML)
+  for (const [name, value] of Object.entries(attributes)) svg.setAttribute(name, value)
+  return svg.outerHTML
 }

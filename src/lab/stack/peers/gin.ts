@@ -4,8 +4,11 @@ import { fileURLToPath } from 'node:url'
 import { cachedFolder, cacheFolder, fingerprint } from './cache.ts'
 import { isMissing, messageOf, runCommand } from './command.ts'
 import type { Peer } from './peer.ts'
+import { goVersions } from './pinned-versions.ts'
 
 const folder = fileURLToPath(new URL('../../../../deploy/peers/gin', import.meta.url))
+
+const packages = ['github.com/gin-gonic/gin', 'github.com/jackc/pgx/v5']
 
 /** The Go service, built once for each state of its sources, with a module cache inside the lab's. */
 export const gin: Peer = {
@@ -35,6 +38,7 @@ export const gin: Peer = {
         cwd: folder,
         env: {},
         profiler: { kind: 'pprof' },
+        versions: goVersions(join(folder, 'go.mod'), / go(\S+)/.exec(version)?.[1] ?? 'unknown', packages),
       }
     } catch (error) {
       return {

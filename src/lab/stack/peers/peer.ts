@@ -14,14 +14,21 @@ export interface Peer {
 }
 
 export interface PeerLaunch extends Launch {
+  /** A path that is answered with 2xx once it is ready; `/readyz` by default. */
+  readonly readyPath?: string
+  /** What it runs on, for example `Node 24.21.0, fastify 5.12.8`. */
+  readonly versions?: string
   /** How its CPU can be profiled; null: not at all. */
   readonly profiler: PeerProfiler | null
   /** Its process, where that is no descendant of the one that was started; asked for once it is ready. */
   readonly pidOf?: (env: Readonly<Record<string, string | undefined>>) => Promise<number>
 }
 
-/** Go's own profiler at the admin port, or py-spy, which reads a Python process from outside. */
-export type PeerProfiler = { readonly kind: 'pprof' } | { readonly kind: 'py-spy'; readonly command: string }
+/** Go's own profiler at the admin port, Node's inspector, or py-spy, which reads a Python process from outside. */
+export type PeerProfiler =
+  | { readonly kind: 'pprof' }
+  | { readonly kind: 'inspector' }
+  | { readonly kind: 'py-spy'; readonly command: string; readonly threads?: boolean }
 
 /** Why a program cannot run here, in one line. */
 export interface Unavailable {
