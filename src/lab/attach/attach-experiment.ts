@@ -176,7 +176,7 @@ function conclude(plan: AttachPlan, samples: readonly Sample[]): Conclusion {
       `At most ${spread(best.throughputPerS, 'requests/s')}, at ${best.load.connections} connections.`,
       single === undefined ? '' : `One client alone waits ${spread(single.latencyMs.p50, 'ms')}.`,
       highest === undefined
-        ? ''
+        ? noRateHeld(plan, samples)
         : `${number(rateOf(highest))} arrivals/s hold: at least ${percent(answeredShare)} answered, p99 ${spread(highest.latencyMs.p99, 'ms')} (wanted: ${number(plan.p99Ms)} ms).`,
     ]
       .filter(Boolean)
@@ -185,6 +185,12 @@ function conclude(plan: AttachPlan, samples: readonly Sample[]): Conclusion {
     ...(single !== undefined && single !== best && { predictFrom: withCores(single, sweep) }),
     refine: diagnosis => withReason(fromOutside(diagnosis, sweep), plan.cpuUnknown),
   }
+}
+
+function noRateHeld({ p99Ms }: AttachPlan, samples: readonly Sample[]): string {
+  const tried = samples.filter(isOpen).map(rateOf)
+  if (tried.length === 0) return ''
+  return `No rate of arrivals held a p99 of ${number(p99Ms)} ms; the lowest that was tried is ${number(Math.min(...tried))}/s.`
 }
 
 /** Says why the CPU of the service is unknown, and how to get it. */

@@ -9,7 +9,7 @@ import { renderPlot } from './plots/report-plot.ts'
 import { prose } from './prose.ts'
 import { resourceTable } from './resources.ts'
 import { sampleTables } from './tables.ts'
-import { describeSetting, describeValue, distinct, splitDimensions } from './variation.ts'
+import { type Dimension, describeSetting, describeValue, distinct, splitDimensions } from './variation.ts'
 
 /**
  * One experiment, from its question to the command that repeats it.
@@ -54,15 +54,21 @@ function figuresOf(samples: readonly Sample[], isLowerBound: boolean): Html {
   if (first === undefined) return html``
   const { held, varied } = splitDimensions(samples)
   const heldConstant = [loadInWords(samples), ...held.map(dimension => describeSetting(dimension, first))]
-  const variedHere = varied.map(
-    dimension => `${dimension.name} (${distinct(samples, dimension).map(describeValue).join(', ')})`,
-  )
+  const variedHere = varied.map(dimension => `${dimension.name} (${valuesIn(samples, dimension).join(', ')})`)
   return html`
     <h3>The figures</h3>
     <p class="held"><b>Varied</b> ${variedHere.length === 0 ? 'nothing' : variedHere.join('; ')}<br>
       <b>Held constant</b> ${heldConstant.join('; ')}</p>
     ${doubtsAbout(samples)}
     ${sampleTables(samples, isLowerBound)}`
+}
+
+/** A closed loop has no rate, and an open loop is not described by its connections: nothing is unset there. */
+function valuesIn(samples: readonly Sample[], dimension: Dimension): string[] {
+  const isOfLoad = dimension.name === 'connections' || dimension.name === 'rate'
+  return distinct(samples, dimension)
+    .filter(value => !(isOfLoad && value === null))
+    .map(describeValue)
 }
 
 /** Doubts about the samples; null where there are none. */

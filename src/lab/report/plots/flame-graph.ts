@@ -28,7 +28,7 @@ const rowPx = 18
 /** Of the width of the plot. */
 const narrowest = 0.01
 const glyphPx = fontSizePx * 0.56
-const marginPx = 8
+const marginPx = 14
 
 /**
  * Who calls what, and what it costs: the profiles of a sample as an icicle (a flame graph with its root on
