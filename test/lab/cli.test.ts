@@ -133,7 +133,11 @@ test('run: results that fit their schema, a report, a link to the latest, a diag
   expect([...Value.Errors(Results, results)]).toEqual([])
   expect(results).toMatchObject({ complete: true, experiments: [{ name: 'ping', finding: null }] })
   expect(readlinkSync(join(out, 'latest'))).toMatch(/^\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d-ping$/)
-  expect(readdirSync(join(out, 'latest')).sort()).toEqual(['report.html', 'results.json'])
+  expect(readdirSync(join(out, 'latest')).sort()).toEqual([
+    'measured-steps.jsonl',
+    'report.html',
+    'results.json',
+  ])
   expect(stdout).toContain('first load: ')
   expect(stdout).toMatch(/ping: .+\n(.+\n)+step +load +requests\/s/)
   expect(stdout).toContain('report.html')

@@ -34,7 +34,7 @@ export function openMeasuredSteps(
   generator: string | undefined,
 ): MeasuredSteps {
   const file = join(folder, 'measured-steps.jsonl')
-  const asked = JSON.stringify({ asked: plans.map(describe), generator: generator ?? null })
+  const asked = masked(JSON.stringify({ asked: plans.map(describe), generator: generator ?? null }))
   const [first, ...lines] = existsSync(file) ? readFileSync(file, 'utf8').split('\n') : []
   if (first === undefined) appendFileSync(file, `${asked}\n`)
   else if (first !== asked) {

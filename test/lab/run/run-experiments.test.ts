@@ -135,7 +135,7 @@ test('goes on where it was interrupted: what was measured is not measured again'
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
-})
+}, 120_000)
 
 test('keeps what the service printed where requests failed', async () => {
   await using bed = standInBed()
