@@ -119,7 +119,7 @@ async function createWorld(server: DatabaseServer, fault: Fault): Promise<World>
   const network = await TcpProxy.start(server.url(database))
   const service = await start(
     fault.isBehindProxy ? network.url : server.url(database),
-    { REQUEST_DEADLINE_MS: '2000', ...fault.env },
+    { ...fault.env },
     fault.nodeOptions,
   )
   const entrance = await TcpProxy.start(service.url)

@@ -9,7 +9,8 @@ beforeAll(async () => {
 })
 afterAll(() => server.stop())
 
-const test = (fault: Fault) => testFault(() => server, { isBehindProxy: true, ...fault })
+const test = (fault: Fault) =>
+  testFault(() => server, { isBehindProxy: true, env: { REQUEST_DEADLINE_MS: '2000' }, ...fault })
 
 /** After this time the service gives up a connection that does not answer: its deadline and a second more. */
 const hangLimitMs = 3_000

@@ -11,7 +11,9 @@ beforeAll(async () => {
 })
 afterAll(() => server.stop())
 
-const test = (fault: Fault) => testFault(() => server, fault)
+/** So that what PostgreSQL does not answer is given up soon. */
+const impatient = { REQUEST_DEADLINE_MS: '2000' }
+const test = (fault: Fault) => testFault(() => server, { ...fault, env: { ...impatient, ...fault.env } })
 
 /** The process of PostgreSQL that has worked for the service last. */
 async function busyBackend({ sql }: World): Promise<number> {
