@@ -8,54 +8,124 @@ import { insertStrategyNames } from './store/inserts/insert-strategy.ts'
 
 /**
  * The service's environment. This file is its only reader (the OpenTelemetry SDK reads `OTEL_*` and
- * `pg` the rest of `PG*`, as their own documents say). A `description` completes "Set NAME to …".
+ * `pg` the rest of `PG*`, as their own documents say). A `description` completes "Set NAME to …". A `title` is for
+ * docs/configuration.md.
  */
-const Environment = Type.Object({
+export const Environment = Type.Object({
   DATABASE_URL: Type.Optional(
     Type.String({
+      title: 'The database. Without it, `pg` reads `PGHOST`, `PGUSER` and so on.',
       pattern: '^postgres(ql)?://',
       description: 'a URL such as postgres://user:password@host:5432/db',
     }),
   ),
-  PGSSLMODE: Type.Optional(Type.String()),
-  PGSSLROOTCERT: Type.Optional(Type.String()),
-  PGSSLCERT: Type.Optional(Type.String()),
-  PGSSLKEY: Type.Optional(Type.String()),
-  MIGRATION_USER: Type.Optional(Type.String()),
-  MIGRATION_PASSWORD: Type.Optional(Type.String()),
-  PGOPTIONS: Type.Optional(Type.String({ description: 'settings such as -c work_mem=8MB' })),
-  HOST: Type.String({ default: '127.0.0.1', description: 'the address to listen on' }),
-  PORT: wholeNumber(0, 65_535, 8000),
-  ADMIN_HOST: Type.String({ default: '127.0.0.1', description: 'the address of the admin port' }),
-  ADMIN_PORT: wholeNumber(0, 65_535, 9464),
+  PGSSLMODE: text('As `sslmode` in `DATABASE_URL`, with the meaning that it has for libpq.'),
+  PGSSLROOTCERT: text('The file with the certificate of the authority that signed the server’s.'),
+  PGSSLCERT: text('The file with the certificate of this client.'),
+  PGSSLKEY: text('The file with the key of this client.'),
+  MIGRATION_USER: text('The role that owns the tables, where the role of the service does not.'),
+  MIGRATION_PASSWORD: text('Its password.'),
+  PGOPTIONS: text(
+    'Settings of each session; joined with `options=` in `DATABASE_URL`.',
+    'settings such as -c work_mem=8MB',
+  ),
+  HOST: Type.String({
+    title: 'The address to listen on.',
+    default: '127.0.0.1',
+    description: 'the address to listen on',
+  }),
+  PORT: wholeNumber(0, 65_535, 8000, 'The port to listen on; 0: any free one.'),
+  ADMIN_HOST: Type.String({
+    title: 'The address of the admin port.',
+    default: '127.0.0.1',
+    description: 'the address of the admin port',
+  }),
+  ADMIN_PORT: wholeNumber(
+    0,
+    65_535,
+    9464,
+    'Metrics and CPU profiles. Worker i of several listens on this port + i.',
+  ),
   ADMIN_TOKEN: Type.Optional(
     // Shorter ones can be guessed, and others do not fit into a header.
     Type.String({
+      title: 'What `Authorization: Bearer` must bring to the admin port.',
       pattern: '^[\\w.~+/-]{16,}=*$',
       description: 'at least 16 letters, digits and -._~+/, for example of `openssl rand -hex 32`',
     }),
   ),
   WORKERS: Type.String({
+    title: 'Processes that serve. Their connections are divided so that they fit `max_connections`.',
     default: '1',
     pattern: '^(auto|[1-9][0-9]{0,2})$',
     description: 'auto or a whole number from 1 to 999',
   }),
-  ACCESS_LOG: oneOf(accessLogModes, 'off'),
-  CONNECTION_MODE: oneOf(['pool', 'per-request'], 'pool'),
-  POOL_SIZE: wholeNumber(1, 10_000, 20),
-  POOL_IDLE_TIMEOUT_MS: wholeNumber(0, 86_400_000, 30_000),
-  BATCH_LINGER_MS: wholeNumber(0, 50, 0),
-  INSERT_STRATEGY: oneOf(insertStrategyNames, 'batched'),
-  SYNCHRONOUS_COMMIT: oneOf(['on', 'off', 'local', 'remote_write', 'remote_apply'], 'on'),
-  RATE_LIMIT_PER_S: wholeNumber(0, 1_000_000, 0),
-  QUEUE_LIMIT: wholeNumber(1, 10_000_000, 10_000),
-  REQUEST_DEADLINE_MS: wholeNumber(100, 600_000, 10_000),
-  HEADERS_TIMEOUT_MS: wholeNumber(100, 3_600_000, 10_000),
-  REQUEST_TIMEOUT_MS: wholeNumber(100, 3_600_000, 60_000),
-  KEEP_ALIVE_TIMEOUT_MS: wholeNumber(100, 3_600_000, 72_000),
-  SHUTDOWN_GRACE_MS: wholeNumber(0, 600_000, 10_000),
-  TELEMETRY: oneOf(telemetryLevels, 'full'),
-  LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'info'),
+  ACCESS_LOG: oneOf(accessLogModes, 'off', 'One line a request; `on` is buffered, `sync` is not.'),
+  CONNECTION_MODE: oneOf(
+    ['pool', 'per-request'],
+    'pool',
+    'A pool, or a new connection for each request, as in the second report.',
+  ),
+  POOL_SIZE: wholeNumber(1, 10_000, 20, 'Connections of a worker at most.'),
+  POOL_IDLE_TIMEOUT_MS: wholeNumber(
+    0,
+    86_400_000,
+    30_000,
+    'When a connection that nobody uses is closed; 0: never.',
+  ),
+  BATCH_LINGER_MS: wholeNumber(0, 50, 0, 'How long rows wait for more rows (decision 5).'),
+  INSERT_STRATEGY: oneOf(
+    insertStrategyNames,
+    'batched',
+    'How rows are inserted; each file in `src/service/store/inserts` says what it trades.',
+  ),
+  SYNCHRONOUS_COMMIT: oneOf(
+    ['on', 'off', 'local', 'remote_write', 'remote_apply'],
+    'on',
+    'As in PostgreSQL. With `off`, rows that were answered may be lost.',
+  ),
+  RATE_LIMIT_PER_S: wholeNumber(
+    0,
+    1_000_000,
+    0,
+    'Requests of one client address in a second and worker; past them: 429; 0: no limit.',
+  ),
+  QUEUE_LIMIT: wholeNumber(
+    1,
+    10_000_000,
+    10_000,
+    'Requests that may wait for a connection, and rows for a batch; past them: 503.',
+  ),
+  REQUEST_DEADLINE_MS: wholeNumber(100, 600_000, 10_000, 'How long they may wait; then: 503.'),
+  HEADERS_TIMEOUT_MS: wholeNumber(
+    100,
+    3_600_000,
+    10_000,
+    'How long the headers of a request may take to arrive.',
+  ),
+  REQUEST_TIMEOUT_MS: wholeNumber(
+    100,
+    3_600_000,
+    60_000,
+    'How long a request may take to arrive; `/texts/bulk` limits the pauses of its client instead.',
+  ),
+  KEEP_ALIVE_TIMEOUT_MS: wholeNumber(
+    100,
+    3_600_000,
+    72_000,
+    'How long a connection may be idle. Keep it longer than the limit of a load balancer.',
+  ),
+  SHUTDOWN_GRACE_MS: wholeNumber(0, 600_000, 10_000, 'How long a stop waits for requests.'),
+  TELEMETRY: oneOf(
+    telemetryLevels,
+    'full',
+    'What is observed, each level with those before it; the price of each can be measured.',
+  ),
+  LOG_LEVEL: oneOf(
+    ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
+    'info',
+    'Which lines are logged.',
+  ),
 })
 
 /** Named as in URLs of PostgreSQL. */
@@ -172,8 +242,13 @@ function complaint(error: unknown, data: Record<string, string | undefined>): st
   return `${name} cannot be ${value}. Set ${name} to ${description}.`
 }
 
-function wholeNumber(minimum: number, maximum: number, fallback: number) {
+function text(title: string, description = 'any text') {
+  return Type.Optional(Type.String({ title, description }))
+}
+
+function wholeNumber(minimum: number, maximum: number, fallback: number, title: string) {
   return Type.Integer({
+    title,
     minimum,
     maximum,
     default: fallback,
@@ -181,8 +256,9 @@ function wholeNumber(minimum: number, maximum: number, fallback: number) {
   })
 }
 
-function oneOf<const T extends string>(values: readonly T[], fallback: T) {
+function oneOf<const T extends string>(values: readonly T[], fallback: T, title: string) {
   return Type.Unsafe<T>({
+    title,
     type: 'string',
     enum: values,
     default: fallback,
