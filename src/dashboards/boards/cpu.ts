@@ -67,7 +67,7 @@ export const cpu = board({
         stat({
           title: 'Wrong by',
           description:
-            'The usual reading divided by the ledger, for the same inserts. Near 1 when requests come one at a time. It grows with the number of requests in progress, because the usual reading charges each of them for all that ran meanwhile.',
+            'The usual reading divided by the ledger, for the same inserts: those of the background traffic. So it is not the quotient of the two figures on the left. Near 1 when requests come one at a time. It grows with the number of requests in progress, because the usual reading charges each of them for all that ran meanwhile.',
           unit: 'times',
           height: 5,
           span: 4,
