@@ -13,7 +13,6 @@ const common = {
   // A port that was free may be taken a moment later: the one race that starting real processes leaves.
   retry: 1,
   expect: { poll: { timeout: 60_000 } },
-  testTimeout: 600_000,
   hookTimeout: 300_000,
 }
 
@@ -24,8 +23,16 @@ export default defineConfig({
     // `.ci/run` counts from this file.
     reporters: jsonFile ? ['default', ['json', { outputFile: jsonFile }]] : ['default'],
     projects: [
-      { test: { name: 'quick', include: ['test/**/*.test.ts'], ...common } },
-      { test: { name: 'thorough', include: ['test/**/*.thorough.ts'], fileParallelism: false, ...common } },
+      { test: { name: 'quick', include: ['test/**/*.test.ts'], testTimeout: 180_000, ...common } },
+      {
+        test: {
+          name: 'thorough',
+          include: ['test/**/*.thorough.ts'],
+          fileParallelism: false,
+          testTimeout: 600_000,
+          ...common,
+        },
+      },
     ],
   },
 })

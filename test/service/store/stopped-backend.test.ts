@@ -13,7 +13,7 @@ async function stopBackend(app: RunningApp): Promise<void> {
   onTestFinished(() => void process.kill(pid, 'SIGCONT'))
 }
 
-const impatient = { poolSize: 1, requestDeadlineMs: 1000 }
+const impatient = { poolSize: 1, requestDeadlineMs: 2500 }
 const untilFree = (app: RunningApp) =>
   expect.poll(() => app.store.database.counts()).toMatchObject({ used: 0, pending: 0 })
 
