@@ -105,10 +105,10 @@ describe.skipIf(!canRender).each(overlays)('overlay %s', async overlay => {
   test('sets only what the service takes, and every pod one process', async () => {
     const environment = settings(manifests, 'service')
     expect(readConfig(environment)).toMatchObject({ workers: 1, insertStrategy: 'batched' })
-    const readme = await text('README.md')
+    const reference = await text('docs/configuration.md')
     const foreign = /^(PG|OTEL_)/
     for (const name of Object.keys(environment).filter(each => !foreign.test(each))) {
-      expect(readme).toContain(`\`${name}\``)
+      expect(reference).toContain(`\`${name}\``)
     }
   })
 
