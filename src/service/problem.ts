@@ -3,6 +3,7 @@ import { performance } from 'node:perf_hooks'
 import type { Duplex } from 'node:stream'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
+import { pathOf } from '../telemetry/request.ts'
 import { type ProblemCode, problems, ServiceError } from './errors.ts'
 
 /** The answer to an error: RFC 9457, with a stable `code`. */
@@ -30,7 +31,7 @@ export function createProblemHandler(log: Logger) {
   const loggedMs = new Map<ProblemCode, number>()
   return (error: FastifyError | ServiceError, request: FastifyRequest, reply: FastifyReply): void => {
     const known = error instanceof ServiceError ? error : fromFastify(error)
-    if (known.status === 500) log.error({ err: error, path: request.url.split('?', 1)[0] }, 'request failed')
+    if (known.status === 500) log.error({ err: error, path: pathOf(request.url) }, 'request failed')
     if (loggedOnce.includes(known.code)) {
       const now = performance.now()
       if (now - (loggedMs.get(known.code) ?? Number.NEGATIVE_INFINITY) >= logAgainAfterMs) {

@@ -10,7 +10,7 @@ const flushPeriodMs = 1_000
 
 export interface AccessLine {
   method: string
-  /** Without the query, which is the user's data. */
+  /** See `pathOf`. */
   path: string
   status: number
   durationMs: number

@@ -5,6 +5,7 @@ import { currentRequest } from '../ledger/index.ts'
 import { whenEnded } from '../ledger/request-end.ts'
 import { includes } from './level.ts'
 import { httpMethod, registerActiveRequests } from './metrics.ts'
+import { pathOf } from './request.ts'
 import type { Telemetry } from './telemetry.ts'
 import { endServerSpan, type ServerSpan, startServerSpan, traceparentOf } from './tracing.ts'
 
@@ -75,11 +76,6 @@ export function instrument(app: FastifyInstance, telemetry: Telemetry): void {
     const sampled = telemetry.tracing?.sampler.decide(request.headers)
     return sampled === undefined ? null : startServerSpan(sampled, { method, route, raw: request.raw })
   }
-}
-
-/** The URL without its query. */
-function pathOf(url: string): string {
-  return url.split('?', 1)[0] ?? url
 }
 
 /** As the conventions have it: empty on success. A status of 0 stands for no answer. */

@@ -21,7 +21,7 @@ export function problemAnswers<Status extends number>(...statuses: readonly Stat
 
 function problemAnswer(status: number) {
   const codes = (Object.keys(problems) as ProblemCode[]).filter(code => problems[code].status === status)
-  const examples = codes.map(code => ({
+  const examples = codes.slice(0, 1).map(code => ({
     type: `urn:insertlab:problem:${code}`,
     title: problems[code].title,
     status,
@@ -30,7 +30,7 @@ function problemAnswer(status: number) {
   }))
   return {
     description: codes.map(code => `\`${code}\`: ${problems[code].title}.`).join(' '),
-    content: { 'application/problem+json': { schema: { ...Problem, examples: examples.slice(0, 1) } } },
+    content: { 'application/problem+json': { schema: { ...Problem, examples } } },
     ...((status === 429 || status === 503) && { headers: retryAfter }),
   }
 }

@@ -9,7 +9,7 @@ const divisionByZero = '22012'
  */
 export function toServiceError(error: unknown, { mayBeDurable }: { mayBeDurable: boolean }): ServiceError {
   if (error instanceof ServiceError) return error
-  const { code: sqlState, severity } = (error ?? {}) as { code?: string; severity?: string }
+  const { sqlState, isShortage, hasCrashed } = read(error)
   const cause = { cause: error }
 
   if (sqlState === '53300') {
@@ -31,9 +31,8 @@ export function toServiceError(error: unknown, { mayBeDurable }: { mayBeDurable:
       ? new ServiceError('outcome_unknown', 'the connection was lost before PostgreSQL answered', cause)
       : connectionFailed(error)
   }
-  // PostgreSQL crashes, for example because the disk of its WAL is full, and may find the commit again when it recovers.
-  // A server with messages in another language has another word for ERROR, so there the outcome is not certain either.
-  if (mayBeDurable && isShortage(sqlState) && severity !== 'ERROR') {
+  // For example because the disk of its WAL is full. It may find the commit again when it recovers.
+  if (mayBeDurable && isShortage && hasCrashed) {
     return new ServiceError('outcome_unknown', `PostgreSQL failed while it stored (${sqlState})`, cause)
   }
   if (sqlState !== undefined && /^(25|40|53|55|58)/.test(sqlState)) {
@@ -53,17 +52,26 @@ export function connectionFailed(cause?: unknown): ServiceError {
   return new ServiceError('database_unavailable', 'the database connection failed', { cause })
 }
 
-/** PostgreSQL is short of something that the statement needs: space, memory, a lock. */
-function isShortage(sqlState: string | undefined): boolean {
-  return sqlState !== undefined && /^(53|55|58)/.test(sqlState)
+function read(error: unknown) {
+  const { code, severity } = (error ?? {}) as { code?: string; severity?: string }
+  return {
+    sqlState: code,
+    /** PostgreSQL is short of something that the statement needs: space, memory, a lock. */
+    isShortage: code !== undefined && /^(53|55|58)/.test(code),
+    /**
+     * More than the statement has failed. A server with messages in another language has another word for ERROR, so there it
+     * is not certain.
+     */
+    hasCrashed: severity !== 'ERROR',
+  }
 }
 
 /** The connection is of no further use. */
 export function isConnectionLost({ code, cause }: ServiceError): boolean {
   if (code === 'database_unavailable') {
+    const { isShortage, hasCrashed } = read(cause)
     // Otherwise a full disk would cost a new connection for each request.
-    const { code: sqlState, severity } = (cause ?? {}) as { code?: string; severity?: string }
-    return !isShortage(sqlState) || severity !== 'ERROR'
+    return !isShortage || hasCrashed
   }
   return code === 'outcome_unknown'
 }
