@@ -1,10 +1,7 @@
-import { readFileSync, writeFileSync } from 'node:fs'
 import { dirname, sep } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
+import { expectDrawn } from './helpers/drawn-page.ts'
 import { type ImportGraph, importGraph, inCircles, withoutShortcuts } from './helpers/folder-imports.ts'
-
-const page = fileURLToPath(new URL('../ARCHITECTURE.md', import.meta.url))
 
 /** The large parts: service, telemetry, ledger, dashboards, lab. */
 const parts = importGraph(path => path.split(sep)[0] ?? null)
@@ -47,11 +44,7 @@ test('analysis and report do not import what measures', () => {
 })
 
 test('the drawing in ARCHITECTURE.md is the one that the imports give', () => {
-  const text = readFileSync(page, 'utf8')
-  const drawing = /```mermaid\n.*?```/s
-  const drawn = `\`\`\`mermaid\n${draw()}\`\`\``
-  if (process.env['WRITE_ARCHITECTURE'] === '1') writeFileSync(page, text.replace(drawing, drawn))
-  else expect(drawing.exec(text)?.[0], 'WRITE_ARCHITECTURE=1 renews it').toBe(drawn)
+  expectDrawn('ARCHITECTURE.md', /(?<=```mermaid\n).*?(?=```)/s, draw())
 })
 
 /** Arrows that a longer way shows too are left out; so are errors, secrets and the schema of results, which all folders use. */

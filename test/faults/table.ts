@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { cpus, totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
+import { markdownTable } from '../helpers/drawn-page.ts'
 import type { Result } from './fault.ts'
 import type { Comparison } from './row-ledger.ts'
 
@@ -32,32 +33,29 @@ export async function writeRow(name: string, row: { requests: number } & Compari
       .split('\n')
       .filter(line => line.startsWith('|'))
       .slice(2)
-      .map(line => [line.split('|')[1]?.trim(), line]),
+      .map(cellsOf)
+      .map(cells => [cells[0], cells]),
   )
   rows.set(name, rowOf(name, row))
-  const head = [lineOf(columns), lineOf(columns.map(() => '---'))]
   // The order of the files differs from run to run.
-  const sorted = [...rows.values()].sort((a, b) => a.localeCompare(b, 'en'))
-  const lines = ['', machine(), '', ...head, ...sorted, '']
+  const sorted = [...rows].sort(([a = ''], [b = '']) => a.localeCompare(b, 'en')).map(([, cells]) => cells)
+  const lines = ['', '', machine(), '', markdownTable(columns, sorted), '', '']
   await writeFile(readme, `${before}${begin}${lines.join('\n')}${end}${after}`)
 }
 
-function rowOf(name: string, row: { requests: number } & Comparison & Result): string {
+function rowOf(name: string, row: { requests: number } & Comparison & Result): string[] {
   const answers = Object.entries(row.answers).map(([answer, count]) => `${answer} ${count}`)
   const { requests, ratePerS, acknowledged, found, lost, duplicated, storedThoughRefused } = row
   const figures = [requests, ratePerS, acknowledged, found, lost, duplicated, storedThoughRefused]
-  return lineOf([
-    name,
-    ...figures,
-    row.firstInsertMs,
-    row.lastFailureMs,
-    row.connectionsAsked,
-    answers.join(', '),
-  ])
+  const all = [name, ...figures, row.firstInsertMs, row.lastFailureMs, row.connectionsAsked]
+  return [...all.map(String), answers.join(', ')]
 }
 
-function lineOf(cells: readonly (string | number)[]): string {
-  return `| ${cells.join(' | ')} |`
+function cellsOf(line: string): string[] {
+  return line
+    .split('|')
+    .slice(1, -1)
+    .map(cell => cell.trim())
 }
 
 function machine(): string {
