@@ -1,15 +1,15 @@
 /**
  * Renews docs/report.png: the experiment `insert-cost` of the newest report, in Chromium.
- * After `npm run lab`: `npx node docs/picture-of-report.ts [folder of results]`. CHROMIUM names the browser, /usr/bin/chromium unless set.
+ * After `npm run lab`: `npx node docs/picture-of-report.ts [folder of results]`. Chromium must be on the PATH.
  */
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { chromium } from 'playwright-core'
+import { startChromium } from '../test/helpers/browser.ts'
 
 const [folder = 'results/latest'] = process.argv.slice(2)
 const viewport = { width: 1100, height: 1470 }
 
-const browser = await chromium.launch({ executablePath: program(), args: ['--no-sandbox'] })
+const browser = await startChromium()
 try {
   const page = await browser.newPage({ viewport, colorScheme: 'light' })
   await page.goto(pathToFileURL(resolve(folder, 'report.html')).href)
@@ -19,8 +19,4 @@ try {
   await page.screenshot({ path: 'docs/report.png', clip, fullPage: true })
 } finally {
   await browser.close()
-}
-
-function program(): string {
-  return process.env['CHROMIUM'] ?? '/usr/bin/chromium'
 }

@@ -1,5 +1,5 @@
-import { once } from 'node:events'
 import { expect, onTestFinished, test } from 'vitest'
+import { connect } from '../../src/lab/inside/inspector.ts'
 import { waitUntilReady } from '../../src/lab/stack/service-process.ts'
 import { createDatabase } from '../helpers/database.ts'
 import { spawn } from '../helpers/service.ts'
@@ -43,17 +43,16 @@ async function keptBytesPerRequest(databaseUrl: string): Promise<number> {
     const load = () =>
       sendAll(Array(requests).fill('/test-insert'), connections, (agent, path) => send(agent, url + path))
     await load()
-    const socket = new WebSocket(/ws:\S+/.exec(errors())?.[0] ?? '')
-    await once(socket, 'open')
-    await ask(socket, 'HeapProfiler.startSampling', {
+    using inspector = await connect(/ws:\S+/.exec(errors())?.[0] ?? '', new AbortController().signal)
+    await inspector.ask('HeapProfiler.startSampling', {
       samplingInterval: 8192,
       includeObjectsCollectedByMajorGC: true,
       includeObjectsCollectedByMinorGC: false,
     })
     const answers = await load()
     expect(answers.every(({ status }) => status === 200)).toBe(true)
-    const { profile } = await ask<{ profile: { head: SampledCall } }>(socket, 'HeapProfiler.stopSampling')
-    socket.close()
+    const sampled = await inspector.ask('HeapProfiler.stopSampling')
+    const { profile } = sampled as { profile: { head: SampledCall } }
     return sizeOf(profile.head) / requests
   } finally {
     await service.end()
@@ -62,11 +61,4 @@ async function keptBytesPerRequest(databaseUrl: string): Promise<number> {
 
 function sizeOf({ selfSize, children }: SampledCall): number {
   return children.reduce((sum, child) => sum + sizeOf(child), selfSize)
-}
-
-/** The tests ask one question at a time. */
-async function ask<T>(socket: WebSocket, method: string, params: object = {}): Promise<T> {
-  socket.send(JSON.stringify({ id: 1, method, params }))
-  const [{ data }] = (await once(socket, 'message')) as [{ data: string }]
-  return (JSON.parse(data) as { result: T }).result
 }

@@ -93,13 +93,15 @@ async function inspectorOf(pid: number): Promise<string | null> {
   return null
 }
 
-interface Inspector extends Disposable {
+/** A session with the inspector of a process. */
+export interface Inspector extends Disposable {
   ask(method: string, params?: object): Promise<unknown>
   /** Closes the inspector of the process, and with it this connection. */
   close(): void
 }
 
-async function connect(url: string, signal: AbortSignal): Promise<Inspector> {
+/** Opens a session. `ask` rejects where the inspector answers with an error, or the session ends. */
+export async function connect(url: string, signal: AbortSignal): Promise<Inspector> {
   const socket = new WebSocket(url)
   await once(socket, 'open', { signal })
   let last = 0
