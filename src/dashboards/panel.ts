@@ -326,7 +326,8 @@ function thresholds({ warnAt, limitAt }: PanelSpec): ThresholdsConfigBuilder {
     ])
 }
 
-const refId = (index: number) => String.fromCharCode('A'.charCodeAt(0) + index)
+/** The name that a panel gives to its query of this index. */
+export const refId = (index: number) => String.fromCharCode('A'.charCodeAt(0) + index)
 
 function target(query: Query, index: number, format: PromQueryFormat, instant: boolean): DataqueryBuilder {
   const built = new DataqueryBuilder()

@@ -2,7 +2,15 @@ import { TableSortByFieldStateBuilder } from '@grafana/grafana-foundation-sdk/co
 import type { DynamicConfigValue } from '@grafana/grafana-foundation-sdk/dashboard'
 import { PromQueryFormat } from '@grafana/grafana-foundation-sdk/prometheus'
 import { PanelBuilder as TableBuilder } from '@grafana/grafana-foundation-sdk/table'
-import { common, grafanaUnits, type PanelBuilder, type PanelSpec, type Query, type Unit } from './panel.ts'
+import {
+  common,
+  grafanaUnits,
+  type PanelBuilder,
+  type PanelSpec,
+  type Query,
+  refId,
+  type Unit,
+} from './panel.ts'
 
 /** One line a series: its labels, the newest value, and a small line of its past. The largest value comes first. */
 export function trends(
@@ -44,8 +52,7 @@ export function rows(
   },
 ): PanelBuilder {
   const { label, labelName, columns } = spec
-  const field = (at: number) =>
-    columns.length === 1 ? 'Value' : `Value #${String.fromCharCode('A'.charCodeAt(0) + at)}`
+  const field = (at: number) => (columns.length === 1 ? 'Value' : `Value #${refId(at)}`)
   const panel = new TableBuilder()
     .withTransformation({ id: 'joinByField', options: { byField: label, mode: 'outer' } })
     .withTransformation({

@@ -139,18 +139,18 @@ async function measure(
     for (const step of shuffledInGroups(steps, processKeyOf)) {
       const which = { experiment: experiment.name, label: labelOf(step), repeat }
       const before = context.measuredSteps?.take(which) ?? null
-      const seen: Profiled[] = []
       if (before === null) {
+        const seen: Profiled[] = []
         const round = { experiment: experiment.name, timing, repeat, measured: measuredSoFar(step) }
         await runStep(step, round, context, observation => {
           seen.push(observation)
           observed(step, observation)
         })
+        context.measuredSteps?.keep(which, seen)
       } else {
         tellMeasuredBefore(which, step, timing, context)
         for (const observation of before) observed(step, observation)
       }
-      if (before === null) context.measuredSteps?.keep(which, seen)
     }
   }
 }
