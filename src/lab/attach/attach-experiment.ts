@@ -190,7 +190,7 @@ function conclude(plan: AttachPlan, samples: readonly Sample[]): Conclusion {
 function noRateHeld({ p99Ms }: AttachPlan, samples: readonly Sample[]): string {
   const tried = samples.filter(isOpen).map(rateOf)
   if (tried.length === 0) return ''
-  return `No rate of arrivals held a p99 of ${number(p99Ms)} ms; the lowest that was tried is ${number(Math.min(...tried))}/s.`
+  return `No rate of arrivals held (wanted: at least ${percent(answeredShare)} answered, p99 at most ${number(p99Ms)} ms). The lowest that was tried is ${number(Math.min(...tried))}/s.`
 }
 
 /** Says why the CPU of the service is unknown, and how to get it. */

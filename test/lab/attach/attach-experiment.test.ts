@@ -122,7 +122,9 @@ describe('the search for a rate', () => {
   test('says so where no rate held', () => {
     const failing = [500, 300].map(rate => openAt(rate, 100))
     const { answer } = attachExperiment(plan).conclude([closedAt(1, 100), closedAt(24, 1000), ...failing])
-    expect(answer).toMatch(/No rate of arrivals held a p99 of \d+ ms; the lowest that was tried is 300\/s\.$/)
+    expect(answer).toMatch(
+      /No rate of arrivals held \(wanted: at least 97 % answered, p99 at most \d+ ms\)\. The lowest that was tried is 300\/s\.$/,
+    )
   })
 
   test('closes in on the limit from both sides', () => {
