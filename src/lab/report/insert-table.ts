@@ -106,15 +106,15 @@ function page(results: Results, { repeat }: ExperimentResult, rows: readonly Row
         'PostgreSQL',
         'API: times less',
       ],
-      rows.map(({ stack, ten, tenAlone, bulk }) => [
-        stack,
-        perRow(ten, 'api'),
-        perRow(ten, 'database'),
-        perRow(tenAlone, 'api'),
-        bulk === undefined ? '–' : `\`${String(bulk.knobs['bulk'])}\``,
-        perRow(bulk, 'api'),
-        perRow(bulk, 'database'),
-        bulkGain(ten, bulk),
+      rows.map(row => [
+        row.stack,
+        perRow(row.ten, 'api'),
+        perRow(row.ten, 'database'),
+        perRow(row.tenAlone, 'api'),
+        row.bulk === undefined ? '–' : `\`${String(row.bulk.knobs['bulk'])}\``,
+        perRow(row.bulk, 'api'),
+        perRow(row.bulk, 'database'),
+        orNone(gainOf(row)),
       ]),
     ),
     '## Where the CPU of the API goes, by package',
@@ -160,7 +160,10 @@ const samplers =
   'Go: its own sampler. Rust: no profile.'
 
 function perRow(sample: Sample | undefined, of: 'api' | 'database'): string {
-  const figure = costOf(sample, of)
+  return orNone(costOf(sample, of))
+}
+
+function orNone(figure: Figure | null): string {
   return figure === null ? '–' : spread(figure)
 }
 
@@ -169,9 +172,10 @@ function costOf(sample: Sample | undefined, of: 'api' | 'database'): Figure | nu
   return figure === null ? null : scaleFigure(figure, 1 / Number(sample?.knobs['rows'] ?? 1))
 }
 
-function bulkGain(ten: Sample | undefined, bulk: Sample | undefined): string {
+/** How many times less CPU the one statement costs; null: not measured. */
+function gainOf({ ten, bulk }: Row): Figure | null {
   const [before, after] = [costOf(ten, 'api'), costOf(bulk, 'api')]
-  return before === null || after === null ? '–' : spread(ratio(before, after))
+  return before === null || after === null ? null : ratio(before, after)
 }
 
 /** What the figures say, as ratios. */
@@ -199,9 +203,9 @@ function versus(where: string, least: Row, most: Row): string {
 /** What the one statement brings at least and at most. */
 function gains(rows: readonly Row[]): string[] {
   const known = rows
-    .flatMap(({ stack, ten, bulk }) => {
-      const [before, after] = [costOf(ten, 'api'), costOf(bulk, 'api')]
-      return before === null || after === null ? [] : [{ stack, gain: ratio(before, after) }]
+    .flatMap(row => {
+      const gain = gainOf(row)
+      return gain === null ? [] : [{ stack: row.stack, gain }]
     })
     .toSorted((a, b) => a.gain.median - b.gain.median)
   const [least, most] = [known[0], known.at(-1)]
