@@ -39,23 +39,23 @@ it.each([
 ])('a server that hangs in the middle of a COPY does not keep a request, %s', async (_, end) => {
   const app = await startApp(impatient)
   const client = await RawClient.connect(app.url)
-  await client.write(head)
   const part = chunk(line('x'.repeat(1000)).repeat(1000))
+  await client.write(head + part)
+  // A backend that is stopped while it writes may hold a lock that all others need, and PostgreSQL as a whole would hang.
+  const waiting = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'COPY%'
+    AND state = 'active' AND wait_event = 'ClientRead'`
+  await expect.poll(() => app.sql(waiting), { interval: 5 }).toHaveLength(1)
+  await stopBackend(app)
   // The kernel's buffers may take dozens of megabytes before anybody has to wait.
-  const sending = setInterval(() => {
+  const send = () => {
     if (client.socket.writableLength < part.length) client.socket.write(part)
-  }, 5)
+  }
+  const sending = end === '' ? setInterval(send, 5) : undefined
+  if (end !== '') client.socket.write(part + end)
   onTestFinished(() => {
     clearInterval(sending)
     client.destroy()
   })
-  const copying = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'COPY%' AND state = 'active'`
-  await expect.poll(() => app.sql(copying), { interval: 5 }).toHaveLength(1)
-  await stopBackend(app)
-  if (end !== '') {
-    clearInterval(sending)
-    client.socket.write(end)
-  }
   await expect.poll(() => client.received).toMatch(/^HTTP\/1\.1 503 [\s\S]*"database_unavailable"/)
   await untilFree(app)
   const bulk = await send('POST', `${app.url}/texts/bulk`, line('another'), {
