@@ -69,6 +69,11 @@ export class Load {
     return this.ended.reduce((sum, { outcome }) => sum + (outcome === 'acknowledged' ? 1 : 0), 0)
   }
 
+  /** Requests without an answer yet. */
+  get open(): number {
+    return this.#open.size
+  }
+
   /** Records a request that somebody else sends. */
   record(kind: Kind, texts: readonly string[], answered: Promise<Answer>): Promise<void> {
     const attempt: Attempt = {

@@ -23,13 +23,24 @@ async function workersOf({ service }: World): Promise<number[]> {
   return processes.filter(each => each.parentPid === service.service.pid).map(({ pid }) => pid)
 }
 
+/** Inserts of texts wait until the client that it gives is closed. */
+async function lockTable({ database }: World) {
+  const client = await server.connect(database)
+  await client.query('BEGIN; LOCK TABLE simple_text IN ACCESS EXCLUSIVE MODE')
+  return client
+}
+
 describe('a worker of two', () => {
   test({
     name: 'worker of two killed (SIGKILL)',
     env: { WORKERS: '2' },
     async inflict(world) {
       const [worker = 0] = await workersOf(world)
+      // Both workers are to have requests, and at this rate there may be moments without.
+      const lock = await lockTable(world)
+      await expect.poll(() => world.load.open, patient).toBeGreaterThan(32)
       process.kill(worker, 'SIGKILL')
+      await lock.end()
       await expect.poll(async () => (await workersOf(world)).includes(worker), patient).toBe(false)
       await expect.poll(async () => (await workersOf(world)).length, patient).toBe(2)
     },
@@ -45,8 +56,7 @@ describe('a worker of two', () => {
     async inflict(world) {
       const { service, load } = world
       const before = await workersOf(world)
-      const lock = await server.connect(world.database)
-      await lock.query('BEGIN; LOCK TABLE simple_text IN ACCESS EXCLUSIVE MODE')
+      const lock = await lockTable(world)
       // All on one connection, so that one worker gets them and keeps them in its queue.
       const client = await RawClient.connect(service.url)
       const closed = once(client.socket, 'close')

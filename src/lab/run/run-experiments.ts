@@ -87,9 +87,9 @@ async function runExperiment(
   const measured = new Map<Step, Measured>()
   const countOf = (step: Step) => measured.get(step)?.observations.length ?? 0
   const measureAndSave = (some: readonly Step[], someTiming: Timing) =>
-    measure(plan, some, someTiming, context, countOf, (step, observation) => {
+    measure(plan, some, someTiming, context, countOf, (step, observation, insteadOf) => {
       const { observations } = measured.get(step) ?? { observations: [] }
-      measured.set(step, { timing: someTiming, observations: [...observations, observation] })
+      measured.set(step, { timing: someTiming, observations: added(observations, observation, insteadOf) })
       save(resultOf(plan, measured, context))
     })
 
@@ -109,6 +109,11 @@ async function runExperiment(
   save(proven)
   return proven
 }
+
+const added = (observations: readonly Profiled[], one: Profiled, insteadOf?: Profiled) => [
+  ...observations.filter(known => known !== insteadOf),
+  one,
+]
 
 /** What was seen of one step so far. */
 interface Measured {
@@ -132,7 +137,7 @@ async function measure(
   timing: Timing,
   context: RunContext,
   measuredSoFar: (step: Step) => number,
-  observed: (step: Step, observation: Profiled) => void,
+  observed: (step: Step, observation: Profiled, insteadOf?: Profiled) => void,
 ): Promise<void> {
   for (let repeat = 1; repeat <= timing.repeats; repeat++) {
     await context.bed.retire()
@@ -140,11 +145,11 @@ async function measure(
       const which = { experiment: experiment.name, label: labelOf(step), repeat }
       const before = context.measuredSteps?.take(which) ?? null
       if (before === null) {
-        const seen: Profiled[] = []
+        let seen: readonly Profiled[] = []
         const round = { experiment: experiment.name, timing, repeat, measured: measuredSoFar(step) }
-        await runStep(step, round, context, observation => {
-          seen.push(observation)
-          observed(step, observation)
+        await runStep(step, round, context, (observation, insteadOf) => {
+          seen = added(seen, observation, insteadOf)
+          observed(step, observation, insteadOf)
         })
         context.measuredSteps?.keep(which, seen)
       } else {
@@ -179,8 +184,9 @@ async function confirm(
   const generator = generatorOf(step, context).name
   const change = changeOf(limit, step, { generator, installed: context.installed })
   if (change === null) return null
-  const before = { ...step, variant: `${step.variant}, again` }
-  const after = { ...change.step, variant: `${step.variant}, ${change.settings}` }
+  // Only their rates are compared, so neither is profiled.
+  const before: Step = { ...step, variant: `${step.variant}, again`, profile: false }
+  const after: Step = { ...change.step, variant: `${step.variant}, ${change.settings}`, profile: false }
   const ratesPerS = new Map<Step, number[]>([
     [before, []],
     [after, []],

@@ -45,13 +45,15 @@ export interface Round {
  * Measures one step once: the service set up and broken in, the load sent and watched, and where the step asks
  * for it the same load once more under the profiler.
  *
- * @param observed called with what was seen: once, or of a step with a control once for each pair of windows
+ * @param observed called with what was seen: once, or of a step with a control once for each pair of windows. A profile
+ *   comes later and may be interrupted: then it is called again with the whole, which takes the place of what it was
+ *   called with before.
  */
 export async function runStep(
   step: Step,
   round: Round,
   context: StepContext,
-  observed: (one: Profiled) => void,
+  observed: (one: Profiled, insteadOf?: Profiled) => void,
 ): Promise<void> {
   context.signal.throwIfAborted()
   const { experiment, timing, repeat, measured } = round
@@ -66,13 +68,14 @@ export async function runStep(
     ...(await window(name, target)),
     ...(target.versions && { versions: target.versions }),
   })
-  if (!step.profile || (step.profile === 'once' && repeat > 1)) return observed(seen)
+  observed(seen)
+  if (!step.profile || (step.profile === 'once' && repeat > 1)) return
   const { generator, planFor } = loadOf(step, timing, context)
   const profile = await profileStep(target, generator, planFor(target), context.signal)
-  if (profile === null) return observed(seen)
+  if (profile === null) return
   const file = `${experiment}-${labelOf(step).replaceAll(/[^\w.]+/g, '-')}-${measured + 1}.${profile.ending}`
   context.keep(file, profile.file)
-  observed({ ...seen, profile: { ...profile.layers, file } })
+  observed({ ...seen, profile: { ...profile.layers, file } }, seen)
 }
 
 /** The observation with what the table says of it, where the step asks for that. */

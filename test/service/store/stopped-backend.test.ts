@@ -47,10 +47,10 @@ it.each([
   await expect.poll(() => app.sql(waiting), { interval: 5 }).toHaveLength(1)
   await stopBackend(app)
   // The kernel's buffers may take dozens of megabytes before anybody has to wait.
-  const send = () => {
+  const sendMore = () => {
     if (client.socket.writableLength < part.length) client.socket.write(part)
   }
-  const sending = end === '' ? setInterval(send, 5) : undefined
+  const sending = end === '' ? setInterval(sendMore, 5) : undefined
   if (end !== '') client.socket.write(part + end)
   onTestFinished(() => {
     clearInterval(sending)
