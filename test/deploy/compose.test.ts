@@ -85,6 +85,12 @@ test('the service serves as a role that does not own the tables', async () => {
   ])
 })
 
+test('a password is never a part of a URL, because it may have characters that a URL may not', () => {
+  for (const { service } of services) {
+    for (const value of Object.values(service.environment ?? {})) expect(value).not.toMatch(/:\/\/.*PASSWORD/)
+  }
+})
+
 test('k6 pushes as often as Prometheus scrapes', () => {
   expect(compose.services['k6']?.environment?.['K6_PROMETHEUS_RW_PUSH_INTERVAL']).toBe(`${scrapeIntervalS}s`)
 })

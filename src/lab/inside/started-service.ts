@@ -2,6 +2,7 @@ import { delimiter, join, resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { LabError } from '../errors.ts'
+import { isCertificateError } from '../load/first-request.ts'
 import { masked } from '../secrets.ts'
 import { type GuardedProcess, spawnGuarded } from '../stack/janitor.ts'
 import { keepTail, lastErrorLine } from '../stack/output-tail.ts'
@@ -148,7 +149,6 @@ async function answers(url: string, signal: AbortSignal): Promise<boolean> {
   } catch (error) {
     signal.throwIfAborted()
     // A certificate that Node does not accept is an answer too: the check with --insecure follows.
-    const { cause } = error as Error
-    return cause instanceof Error && 'code' in cause && /CERT|SELF_SIGNED/.test(String(cause.code))
+    return error instanceof Error && isCertificateError(error.cause)
   }
 }
