@@ -82,7 +82,7 @@ function doubtsAbout(samples: readonly Sample[]): Html | null {
     .filter(({ doubts }) => doubts.length > 0)
   if (doubted.length === 0) return null
   return html`<aside class="caveats" aria-label="Doubts">
-    <h4>What speaks against some of these figures</h4>
+    <h4>Doubts about some of these figures</h4>
     <ul>${doubted.map(({ label, doubts }) => html`<li>“${label}”: ${prose(doubts.join('; '))}</li>`)}</ul>
   </aside>`
 }
