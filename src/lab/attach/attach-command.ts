@@ -40,7 +40,7 @@ interface AttachFlags {
 export function addAttachCommand(lab: Command, setExitCode: (code: number) => void): void {
   lab
     .command('attach')
-    .description('load any HTTP service, and find what limits it and how many requests it can answer')
+    .description('send load to any HTTP service, and find what limits it and how much it can answer')
     .requiredOption('--url <url>', 'where it listens, such as http://127.0.0.1:8000', httpUrl)
     .option(
       '--path <path>',

@@ -101,7 +101,7 @@ function conclude(samples: readonly Sample[]): Conclusion {
       cpuRatio(sampleOf(named.report, 10), sampleOf(named.ours, 10)),
     ),
     goal('CPU of gin', goals.ginCpu, cpuRatio(sampleOf(named.gin), ours)),
-    goal('rate over gin', goals.ginRate, rateRatio(ours, sampleOf(named.gin))),
+    goal('rate compared with gin', goals.ginRate, rateRatio(ours, sampleOf(named.gin))),
   ].flat()
   const own =
     ours === undefined || ours.cpuPerRequestUs.api === null

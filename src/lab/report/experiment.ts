@@ -89,7 +89,7 @@ function doubtsAbout(samples: readonly Sample[]): Html | null {
 
 const modes: Record<Sample['load']['mode'], string> = {
   closed: 'closed loop: each client waits for its answer',
-  open: 'open loop: arrivals at a rate, whatever the answers do',
+  open: 'open loop: requests arrive at a rate, whether or not others are answered',
   paced: 'paced: a closed loop held to a rate',
 }
 
