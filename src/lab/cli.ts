@@ -41,7 +41,7 @@ interface RunFlags {
 function commandLine(setExitCode: (code: number) => void): Command {
   const lab = new Command('lab')
     .description(
-      'Finds out where the insert limit of a Node.js + PostgreSQL service arises, and what moves it.',
+      'Finds out where the insert limit of a Node.js + PostgreSQL service arises, and what changes it.',
     )
     .option('--debug', 'show where an error arose')
     .exitOverride()
@@ -50,7 +50,7 @@ function commandLine(setExitCode: (code: number) => void): Command {
 
   withRunOptions(lab.command('tour', { isDefault: true }))
     .description(`run the most telling experiments, under ${tourMinutes} minutes (what \`npm run lab\` does)`)
-    .option('--full', 'run every experiment that a finding rests on, in under an hour')
+    .option('--full', 'run the experiments that cover every finding, in under an hour')
     .action(async ({ full, ...flags }: RunFlags & { full?: boolean }) => {
       setExitCode(await (full ? run('full', allFindings, flags) : run('tour', tour, flags)))
     })
@@ -62,8 +62,8 @@ function commandLine(setExitCode: (code: number) => void): Command {
 
   withRunOptions(lab.command('run'))
     .description('run experiments by name')
-    .option('--only <value...>', 'only steps with this setting, such as "Fastify + pg" of peers')
-    .option('--resume <result>', 'go on with an interrupted run: its folder under results/')
+    .option('--only <value...>', 'only steps with this setting, for example "Fastify + pg" in peers')
+    .option('--resume <result>', 'continue an interrupted run: its folder under results/')
     .addArgument(
       new Argument('<experiment...>', 'see `list`').argParser<Experiment[]>((name, chosen) => [
         ...(chosen ?? []),
@@ -100,7 +100,7 @@ function commandLine(setExitCode: (code: number) => void): Command {
 
   lab
     .command('assert')
-    .description('hold an existing result to assertions')
+    .description('check an existing result against assertions')
     .argument('<result>', 'a folder under results/, or its results.json')
     .addArgument(new Argument('<assertion...>', assertionHelp).argParser(assertionsSoFar))
     .action((path: string, assertions: Assertion[]) => {
@@ -110,7 +110,7 @@ function commandLine(setExitCode: (code: number) => void): Command {
 
   lab
     .command('service')
-    .description('start the service, on an embedded PostgreSQL unless DATABASE_URL names one')
+    .description('start the service, on an embedded PostgreSQL unless DATABASE_URL or PGHOST names one')
     .action(async () => setExitCode(await runServiceCommand()))
 
   return lab
@@ -133,7 +133,7 @@ function withRunOptions(command: Command): Command {
     .option('--out <dir>', 'folder for results', 'results')
     .option('--url <url>', 'measure a service that runs already, sending load only', httpUrl)
     .option('--insecure', 'accept any certificate of that service', false)
-    .option('--i-own-this-target', 'that service is mine although its address is public', false)
+    .option('--i-own-this-target', 'load it although its address is public, because it is mine', false)
     .option(
       '--database-url <url>',
       'make a database on this PostgreSQL and load it (with --url: read its statistics); without it DATABASE_URL, if on this machine',
@@ -142,7 +142,7 @@ function withRunOptions(command: Command): Command {
     .addOption(
       new Option('--assert <assertion>', assertionHelp).argParser(assertionsSoFar).default([], 'none'),
     )
-    .option('--no-live', 'serve no page that follows the run')
+    .option('--no-live', 'do not serve the page that shows the run')
 }
 
 function run(name: string, chosen: readonly Experiment[], flags: RunFlags): Promise<number> {
@@ -212,7 +212,7 @@ async function main(): Promise<number> {
 function explain(error: unknown, debug: boolean): number {
   const known = error instanceof LabError
   console.error(masked(error instanceof Error ? error.message : String(error)))
-  console.error(known ? masked(error.remedy) : 'The lab did not expect this; --debug shows where it arose.')
+  console.error(known ? masked(error.remedy) : 'This error is not expected; --debug shows where it arose.')
   if (debug) console.error(masked(inspect(error)))
   return known ? error.exitCode : exitCodes.environment
 }

@@ -128,7 +128,7 @@ test.each([
   [
     'a database',
     ['--url', 'HOST', '--database', 'postgresql://me:planted-c@127.0.0.1:9/x'],
-    'cannot be asked',
+    'cannot be queried',
   ],
   ['a wrong header', ['--url', 'HOST', '--header', 'Authorization Bearer planted-d'], 'argument is invalid'],
   ['a wrong URL', ['--url', 'postgres://me:planted-e@HOST'], 'argument is invalid'],
@@ -152,7 +152,7 @@ test('results of a run and its assertions', async () => {
 
   const database = 'postgresql://me:planted-db@127.0.0.1:9/x'
   const refused = await everythingFrom(...args, '--url', url, '--database-url', database)
-  expect(refused).toContain('the database cannot be asked')
+  expect(refused).toContain('the database cannot be queried')
   expect(refused).not.toContain('planted-')
 })
 

@@ -30,7 +30,7 @@ export function addAbCommand(lab: Command, setExitCode: (code: number) => void):
     .command('ab')
     .description('compare two services that run at the same time: the load goes to one and the other in turn')
     .requiredOption('--a <service>', `the one to compare with: ${service}`)
-    .requiredOption('--b <service>', 'the one that is compared: the same')
+    .requiredOption('--b <service>', 'the one that is compared: a URL or a command, as for --a')
     .option('--path <path>', 'what to ask for', path, '/')
     .option('--scenario <file.ts>', 'a module whose default export lists requests with their weights')
     .option(
@@ -42,9 +42,9 @@ export function addAbCommand(lab: Command, setExitCode: (code: number) => void):
     .option('--window <s>', 'length of each window', seconds, 3)
     .option('--warm-up <s>', 'load on each service before the first window', seconds, 10)
     .addOption(new Option('--generator <name>', generatorHelp).choices(generatorNames))
-    .option('--i-own-this-target', 'it is mine although its address is public', false)
+    .option('--i-own-this-target', 'load it although its address is public, because it is mine', false)
     .option('--out <dir>', 'folder for results', 'results')
-    .option('--no-live', 'without the page that follows the run')
+    .option('--no-live', 'do not serve the page that shows the run')
     .action(async ({ a, b, iOwnThisTarget, out, ...flags }: AbFlags) => {
       setExitCode(
         await compareServices({

@@ -38,9 +38,9 @@ export function kneeOf(sweep: readonly SweepPoint[]): { knee: Knee } | { knee: n
   }
   const byThroughput = kneedle(sweep.map(({ n, throughputPerS }) => ({ x: n, y: throughputPerS })))
   const byLatency = asymptoteCrossing(sweep)
-  if (byThroughput === null) return { knee: null, why: 'throughput bends nowhere in what was measured' }
+  if (byThroughput === null) return { knee: null, why: 'throughput has no bend in the measured range' }
   if (byLatency === null) {
-    return { knee: null, why: 'latency did not leave its light-load level in what was measured' }
+    return { knee: null, why: 'latency did not rise clearly in the measured range' }
   }
   const [low, high] = byThroughput < byLatency ? [byThroughput, byLatency] : [byLatency, byThroughput]
   if (high > agreement * low) {

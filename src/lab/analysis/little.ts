@@ -53,11 +53,11 @@ export function littleDoubt({ load, throughputPerS, latencyMs, errors }: Sample)
   if (implied === null) return null
   const law = `by Little's law ${number(implied.median)} requests were in flight, of the ${number(held)} that the generator held`
   if (implied.low > held * (1 + tooManyBy)) {
-    return `${law}: more than there can be, so its latency or its throughput is misread`
+    return `${law}: this is impossible, so its latency or its throughput is wrong`
   }
   if (implied.high < held * (1 - idleTolerated)) {
     const idle = percent(1 - implied.median / held)
-    return `${law}: for ${idle} of their time its clients sat in the generator, or waited past the window's end and are in no percentile`
+    return `${law}: for ${idle} of the time its clients had sent no request, or their answers came after the window and are in no percentile`
   }
   return null
 }

@@ -56,7 +56,7 @@ interface Fits {
 
 const ofBatches: Fits = {
   fits: [],
-  notes: ['no fit: rows that share a batch cost less under a higher load, and the law does not know that'],
+  notes: ['no fit: rows that share a batch cost less under a higher load, and the law cannot express that'],
 }
 
 /** Beyond it the law describes something else than what was measured. */
@@ -70,7 +70,7 @@ function uslFit(sweep: readonly Sample[], largest: number): Fits {
     fitUsl(ns.map((n, i) => ({ n, throughputPerS: rates[i] ?? 0 })))
   const measured = sweep.map(({ throughputPerS }) => throughputPerS.median)
   const fitted = fitTo(measured)
-  if (fitted === null) return { fits: [], notes: ['no fit: some step answered nothing'] }
+  if (fitted === null) return { fits: [], notes: ['no fit: in one of the steps nothing was answered'] }
   const groups = sweep.map(({ throughputPerS }) => repeatsOf(throughputPerS))
   const onFit = ns.map(n => throughputAt(fitted, n))
   const drawn = isRepeated(groups)
@@ -114,7 +114,7 @@ function uslFit(sweep: readonly Sample[], largest: number): Fits {
 /** What there is to mind about a fit to such repeats. */
 function doubtsOf(groups: readonly (readonly number[])[], worstError: number): string[] {
   return [
-    !isRepeated(groups) && 'some steps were measured once: intervals come from how far the fit misses',
+    !isRepeated(groups) && 'some steps were measured once: the intervals come from the errors of the fit',
     worstError > errorWorthSaying &&
       `the fit misses a measured point by ${number(worstError * 100)} %: read it with care`,
   ].filter(doubt => doubt !== false)

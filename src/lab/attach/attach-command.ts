@@ -40,11 +40,11 @@ interface AttachFlags {
 export function addAttachCommand(lab: Command, setExitCode: (code: number) => void): void {
   lab
     .command('attach')
-    .description('load any HTTP service, and find what limits it and how far it goes')
+    .description('send load to any HTTP service, and find what limits it and how much it can answer')
     .requiredOption('--url <url>', 'where it listens, such as http://127.0.0.1:8000', httpUrl)
     .option(
       '--path <path>',
-      'added to the path of --url; {n} becomes a number that no other request has, of 15 digits, {uuid} a UUID, {random:1-500} a number of a range',
+      'added to the path of --url; {n} becomes a number of 15 digits that no other request has, {uuid} a UUID, {random:1-500} a random number from 1 to 500',
       path,
       '',
     )
@@ -63,7 +63,7 @@ export function addAttachCommand(lab: Command, setExitCode: (code: number) => vo
     .addOption(
       new Option(
         '--start <command>',
-        'starts the service, such as "npm start", with the CPU ledger in its Node processes',
+        'starts the service with this command, such as "npm start", and the CPU ledger in its Node processes',
       ).conflicts(['pid', 'container', 'cgroup']),
     )
     .option('--cwd <folder>', 'where --start runs', '.')
@@ -72,7 +72,7 @@ export function addAttachCommand(lab: Command, setExitCode: (code: number) => vo
       'takes a CPU profile of the running service: opens the inspector of Node for some seconds, or runs py-spy',
       false,
     )
-    .addOption(new Option('--pid <n>', 'its process, if the port does not tell').argParser(count(4_194_304)))
+    .addOption(new Option('--pid <n>', 'its process, if the port is not enough').argParser(count(4_194_304)))
     .addOption(new Option('--container <name>', 'its container').conflicts(['pid', 'cgroup']))
     .addOption(
       new Option('--cgroup <path>', 'its cgroup, below /sys/fs/cgroup').conflicts(['pid', 'container']),
@@ -81,7 +81,7 @@ export function addAttachCommand(lab: Command, setExitCode: (code: number) => vo
     .option('--duration <s>', 'length of each measurement, after a second of warm-up', count(60), 3)
     .option(
       '--repeats <n>',
-      'measurements of a step at most; where one or two are clear, there are no more',
+      'measurements of a step at most; fewer, if one or two give a clear result',
       count(10),
       3,
     )
@@ -92,12 +92,12 @@ export function addAttachCommand(lab: Command, setExitCode: (code: number) => vo
       count(100_000),
       10_000,
     )
-    .option('--max-errors <share>', 'failed requests, 0 to 1, past which it stops', share, 0.1)
-    .option('--p99 <ms>', 'what a rate must hold', count(60_000), 100)
+    .option('--max-errors <share>', 'share of failed requests, 0 to 1, above which the run stops', share, 0.1)
+    .option('--p99 <ms>', 'the highest p99 latency that a rate may have', count(60_000), 100)
     .addOption(new Option('--generator <name>', generatorHelp).choices(generatorNames))
-    .option('--i-own-this-target', 'it is mine although its address is public', false)
+    .option('--i-own-this-target', 'load it although its address is public, because it is mine', false)
     .option('--out <dir>', 'folder for results', 'results')
-    .option('--no-live', 'without the page that follows the run')
+    .option('--no-live', 'do not serve the page that shows the run')
     .action(async (flags: AttachFlags) => {
       const { url, method, body, header: headers, timeout, insecure } = flags
       setExitCode(

@@ -177,7 +177,7 @@ function conclude(plan: AttachPlan, samples: readonly Sample[]): Conclusion {
       single === undefined ? '' : `One client alone waits ${spread(single.latencyMs.p50, 'ms')}.`,
       highest === undefined
         ? noRateHeld(plan, samples)
-        : `${number(rateOf(highest))} arrivals/s hold: at least ${percent(answeredShare)} answered, p99 ${spread(highest.latencyMs.p99, 'ms')} (wanted: ${number(plan.p99Ms)} ms).`,
+        : `${number(rateOf(highest))} arrivals/s are answered in time: at least ${percent(answeredShare)} answered, p99 ${spread(highest.latencyMs.p99, 'ms')} (wanted: ${number(plan.p99Ms)} ms).`,
     ]
       .filter(Boolean)
       .join(' '),
@@ -190,7 +190,7 @@ function conclude(plan: AttachPlan, samples: readonly Sample[]): Conclusion {
 function noRateHeld({ p99Ms }: AttachPlan, samples: readonly Sample[]): string {
   const tried = samples.filter(isOpen).map(rateOf)
   if (tried.length === 0) return ''
-  return `No rate of arrivals held (wanted: at least ${percent(answeredShare)} answered, p99 at most ${number(p99Ms)} ms). The lowest that was tried is ${number(Math.min(...tried))}/s.`
+  return `No rate of arrivals was answered in time (wanted: at least ${percent(answeredShare)} answered, p99 at most ${number(p99Ms)} ms). The lowest that was tried is ${number(Math.min(...tried))}/s.`
 }
 
 /** Says why the CPU of the service is unknown, and how to get it. */

@@ -32,7 +32,7 @@ export function addAuditCommand(lab: Command, setExitCode: (code: number) => voi
     .option('--users <n>', 'users or connections of the test', positive)
     .option('--requests-per-user <n>', 'requests that one user has in flight at most (http.batch)', positive)
     .option('--duration <time>', 'length of the test, such as 60s', seconds)
-    .option('--think-time <time>', 'mean rest of a user between two requests, such as 500ms', milliseconds)
+    .option('--think-time <time>', 'mean pause of a user between two requests, such as 500ms', milliseconds)
     .option('--rate <n>', 'requests/s that were due; for k6, iterations/s', positive)
     .option('--generator-cpu <cores>', 'cores that the generator kept busy, such as 0.95', positive)
     .option('--cores <n>', 'cores that the generator could use', positive)

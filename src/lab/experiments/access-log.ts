@@ -17,7 +17,7 @@ export const accessLog: Experiment = {
     'The log is a large part of a request that does nothing else. Lines that are written together cost only the building ' +
     'of the line. A line that is written alone also costs a system call, for which the thread waits.',
   finding: 'B1',
-  varies: 'access log: off, buffered, one write a line',
+  varies: 'access log: off, lines written together, one write per line',
   holds: `GET /ping/, ${connections} connections, one worker, the log read through a pipe by the lab`,
   timing: { breakInS: 4, warmupS: 1, durationS: 4, repeats: 3 },
   steps: modes.map(mode => ({
@@ -32,7 +32,7 @@ export const accessLog: Experiment = {
   reproduce: samples => [
     reproduction({
       finding: 'B1',
-      compared: 'ping without an access log → with one, a write a line',
+      compared: 'ping without an access log → with one write per line',
       unit: 'requests/s',
       reported: [3_100, 1_400],
       reportedText: '3,100 → 800-2,000 requests/s',
@@ -61,7 +61,7 @@ function conclude(samples: readonly Sample[]): Conclusion {
 }
 
 function priceOf(mode: 'on' | 'sync', off: Sample, logged: Sample): string {
-  const how = mode === 'on' ? 'Gathered lines' : 'A write a line'
+  const how = mode === 'on' ? 'Lines written together' : 'One write per line'
   const cpu = cpuRatio('api', logged, off)
   const rate = spread(ratio(logged.throughputPerS, off.throughputPerS), 'times')
   return `${how}: ${rate} the requests/s${cpu ? `, ${cpu} a request` : ''}.`

@@ -50,8 +50,9 @@ function conclude(samples: readonly Sample[]): Conclusion {
     return { answer: 'One worker and two workers were not both measured.', diagnosed }
   return {
     answer:
-      `One worker answers ${spread(one.throughputPerS, 'requests/s')} to ${busiest} clients, two on the same cores ` +
-      `${spread(ratio(two.throughputPerS, one.throughputPerS), 'times')} as many. \`npm run lab -- plan --rate …\` plans from these figures.`,
+      `One worker answers ${spread(one.throughputPerS, 'requests/s')} to ${busiest} clients. Two on the same ` +
+      `cores answer ${spread(ratio(two.throughputPerS, one.throughputPerS), 'times')} as many. ` +
+      '`npm run lab -- plan --rate …` plans from these figures.',
     diagnosed,
   }
 }

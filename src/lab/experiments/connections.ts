@@ -115,8 +115,8 @@ function bestPool(samples: readonly Sample[], kind: Work): Pool | undefined {
 
 function comparison(opened: Sample, { size, sample }: Pool): string {
   return (
-    `A page of tasks on a connection of its own: ${spread(opened.throughputPerS, 'requests/s')}; ` +
-    `from a pool of ${size}: ${spread(sample.throughputPerS, 'requests/s')}, ` +
+    `A page of tasks, with a new connection for each request: ${spread(opened.throughputPerS, 'requests/s')}; ` +
+    `with a pool of ${size}: ${spread(sample.throughputPerS, 'requests/s')}, ` +
     `${spread(ratio(sample.throughputPerS, opened.throughputPerS), 'times')} as many.`
   )
 }
@@ -124,7 +124,10 @@ function comparison(opened: Sample, { size, sample }: Pool): string {
 function refusal(sample: Sample | undefined): string | undefined {
   if (sample === undefined) return undefined
   const why = sample.complaint === undefined ? '' : ` ("${sample.complaint}")`
-  return `With ${clientsBeyondLimit} clients, each opening its own, ${percent(sample.errors.ratio.median)} of the requests fail${why}.`
+  return (
+    `With ${clientsBeyondLimit} clients that each open their own connection, ` +
+    `${percent(sample.errors.ratio.median)} of the requests fail${why}.`
+  )
 }
 
 /** The smallest pool within a tenth of the best one's throughput. */

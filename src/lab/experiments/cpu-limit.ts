@@ -33,7 +33,7 @@ export const cpuLimit: Experiment = {
       // The report gives an average.
       ours: [meanResponseMs(of(samples, 1, 1)), meanResponseMs(of(samples, 1, users))],
       explanation:
-        'one CPU is enough for this service, so a CPU limit alone does not make users wait; what each request waits for does (experiment workers)',
+        'one CPU is enough for this service, so a CPU limit alone does not make users wait; other waits do (see the experiment workers)',
     }),
   ],
 }

@@ -38,7 +38,7 @@ const requests: readonly Request[] = [
 export const peersCompared: Experiment = {
   name: 'peers',
   question:
-    'An insert costs my service 1 ms of CPU: is that normal for its language and data layer, and what would the next one cost?',
+    'An insert costs my service 1 ms of CPU: is that normal for its language and data layer, and what would another stack cost?',
   hypothesis:
     `Batched inserts with full telemetry cost at least ${goals.reportCpu} times less CPU than the FastAPI service of the ` +
     `report (${goals.reportCpuOfTenRows} times with ten rows a request) and at most half of gin's, at ${goals.ginRate} times ` +
@@ -101,7 +101,7 @@ function conclude(samples: readonly Sample[]): Conclusion {
       cpuRatio(sampleOf(named.report, 10), sampleOf(named.ours, 10)),
     ),
     goal('CPU of gin', goals.ginCpu, cpuRatio(sampleOf(named.gin), ours)),
-    goal('rate over gin', goals.ginRate, rateRatio(ours, sampleOf(named.gin))),
+    goal('rate compared with gin', goals.ginRate, rateRatio(ours, sampleOf(named.gin))),
   ].flat()
   const own =
     ours === undefined || ours.cpuPerRequestUs.api === null

@@ -45,13 +45,13 @@ function conclude(samples: readonly Sample[]): Conclusion {
     const one = costOf(strategy, 1)
     const ten = costOf(strategy, 10)
     if (one === null || ten === null) return []
-    return [`${spread(ratio(ten, one), 'times')} with ${strategy} (${spread(one, 'us')} for one)`]
+    return [`${spread(ratio(ten, one), 'times')} the CPU with ${strategy} (${spread(one, 'us')} for one row)`]
   })
   return {
     answer:
       growths.length === 0
         ? 'The CPU of the API could not be read.'
-        : `Ten rows a request cost the API's CPU of one row ${growths.join(', ')}.`,
+        : `Compared with one row, ten rows a request cost the API ${growths.join(', ')}.`,
     diagnosed: byThroughput(samples)[0] ?? null,
   }
 }

@@ -87,19 +87,19 @@ function conclude(samples: readonly Sample[]): Conclusion {
   const one = of(samples, 'small pool', 1, some)
   const answer = [
     gain(
-      'blocked on its thread, 16 workers',
+      'with a call that blocks, 16 workers',
       of(samples, 'blocking', 1, many),
       of(samples, 'blocking', 16, many),
     ),
-    gain('short of connections, 4 workers', one, of(samples, 'small pool', 4, some)),
-    gain('short of connections, one worker with a pool of 4', one, of(samples, 'small pool', 1, some, 4)),
+    gain('with too few connections, 4 workers', one, of(samples, 'small pool', 4, some)),
+    gain('with too few connections, one worker with a pool of 4', one, of(samples, 'small pool', 1, some, 4)),
     gain('as it is, 4 workers', of(samples, 'as it is', 1, some), of(samples, 'as it is', 4, some)),
   ].filter(text => text !== null)
   return {
     answer:
       answer.length === 0
         ? 'No two settings were measured to compare.'
-        : `Against one worker: ${answer.join('; ')}.`,
+        : `Compared with one worker: ${answer.join('; ')}.`,
     diagnosed: of(samples, 'blocking', 1, many) ?? byThroughput(samples)[0] ?? null,
   }
 }
@@ -117,7 +117,7 @@ function wait(sample: Sample): string {
 
 /** The report gives averages. */
 function reproduce(samples: readonly Sample[]): Reproduction[] {
-  const cores = 'workers beyond what the cores carry wait for a core instead'
+  const cores = 'if there are more workers than the cores can run, they wait for a core instead'
   return [
     reproduction({
       finding: 'C1',

@@ -44,7 +44,7 @@ export async function startWithLedger(options: StartOptions): Promise<StartedSer
     throw new LabError(
       'LAB_TARGET',
       `something answers at ${masked(url)} before the service is started`,
-      'End it, or leave --start out.',
+      'Stop it, or leave --start out.',
     )
   }
   const ledger = await compileLedger()
@@ -86,7 +86,7 @@ export async function startWithLedger(options: StartOptions): Promise<StartedSer
       throw new LabError(
         'LAB_TARGET',
         masked(`the service, "${command}", ${how}: ${complaint()}`),
-        'What was measured until then is kept. Mend the service; if only the load ends it, try a lower --max-connections.',
+        'What was measured until then is kept. Fix the service; if only the load ends it, try a lower --max-connections.',
       )
     },
     [Symbol.asyncDispose]: () => service.end(),

@@ -6,7 +6,7 @@ import { findWrk, wrkCanSend } from './wrk.ts'
 
 export const generatorNames: readonly LoadGenerator['name'][] = ['k6', 'undici', 'wrk']
 
-export const generatorHelp = 'send all load with this one; what wrk cannot send, another sends'
+export const generatorHelp = 'send all load with this generator; another one sends what wrk cannot send'
 
 /** What a step needs from its generator. */
 export interface Need {

@@ -87,7 +87,7 @@ async function runUndici(plan: LoadPlan, hooks: LoadHooks): Promise<LoadResult> 
     signal.throwIfAborted()
     throw new LabError(
       'LAB_LOAD_GENERATOR',
-      `undici ended before its time: ${lastErrorLine(output()) ?? 'it said nothing'}`,
+      `undici ended too early: ${lastErrorLine(output()) ?? 'it said nothing'}`,
       'Check that the service answers at its address; with k6 on the PATH, --generator k6 is another way.',
     )
   }

@@ -75,7 +75,7 @@ function planned({
   }
   throw new LabError(
     'LAB_PLAN',
-    `there is no such plan: ${plan.impossible}`,
+    `no plan is possible: ${plan.impossible}`,
     'Allow a longer --p99, or make the commit shorter (a faster disk, no replica to wait for).',
   )
 }

@@ -82,14 +82,14 @@ function doubtsAbout(samples: readonly Sample[]): Html | null {
     .filter(({ doubts }) => doubts.length > 0)
   if (doubted.length === 0) return null
   return html`<aside class="caveats" aria-label="Doubts">
-    <h4>What speaks against some of these figures</h4>
+    <h4>Doubts about some of these figures</h4>
     <ul>${doubted.map(({ label, doubts }) => html`<li>“${label}”: ${prose(doubts.join('; '))}</li>`)}</ul>
   </aside>`
 }
 
 const modes: Record<Sample['load']['mode'], string> = {
   closed: 'closed loop: each client waits for its answer',
-  open: 'open loop: arrivals at a rate, whatever the answers do',
+  open: 'open loop: requests arrive at a rate, whether or not others are answered',
   paced: 'paced: a closed loop held to a rate',
 }
 

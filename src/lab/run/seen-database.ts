@@ -44,7 +44,7 @@ export async function seeDatabase(
   } catch (error) {
     throw new LabError(
       'LAB_TARGET',
-      `the database cannot be asked: ${error instanceof Error ? error.message : String(error)}`,
+      `the database cannot be queried: ${error instanceof Error ? error.message : String(error)}`,
       `Give ${option} as postgresql://user:password@host:port/name, or leave it out: then its CPU is not read.`,
       { cause: error },
     )

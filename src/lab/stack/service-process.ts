@@ -82,7 +82,7 @@ export async function startService({
     throw new LabError(
       'LAB_SERVICE_START',
       `the service ${what}: ${complaint}`,
-      'Mend the setting or the database that the message names',
+      'Correct the setting or the database that the message names',
     )
   }
   return {

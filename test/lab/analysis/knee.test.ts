@@ -33,7 +33,7 @@ describe('the knee', () => {
   test('is not told where throughput still rises', () => {
     expect(kneeOf(bounded(doubling, { dMs: 500, dMaxMs: 1 }))).toEqual({
       knee: null,
-      why: 'throughput bends nowhere in what was measured',
+      why: 'throughput has no bend in the measured range',
     })
   })
 

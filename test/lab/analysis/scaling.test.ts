@@ -108,7 +108,7 @@ test('steps that were measured once: intervals from the misfit, never of no widt
   expect(fit.lambdaPerS.high - fit.lambdaPerS.low).toBeGreaterThan(0.03 * fit.lambdaPerS.value)
   expect(fit.sigma.low).toBeLessThan(fit.sigma.value)
   expect(scaling?.notes).toContain(
-    'some steps were measured once: intervals come from how far the fit misses',
+    'some steps were measured once: the intervals come from the errors of the fit',
   )
 })
 
@@ -128,6 +128,6 @@ test('in words: what the law says, with intervals, and what cannot be said', () 
   expect(prepared).toMatch(/throughput peaks with .+ at 21\.8 connections .+; the knee is between/)
   const straight = scalingInWords(scalingOf(doubling.map(n => swept('idle', n, 100 * n))))
   expect(straight[0]).toMatch(
-    /; throughput only rises; no knee: throughput bends nowhere in what was measured\.$/,
+    /; throughput only rises; no knee: throughput has no bend in the measured range\.$/,
   )
 })

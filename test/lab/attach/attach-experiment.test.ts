@@ -123,7 +123,7 @@ describe('the search for a rate', () => {
     const failing = [500, 300].map(rate => openAt(rate, 100))
     const { answer } = attachExperiment(plan).conclude([closedAt(1, 100), closedAt(24, 1000), ...failing])
     expect(answer).toMatch(
-      /No rate of arrivals held \(wanted: at least 97 % answered, p99 at most \d+ ms\)\. The lowest that was tried is 300\/s\.$/,
+      /No rate of arrivals was answered in time \(wanted: at least 97 % answered, p99 at most \d+ ms\)\. The lowest that was tried is 300\/s\.$/,
     )
   })
 

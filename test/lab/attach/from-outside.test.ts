@@ -97,7 +97,7 @@ test('a row that a transaction keeps locked: the lock, though the best sample ha
   const diagnosed = locked[1] ?? null
   const diagnosis = fromOutside(diagnose({ diagnosed }, dedicated), locked)
   expect(diagnosis).toMatchObject({ limit: 'database-locks', confidence: 'medium' })
-  expect(diagnosis.sentence).toContain('of 19.9 sessions at work 18.9 stand in line for a lock')
+  expect(diagnosis.sentence).toContain('18.9 of 19.9 active sessions wait for a lock')
   expect(diagnosis.causes[0]?.evidence[0]).toContain('20 connections: 150 requests/s')
 })
 

@@ -39,7 +39,7 @@ test.each([2_300, 7_600, 12_800, 19_900, 34_000])(
     expect(samples.length - 1).toBeLessThanOrEqual(tenThousand.search?.atMost ?? 0)
     const { answer } = tenThousand.conclude(samples)
     expect(answer).toContain(
-      `highest rate that held is ${highest.toLocaleString('en-US', { maximumSignificantDigits: 3 })}/s`,
+      `highest rate answered in time is ${highest.toLocaleString('en-US', { maximumSignificantDigits: 3 })}/s`,
     )
   },
 )

@@ -54,7 +54,7 @@ test('the answer holds ours against each, and each goal with what was reached', 
   expect(answer).toContain("Goal 30 times (CPU of the report's stack): reached, 40 times (36.2–44.2).")
   expect(answer).toContain("Goal 40 times (CPU of the report's stack with ten rows): reached, 70 times")
   expect(answer).toContain('Goal 2 times (CPU of gin): reached, 2.5 times')
-  expect(answer).toContain('Goal 3 times (rate over gin): reached, 3.08 times')
+  expect(answer).toContain('Goal 3 times (rate compared with gin): reached, 3.08 times')
 })
 
 test('a goal that is missed is said to be', () => {

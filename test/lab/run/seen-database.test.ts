@@ -63,6 +63,6 @@ test('one that cannot be asked is refused with what to do', async () => {
   const url = `postgresql://nobody@127.0.0.1:${await findFreePort()}/none`
   await expect(seeDatabase(url, '--database')).rejects.toMatchObject({
     code: 'LAB_TARGET',
-    message: expect.stringContaining('the database cannot be asked: connect ECONNREFUSED'),
+    message: expect.stringContaining('the database cannot be queried: connect ECONNREFUSED'),
   })
 })

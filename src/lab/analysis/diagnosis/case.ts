@@ -141,7 +141,7 @@ export function uses({ resource, utilisation, cores, demandUs, ceilingPerS }: De
   const of = cores === 1 ? 'one core' : `${cores} cores`
   const fullAt = `full at ${number(ceilingPerS.median)} requests/s`
   return resource === 'host'
-    ? `the host is ${percent(utilisation.median)} busy; what runs on it for a request takes ${spread(demandUs, 'us')}: ${of} are ${fullAt}`
+    ? `the host is ${percent(utilisation.median)} busy; all work for one request takes ${spread(demandUs, 'us')}: ${of} are ${fullAt}`
     : `${name} uses ${percent(utilisation.median)} of ${of}: ${spread(demandUs, 'us')} a request, ${fullAt}`
 }
 

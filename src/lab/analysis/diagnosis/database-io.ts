@@ -22,7 +22,7 @@ export function databaseIo(one: Case): SuspectedLimit | null {
   return {
     limit: 'database-io',
     confidence: confidenceOf(true, flushing !== null && flushing >= busyAtLeast, presses),
-    sentence: `PostgreSQL's disk is the limit: of ${number(work.active)} active sessions ${number(work.io)} wait for it. The service answered ${atLeast(one)}${rate(one)}.`,
+    sentence: `PostgreSQL's disk is the limit: ${number(work.io)} of ${number(work.active)} active sessions wait for it. The service answered ${atLeast(one)}${rate(one)}.`,
     evidence: [
       `sessions that wait for the disk at any moment: ${listActivities(sample, isIo)}`,
       ...(walFlush?.ms && walFlush.perS && walFlush.share

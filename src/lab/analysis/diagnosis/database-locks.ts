@@ -30,7 +30,7 @@ export function lockQueue(
   )
   return {
     confidence: confidenceOf(true, heads.length > 0, isWithDatabase(sample) === true),
-    sentence: `Requests wait for each other inside PostgreSQL: of ${number(work.active)} sessions at work ${number(work.locks)} stand in line for a lock, so one after the other is served`,
+    sentence: `Requests wait for each other inside PostgreSQL: ${number(work.locks)} of ${number(work.active)} active sessions wait for a lock, so PostgreSQL serves one after the other`,
     evidence: [
       `sessions that wait for a lock at any moment: ${listActivities(sample, isLock)}`,
       ...heads

@@ -12,7 +12,7 @@ export function stolen(one: Case): SuspectedLimit | null {
   return {
     limit: 'environment',
     confidence: 'medium',
-    sentence: `The machine itself is the limit: other virtual machines took ${percent(stealRatio)} of its CPU. All that is certain is a rate of at least ${rate(one)}.`,
+    sentence: `The machine itself is the limit: other virtual machines took ${percent(stealRatio)} of its CPU. Only this is certain: the service can answer at least ${rate(one)}.`,
     evidence: [`steal ${percent(stealRatio)} of CPU time, above ${percent(stealTolerated)}`],
     next: 'Repeat the run on a machine, or at a time, without steal.',
   }
@@ -47,7 +47,7 @@ export function crowded(one: Case): SuspectedLimit | null {
   return {
     limit: 'environment',
     confidence: 'high',
-    sentence: `Other programs used ${percent(others)} of the machine. All that is certain is a rate of at least ${rate(one)}.`,
+    sentence: `Other programs used ${percent(others)} of the machine. Only this is certain: the service can answer at least ${rate(one)}.`,
     evidence: [
       `other programs use ${percent(others)} of ${circumstances.cores} cores, which are ${percent(busy)} busy`,
       ...queuedForCore(one),

@@ -53,7 +53,7 @@ export function loadGenerator(one: Case): SuspectedLimit | null {
       ...(drops ?? []),
       ...(absent ?? []),
       ...(stalled
-        ? [`${load.generator} should have run but did not, ${shareSpread(generatorStalled)} of the time`]
+        ? [`${load.generator} was ready to run and did not run, ${shareSpread(generatorStalled)} of the time`]
         : []),
     ],
     next: `Run the generator on another machine${cheaper === null ? '' : `, or a cheaper one (--generator ${cheaper})`}, and repeat.`,
@@ -90,6 +90,6 @@ function absentClients({ sample }: Case): string[] | null {
   if (thread === null || Math.max(thread, threadWanted(sample) ?? 0) >= threadAtEase) return null
   if (inside >= connections * arrivedAtLeast) return null
   return [
-    `of ${connections} requests at any moment only ${number(inside)} had reached the service, whose thread was busy ${percent(thread)} of the time: the generator had not sent the others`,
+    `only ${number(inside)} of ${connections} requests had reached the service at any moment, and its thread was busy ${percent(thread)} of the time: the generator had not sent the others`,
   ]
 }

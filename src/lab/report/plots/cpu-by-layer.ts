@@ -59,10 +59,10 @@ function trust(sample: Sample): string[] {
   const { agreement = null } = profile ?? {}
   if (samplerOf(sample).includes('py-spy'))
     return [
-      'C code counts for the Python function that called it. py-spy takes some threads that wait for running ones; they matter where the service uses little CPU.',
+      'C code counts as part of the Python function that called it. py-spy shows some waiting threads as running, which matters where the service uses little CPU.',
     ]
   if (samplerOf(sample).includes('Go'))
-    return ['It contains all threads. A system call counts for the function that made it.']
+    return ['It contains all threads. A system call counts as part of the function that made it.']
   return [
     agreement === null
       ? ''
@@ -75,7 +75,7 @@ function trust(sample: Sample): string[] {
 
 const underSeen =
   'The rest is native work of the event loop (polling, reading, parsing HTTP), which V8 counts as idle, and on a busy host samples that were missed.'
-const overSeen = 'On a busy host, samples are taken of a thread that waits for a core, too.'
+const overSeen = 'On a busy host, the profile also has samples from times in which the thread waited for a core.'
 
 /** One order for all samples, so that their waterfalls can be compared step by step. */
 function layersBySize(samples: readonly Sample[]): string[] {

@@ -106,7 +106,7 @@ function parameters({ lambdaPerS, sigma, kappa, worstError }: UslFit): string {
     `${formatEstimate(times100(sigma))} % of a request’s work is done for one request at a time (σ);`,
     `each pair of clients adds ${formatEstimate(times100(kappa))} % for coordination (κ);`,
     '95 % bootstrap intervals.',
-    `The law differs from no measured median by more than ${Math.ceil(100 * worstError)} %.`,
+    `Every measured median is within ${Math.ceil(100 * worstError)} % of the law.`,
   ].join(' ')
 }
 
