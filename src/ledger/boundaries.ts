@@ -15,8 +15,8 @@ import type { CpuAccount, Ledger } from './accounting.ts'
  * - A socket keeps the context in which it was opened. A pooled database connection is opened by one request and then
  *   works for all. So a socket's callback runs for no account at first. If a continuation of a request follows directly
  *   (the answer to its query has arrived), the read is charged to that request, otherwise to the bucket `sockets`.
- * - A body's parts arrive in callbacks of the HTTP parser, which belong to the connection. `bodyReaders` maps the parser
- *   to the request that it reads now.
+ * - A body's parts arrive in callbacks of the HTTP parser, which belong to the connection. `bodyReaders` maps the
+ *   parser to the request that it reads now.
  * - What continues in a request's context after its response has ended goes to the bucket `after_response`.
  *
  * Node before 24.14 has no `trackPromises` option. There, `async_hooks` reports promises as well, at a higher price.

@@ -13,7 +13,7 @@ export interface Share {
   weight: number
 }
 
-/** The ledger of a thread. `accounting.ts` keeps the accounts; the other files tell it which one the thread runs for. */
+/** The ledger of a thread. `accounting.ts` keeps the accounts. The other files tell it whom the thread works for. */
 export class CpuLedger {
   readonly #ledger = new Ledger()
   readonly #boundaries = new Boundaries(this.#ledger)
