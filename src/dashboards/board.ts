@@ -22,13 +22,13 @@ import { dataSources, scrapeIntervalS } from './datasources.ts'
 import { k6Metrics, scrapeMetrics } from './foreign-metrics.ts'
 import type { PanelBuilder } from './panel.ts'
 
-/** A line of thought: a heading and the panels below it, left to right, in lines that fill 24 columns. */
+/** A heading and the panels below it, left to right, in lines that fill 24 columns. */
 export interface Row {
   title: string
   panels: readonly PanelBuilder[]
   /** Details, which are loaded only when somebody opens the row. */
   collapsed?: boolean
-  /** Filters of the board that none of these panels obeys; the heading says so. */
+  /** Filters of the board that apply to none of these panels. The heading says so. */
   ignores?: readonly Variable[]
 }
 
@@ -40,7 +40,7 @@ export interface BoardSpec {
   name: string
   title: `${string}?`
   description: string
-  /** How often it asks again by itself; null: only when the reader asks. */
+  /** How often it refreshes by itself; null: only when the reader asks. */
   refreshS?: number | null
   variables: readonly Variable[]
   rows: readonly Row[]
@@ -48,7 +48,7 @@ export interface BoardSpec {
 
 const tag = 'insertlab'
 
-/** The Grafana that compose.yaml starts. With it in a panel, Grafana does not migrate the panel from older shapes. */
+/** The Grafana that compose.yaml starts. Grafana does not migrate a panel that has this version. */
 export const grafanaVersion = '13.2.0'
 
 /** The header of every board: all boards, in the order in which a newcomer reads them. */
@@ -78,7 +78,7 @@ export function board(spec: BoardSpec): Dashboard {
     .variables(spec.variables.map(name => variable(name)))
   for (const row of spec.rows) {
     const heading = new RowBuilder(headingOf(row)).collapsed(row.collapsed ?? false)
-    // The panels of a collapsed row are its own; those of an open one follow it.
+    // A collapsed row contains its panels. The panels of an open row follow it.
     if (row.collapsed) for (const panel of row.panels) heading.withPanel(panel)
     dashboard.withRow(heading)
     if (!row.collapsed) for (const panel of row.panels) dashboard.withPanel(panel)
@@ -95,7 +95,7 @@ export function headingOf({ title, ignores = [] }: Row): string {
   return `${title} (${named} ${ignores.length === 1 ? 'does' : 'do'} not apply)`
 }
 
-/** Keeps what the reader looks at: time range and filters. */
+/** A link that keeps the time range and the filters. */
 function headerLink(name: string, title: string): DashboardLink {
   return withoutPlacement(
     new DashboardLinkBuilder(title)
@@ -108,7 +108,7 @@ function headerLink(name: string, title: string): DashboardLink {
   )
 }
 
-/** The SDK's default placement hides links and switches in a menu; only without one are they seen. */
+/** The SDK's default placement hides links and switches in a menu. Without a placement they are visible. */
 function withoutPlacement<T extends { placement?: unknown }>({
   placement,
   ...rest
@@ -135,7 +135,7 @@ const alerts = new AnnotationQueryBuilder()
   .datasource(dataSources.prometheus)
   .enable(true)
   .iconColor('red')
-  // The moment at which it began to fire: the whole time that it fires would be a red curtain before the data.
+  // Only the moment when it began to fire: marking the whole time would cover the data in red.
   .expr(`${firing} unless ${firing} offset ${scrapeIntervalS}s`)
   .titleFormat('{{alertname}}')
   .textFormat('{{instance}}')
@@ -151,7 +151,7 @@ const sources: Record<Exclude<Variable, 'trace'>, { label: string; query: string
   testid: { label: 'Load test', query: `label_values(${k6Metrics.vus}, testid)` },
 }
 
-/** No request. Tempo answers an empty id with an error, and this, which is TraceQL, with an empty list. */
+/** TraceQL that matches no request: the answer is an empty list. For an empty id Tempo would answer with an error. */
 const noTrace = '{ false }'
 
 export function labelOf(name: Variable): string {
@@ -183,8 +183,8 @@ function variable(name: Variable): Builder<VariableModel> {
 }
 
 /**
- * Grafana numbers panels at load where the file does not; numbers of ours keep links to one panel stable. Rows are
- * numbered with the panels.
+ * Numbers the panels and rows. Without numbers in the file, Grafana would number them when it loads it, and links to
+ * one panel would not stay the same.
  */
 function complete(dashboard: Dashboard): Dashboard {
   let id = 0

@@ -98,8 +98,8 @@ export const colorOf: ReadonlyMap<string, string> = new Map(
 const byLabel = new Map<string, Record<string, string>>(Object.entries(groups))
 
 /**
- * Names and colours of the series that a legend can produce: itself where it is fixed, the values of the label where it
- * is `{{label}}`. Empty where its names cannot be known in advance.
+ * Names and colours of the series that a legend can produce: the legend itself if it is fixed, the values of the label
+ * if it is `{{label}}`. Empty if the names cannot be known in advance.
  */
 export function colorsFor(legend: string): [name: string, color: string][] {
   const [, label] = /^\{\{(\w+)\}\}$/.exec(legend) ?? []

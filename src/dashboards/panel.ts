@@ -41,10 +41,10 @@ import { PanelBuilder as TimeSeriesBuilder } from '@grafana/grafana-foundation-s
 import { dataSources } from './datasources.ts'
 import { colorsFor, limitColor, stateColors } from './palette.ts'
 
-/** One query of a panel: PromQL, and how its series are called in the legend. */
+/** One query of a panel: PromQL, and the names of its series in the legend. */
 export interface Query {
   expr: string
-  /** A name of the palette, `{{label}}`, or a text with a label of open values in it. */
+  /** A name of the palette, `{{label}}`, or a text with a label whose values are not known in advance. */
   legend: string
   /** Also fetch the exemplars of this histogram: points that lead to a trace. */
   exemplars?: boolean
@@ -77,7 +77,7 @@ export const grafanaUnits: Record<Unit, string> = {
   ago: 'dateTimeFromNow',
 }
 
-/** Where all is zero, an axis ends here at least: Grafana would otherwise invent one, up to 10,000 %. */
+/** The lowest end of an axis. If all values are zero, Grafana would otherwise choose an end up to 10,000 %. */
 const softMaxima: Record<Unit, number | undefined> = {
   s: 0.001,
   bytes: undefined,
@@ -92,11 +92,11 @@ const softMaxima: Record<Unit, number | undefined> = {
 }
 
 /**
- * What every panel must say. A reader meets the panel under pressure: the title is the question that it answers or the
- * beginning of the answer, the description tells how to read it and what to do when it looks bad.
+ * What every panel must say. Many readers are in a hurry: the title is the question that the panel answers or the
+ * beginning of the answer. The description says how to read it and what to do when it looks bad.
  */
 export interface PanelSpec {
-  /** Short enough for its width (a test knows how short); on a stat at most 22 characters. */
+  /** Short enough for its width (a test checks it); on a stat at most 22 characters. */
   title: string
   description: string
   unit: Unit
@@ -104,12 +104,12 @@ export interface PanelSpec {
   /** Width in the grid's 24 columns; the widths of a line of panels add up to 24. */
   span: number
   height?: number
-  /** From this value on it is a warning, from that on it is the limit: coloured so. */
+  /** From `warnAt` on a value has the colour of a warning, from `limitAt` on the colour of a limit. */
   warnAt?: number
   limitAt?: number
   max?: number
   decimals?: number
-  /** Shown instead of "No data", where having none is a normal state. */
+  /** Shown instead of "No data", if it is normal to have none. */
   emptyMeans?: string
   /** Name of the board that tells more. */
   leadsTo?: string
@@ -121,18 +121,18 @@ export interface TimeSeriesSpec extends PanelSpec {
   /** The parts add up to a meaningful whole. */
   stacked?: boolean
   /**
-   * Logarithmic where the series differ by orders of magnitude. `symlog` also shows zero; below its threshold of 1 it is
-   * linear.
+   * Logarithmic where the series differ by orders of magnitude. `symlog` also shows zero; below its threshold of 1 it
+   * is linear.
    */
   scale?: 'log' | 'symlog'
   /**
-   * Below the lines Grafana gives a legend a third of the height: as a list eight names fit, as a table three. A table
-   * is for long names; where there is room, the whole of it stands at the right, sorted by the mean.
+   * Below the lines, Grafana gives a legend a third of the height: a list has room for eight names, a table for three.
+   * A table is for long names. `right` shows a whole table beside the lines, sorted by the mean, if there is room.
    */
   legend?: 'list' | 'table' | 'right'
 }
 
-/** What a legend tells of each series. */
+/** The figures of each series in a legend. */
 const calculations = {
   list: ['lastNotNull'],
   table: ['lastNotNull', 'max'],
@@ -157,7 +157,7 @@ export function timeSeries(spec: TimeSeriesSpec): PanelBuilder {
     // Areas of many lines hide each other; only parts of a whole are filled.
     .fillOpacity(spec.stacked ? 70 : 0)
     .showPoints(VisibilityMode.Never)
-    // A worker that restarted leaves a gap of a scrape or two; a longer one shows as what it is.
+    // Draws over a gap of one or two scrapes, which a worker leaves that restarts. A longer gap is shown. In ms.
     .spanNulls(15_000)
     .legend(legend)
     .tooltip(new VizTooltipOptionsBuilder().mode(TooltipDisplayMode.Multi).sort(SortOrder.Descending))
@@ -194,10 +194,10 @@ export function scale(kind: 'log' | 'symlog'): ScaleDistributionConfigBuilder {
 }
 
 /**
- * The value of this moment as a big number. It asks only for the newest value: over a range Grafana would go on showing
- * the last one for as long as the range is.
- * @param spec.shows the value, or its name beside it where that is the answer.
- * @param spec.textSize of both, in pixels, where the text is long; Grafana fills the panel otherwise.
+ * The current value as a big number. It asks only for the newest value: with a range query Grafana would show an old
+ * value until it leaves the range.
+ * @param spec.shows the value alone, or also its name if the name is the answer.
+ * @param spec.textSize of value and name, in pixels, for long texts. By default Grafana fills the panel.
  */
 export function stat(
   spec: PanelSpec & { shows?: 'value' | 'both'; color?: string; textSize?: number },
@@ -216,7 +216,7 @@ export function stat(
   return common(panel, spec, 4, { instant: true, color })
 }
 
-/** The value of this moment of each series as a horizontal bar: for comparing like with like at one glance. */
+/** The current value of each series as a horizontal bar, to compare values of one kind at a glance. */
 export function bars(spec: PanelSpec): PanelBuilder {
   const panel = new BarGaugeBuilder()
     .min(0)
@@ -224,14 +224,14 @@ export function bars(spec: PanelSpec): PanelBuilder {
     .displayMode(BarGaugeDisplayMode.Basic)
     .namePlacement(BarGaugeNamePlacement.Left)
     .maxVizHeight(36)
-    // Names of resources fit beside their bars.
+    // Small enough for the names of resources beside their bars.
     .text(new VizTextDisplayOptionsBuilder().titleSize(11))
     .showUnfilled(spec.max !== undefined)
     .reduceOptions(new ReduceDataOptionsBuilder().calcs(['lastNotNull']))
   return common(panel, spec, 8, { instant: true })
 }
 
-/** A histogram over time, one column an interval; made for one `buckets()` query. The colour is a count. */
+/** A histogram over time, one column per interval, of one `buckets()` query. The colour is a count. */
 export function heatmap(spec: PanelSpec): PanelBuilder {
   return common(
     new heatmaps.PanelBuilder()
@@ -254,7 +254,7 @@ export function heatmap(spec: PanelSpec): PanelBuilder {
   )
 }
 
-/** What the SDK's panel builders have in common; it declares no such type of its own. */
+/** What the SDK's panel builders have in common. The SDK itself declares no such type. */
 export interface AnyPanelBuilder extends PanelBuilder {
   title(title: string): this
   description(description: string): this
@@ -273,7 +273,7 @@ export interface AnyPanelBuilder extends PanelBuilder {
   targets(targets: Builder<Dataquery>[]): this
 }
 
-/** Gives a panel what its specification says and all kinds of panels share. */
+/** Gives a panel the parts of its specification that all kinds of panels share. */
 export function common<P extends AnyPanelBuilder>(
   panel: P,
   spec: PanelSpec,
@@ -326,7 +326,7 @@ function thresholds({ warnAt, limitAt }: PanelSpec): ThresholdsConfigBuilder {
     ])
 }
 
-/** The name that a panel gives to its query of this index. */
+/** The name of a panel's query, by its index. */
 export const refId = (index: number) => String.fromCharCode('A'.charCodeAt(0) + index)
 
 function target(query: Query, index: number, format: PromQueryFormat, instant: boolean): DataqueryBuilder {

@@ -1,13 +1,13 @@
 import { metricNames } from '../telemetry/metric-names.ts'
 
 /**
- * The few shapes of PromQL that the panels share. `$__rate_interval` is Grafana's: four scrapes or more, so that a
- * rate never falls into a gap. Where nothing happened there is no mean and no quantile: each shape then gives no
- * series, because a division by zero would be shown as infinity or as the last value that was known.
+ * The few forms of PromQL that the panels share. `$__rate_interval` is Grafana's: four scrapes or more, so that each
+ * rate has enough samples. If nothing happened there is no mean and no quantile: each form then gives no series,
+ * because a division by zero would be shown as infinity or as the last known value.
  */
 const window = '[$__rate_interval]'
 
-/** Prometheus, Tempo and the exporter also tell their CPU and memory under the names that the service uses. */
+/** Prometheus, Tempo and the exporter also report their CPU and memory under the names that the service uses. */
 const service = 'job="service"'
 const instance = `${service},instance=~"$instance"`
 
@@ -17,7 +17,10 @@ export const filters = {
   service,
   instance,
   strategy: `${instance},http_route=~"$route",insert_strategy=~"$strategy"`,
-  /** For what rules record by instance: it comes from the service alone, and has no job. The machine's have none. */
+  /**
+   * For series that rules record by instance. Only the service has them, so they have no job. The machine's have no
+   * instance.
+   */
   recorded: 'instance=~"$instance|"',
   testid: 'testid=~"$testid"',
 } as const
@@ -30,7 +33,7 @@ export function rate(counter: string, filter: string, labels: Grouping = []): st
   return `sum${by(labels)} (rate(${counter}{${filter}}${window}))`
 }
 
-/** One rate divided by another, where the other is not zero. */
+/** One rate divided by another, if the other is not zero. */
 export function ratio(dividend: string, divisor: string, matching = ''): string {
   return `${dividend} /${matching === '' ? '' : ` ${matching}`} (${divisor} > 0)`
 }
@@ -55,7 +58,7 @@ export function buckets(histogram: string, filter: string): string {
   return `sum by (le) (increase(${histogram}_bucket{${filter}}${window}))`
 }
 
-/** A series of zero, labelled `none`, for as long as what is counted has never happened: an empty panel says less. */
+/** Adds a series of zero, labelled `none`, until the counted event has happened once: an empty panel says less. */
 export function orNone(expr: string, label: string): string {
   return `${expr} or label_replace(vector(0), "${label}", "none", "", "")`
 }

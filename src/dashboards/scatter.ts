@@ -23,7 +23,7 @@ import {
   type Unit,
 } from './panel.ts'
 
-/** One axis: a query whose series carry `label`, and what its numbers are. */
+/** One axis: a query whose series have the label, and the name and unit of its values. */
 interface Axis {
   expr: string
   name: string
@@ -31,8 +31,8 @@ interface Axis {
 }
 
 /**
- * One quantity against another, a point an interval, both axes logarithmic; one colour for each value of `label`,
- * which must be one of the palette's groups, because the chart must know its series in advance.
+ * One quantity against another: one point per interval, both axes logarithmic, one colour for each value of `label`.
+ * `label` must be one of the palette's groups, because the chart must know its series in advance.
  */
 export function scatter(
   spec: Omit<PanelSpec, 'queries' | 'unit'> & { label: string; x: Axis; y: Axis },

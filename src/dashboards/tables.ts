@@ -12,7 +12,7 @@ import {
   type Unit,
 } from './panel.ts'
 
-/** One line a series: its labels, the newest value, and a small line of its past. The largest value comes first. */
+/** One line per series: its labels, its newest value and a small chart of its past. The largest value comes first. */
 export function trends(
   spec: Omit<PanelSpec, 'queries'> & { query: Query; labels: Readonly<Record<string, string>> },
 ): PanelBuilder {
@@ -43,7 +43,7 @@ export interface Column {
   unit: Unit
 }
 
-/** One line for each value of `label`, one column a query, over the whole time range that is shown. */
+/** One line for each value of `label`, one column per query, over the whole time range that is shown. */
 export function rows(
   spec: Omit<PanelSpec, 'queries' | 'unit'> & {
     label: string

@@ -3,7 +3,7 @@ import { DataqueryBuilder, SearchTableType, TempoQueryType } from '@grafana/graf
 import { dataSources } from './datasources.ts'
 import type { PanelSpec, PanelBuilder as SomePanel } from './panel.ts'
 
-/** What a panel on traces must say; its units are its own. */
+/** What a panel of traces must say. It needs no unit. */
 export type TracePanelSpec = Pick<PanelSpec, 'title' | 'description' | 'span' | 'height'> & {
   /** A TraceQL query, or the id of one trace. */
   query: string
@@ -14,12 +14,12 @@ export function trace(spec: TracePanelSpec): SomePanel {
   return panel('traces', spec, 16)
 }
 
-/** The columns of a list, as Grafana names them, in the order in which they are worth reading. */
+/** The columns of a list, as Grafana names them, the most useful first. */
 const columns = ['Duration', 'Name', 'Start time', 'Trace ID'] as const
-/** Wide enough for what they hold; the name has what is left. */
+/** In pixels, wide enough for the contents. The name gets the rest. */
 const widths = { traceDuration: 90, startTime: 190, traceID: 285 } as const
 
-/** Traces that a query finds, one a line; a click on an id shows it on the same dashboard, in `variable`. */
+/** Traces that a query finds, one per line. A click on an id shows that trace on the dashboard, by `variable`. */
 export function traceList(spec: TracePanelSpec, link: { dashboardUid: string; variable: string }): SomePanel {
   const list = panel('table', spec, 8).withTransformation({
     id: 'organize',

@@ -14,9 +14,9 @@ import { openThreadClock } from './thread-clock.ts'
  *   `nodeTiming.idleTime` is subtracted from them.
  * - Preemption. The kernel may run another thread within a slice. At the end of a tick (the first boundary after
  *   1 ms of slices) the slices are compared with the CPU clock of this thread. A slice that took suspiciously long
- *   ends the tick at once, and what the CPU clock misses is subtracted from that slice. Shorter interruptions are
- *   spread over the tick's accounts by scaling them down: the sum is exact, the single request gets an average.
- *   Slices are never scaled up.
+ *   ends the tick at once, and time that the CPU clock does not show is subtracted from that slice. Shorter
+ *   interruptions are spread over the tick's accounts by scaling them down: the sum is exact, the single request gets
+ *   an average. Slices are never scaled up.
  * - Helper threads. CPU of this process that other threads used (garbage collection, zlib, crypto, DNS, worker
  *   threads) has no slice. It goes to the bucket `helper_threads`.
  *
@@ -26,9 +26,9 @@ import { openThreadClock } from './thread-clock.ts'
  * 1 us. `npm run lab -- run ledger-price` measures the total.
  */
 
-/** Slices are gathered until there is this much of them. Longer ticks cost less and blur preemption more. */
+/** A tick ends when its slices add up to this. Longer ticks cost less, but spread preemption over more accounts. */
 const shortestTickMs = 1
-/** A longer slice is compared with the CPU clock by itself. With 50 us, 50 us of computing was read as 45. */
+/** A longer slice is compared with the CPU clock alone. With a limit of 50 us, 50 us of computing was read as 45. */
 const suspiciousSliceMs = 0.02
 
 /** The buckets that the ledger itself fills. `Ledger.bucket` makes more, by name. */
@@ -58,7 +58,7 @@ const knownBuckets: readonly KnownBucket[] = [
   'rest',
 ]
 
-/** One party that CPU can be charged to: a request, work that several requests share, or a bucket. */
+/** What CPU can be charged to: a request, work that several requests share, or a bucket. */
 export class CpuAccount {
   /** CPU of ended ticks, ms. */
   settledMs = 0
@@ -98,14 +98,14 @@ export class SharedAccount extends CpuAccount {
   }
 }
 
-/** Totals since the process started. `requestsS` plus all buckets is `processS`, but for rounding. */
+/** Totals since the process started. `requestsS` plus all buckets is `processS`, except for rounding. */
 export interface CpuTotals {
   processS: number
   /** What requests were charged, the running ones included. */
   requestsS: number
   /** What belongs to no request, by bucket. */
   unattributedS: Readonly<Record<string, number>>
-  /** The slices before scaling. Their distance from the CPU clock tells how far to trust them. */
+  /** The slices before scaling. The more they differ from the CPU clock, the less exact the ledger is. */
   unscaledS: number
 }
 
@@ -117,11 +117,11 @@ export class Ledger {
   #listed: CpuAccount[] = []
   /** The account that the thread runs for; undefined in a gap. */
   #current: CpuAccount | undefined = undefined
-  /** Who a gap is charged to if nobody claims it. */
+  /** The account that is charged for a gap if no other account claims it. */
   #gapOwner: CpuAccount
   /** A callback without an account has begun within the gap. */
   #gapHasCallback = false
-  /** Whose slice ended where the gap began. */
+  /** The account whose slice ended when the gap began. */
   #left: CpuAccount | undefined = undefined
   readonly #rest: CpuAccount
   readonly #telemetry: CpuAccount
@@ -165,7 +165,7 @@ export class Ledger {
 
   /**
    * The thread runs for `account` from now on.
-   * @param gapOwner who a gap that ends here is charged to; without it, the owner that the gap began with.
+   * @param gapOwner the account that is charged for a gap that ends here; by default the owner that the gap began with.
    */
   enter(account: CpuAccount, gapOwner?: CpuAccount): void {
     if (this.#current === account) return
@@ -173,7 +173,7 @@ export class Ledger {
     this.#current = account
   }
 
-  /** The thread runs for nobody from now on. A gap that is running already goes on. */
+  /** The thread runs for no account from now on. If a gap is already running, it continues. */
   leave(): void {
     const left = this.#current
     if (left === undefined) return
@@ -184,21 +184,21 @@ export class Ledger {
 
   /**
    * A callback of the event loop begins for `account`. Polling and reading the socket came before it, so that part of
-   * the gap is its own, unless another callback began in the same gap.
+   * the gap belongs to the account, unless another callback began in the same gap.
    */
   enterCallback(account: CpuAccount): void {
     this.enter(account, this.#gapHasCallback ? this.#gapOwner : account)
   }
 
-  /** A callback of the event loop begins for nobody. `gapOwner` is charged for it if no continuation claims it. */
+  /** A callback of the event loop begins for no account. `gapOwner` is charged if no continuation claims it. */
   beginCallback(gapOwner: CpuAccount): void {
     if (this.#current !== undefined || this.#gapHasCallback) this.#endSlice(this.#gapOwner)
     this.#beginGap(gapOwner, true)
   }
 
   /**
-   * A tick or a promise of `account` continues. It directly follows the callback that caused it, so what is left of
-   * that callback's gap belongs to the account. Where it follows a slice of the same account, that slice goes on.
+   * A tick or a promise of `account` continues. It directly follows the callback that caused it, so the rest of that
+   * callback's gap belongs to the account. If it follows a slice of the same account, that slice continues.
    */
   continue(account: CpuAccount): void {
     if (this.#current === undefined && this.#left === account && !this.#gapHasCallback)
@@ -255,7 +255,7 @@ export class Ledger {
     this.#sliceStartMs = nowMs
     const owner = this.#current ?? gapOwner
     if (this.#current === undefined) sliceMs -= this.#newIdleMs()
-    // The two clocks are read a few dozen nanoseconds apart.
+    // May be negative, because the two clocks are read a few dozen nanoseconds apart.
     if (sliceMs <= 0) return
     this.#add(owner, sliceMs)
     if (sliceMs > suspiciousSliceMs) this.#settle(owner, sliceMs)
@@ -283,7 +283,7 @@ export class Ledger {
   }
 
   #chargeHelperThreads(): void {
-    // The two clocks are read a moment apart.
+    // The two clocks are not read at the same moment, so the difference may be slightly negative.
     const newMs = Math.max(0, processCpuMs() - this.#threadCpuMs() - this.#otherThreadsMs)
     this.#otherThreadsMs += newMs
     this.#chargedMs += newMs
@@ -292,8 +292,8 @@ export class Ledger {
 
   /**
    * Ends the tick: compares its slices with the CPU clock.
-   * @param suspect whose slice, of `suspectMs`, has just ended. What the clock misses is subtracted from it: an
-   * interruption, or the loop's sleep where a callback had left its account open.
+   * @param suspect the account whose slice of `suspectMs` has just ended. Time that the clock does not show is
+   * subtracted from it: an interruption, or the loop's sleep if a callback had left its account open.
    */
   #settle(suspect?: CpuAccount, suspectMs = 0): void {
     const nowMs = this.#threadCpuMs()
@@ -336,7 +336,10 @@ export class Ledger {
     account.settled(this)
   }
 
-  /** What ran since the boundary was the ledger, unless it was interrupted: then the next slice is cleared of that. */
+  /**
+   * Since the boundary only the ledger has run, unless it was interrupted. Then the time stays in the next slice,
+   * where the comparison with the CPU clock removes it.
+   */
   #chargeOwnWork(): void {
     const nowMs = performance.now()
     const ownMs = nowMs - this.#sliceStartMs

@@ -21,7 +21,7 @@ try {
   warn(`the ledger does not run: ${(error as Error).message}`)
 }
 
-/** Each worker of `cluster` has a port of its own: the one that was asked for plus its id. */
+/** Each worker of `cluster` has its own port: `CPU_LEDGER_PORT` plus the id of the worker. */
 function portOf(text: string | undefined): number | undefined {
   if (text === undefined || text.trim() === '') return undefined
   const port = Number(text)
@@ -31,7 +31,7 @@ function portOf(text: string | undefined): number | undefined {
   return undefined
 }
 
-/** When the first HTTP server listens or, where Node does not tell that, when the first request comes. */
+/** Calls `serve` when the first HTTP server listens or, if Node does not report that, when the first request comes. */
 function whenServingHttp(serve: () => void): void {
   let isServing = false
   const once = () => {

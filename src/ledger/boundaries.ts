@@ -3,7 +3,7 @@ import { promiseHooks } from 'node:v8'
 import type { CpuAccount, Ledger } from './accounting.ts'
 
 /**
- * The automatic boundaries: they tell the ledger for whom the thread runs, with no change to the application.
+ * The automatic boundaries: they tell the ledger for which account the thread runs, with no change to the application.
  *
  * An AsyncLocalStorage carries the account through all that a request starts. Two kinds of hooks read it:
  *
@@ -13,10 +13,10 @@ import type { CpuAccount, Ledger } from './accounting.ts'
  * Three kinds of callbacks cannot be trusted with the account that they carry:
  *
  * - A socket keeps the context in which it was opened. A pooled database connection is opened by one request and then
- *   works for all. So a socket's callback runs for nobody at first. Where a continuation of a request follows directly
- *   (the answer to its query has arrived), the read is charged to that request, else to the bucket `sockets`.
- * - A body's parts arrive in callbacks of the HTTP parser, which belong to the connection. `bodyReaders` leads from
- *   the parser to the request that it reads now.
+ *   works for all. So a socket's callback runs for no account at first. If a continuation of a request follows directly
+ *   (the answer to its query has arrived), the read is charged to that request, otherwise to the bucket `sockets`.
+ * - A body's parts arrive in callbacks of the HTTP parser, which belong to the connection. `bodyReaders` maps the
+ *   parser to the request that it reads now.
  * - What continues in a request's context after its response has ended goes to the bucket `after_response`.
  *
  * Node before 24.14 has no `trackPromises` option. There, `async_hooks` reports promises as well, at a higher price.
@@ -26,15 +26,15 @@ export class Boundaries {
   readonly #storage = new AsyncLocalStorage<CpuAccount | undefined>()
   /** By the async id of a connection's HTTP parser: the request whose body it reads. */
   readonly #bodyReaders = new Map<number, CpuAccount>()
-  /** What the callbacks ran for that the current one is nested in; undefined: a gap. */
+  /** The accounts of the callbacks in which the current one is nested; undefined: a gap. */
   readonly #outer: (CpuAccount | undefined)[] = []
   /** A promise continues now. Callbacks that it calls are nested in it. */
   #promiseContinues = false
-  /** The hook asks an AsyncResource for its context, by running in it. */
+  /** The hook is reading the context of an AsyncResource, by running in it. */
   #asksResource = false
   /**
-   * Kept so that one tick's object is always alive. V8 forgets the hidden class of a tick when a garbage collection finds
-   * none, and `process.nextTick` then takes 350 ns instead of 40, for as long as the process lives.
+   * Kept so that one tick's object is always alive. V8 drops the hidden class of ticks when a garbage collection finds
+   * none of them, and `process.nextTick` then takes 350 ns instead of 40, for as long as the process lives.
    */
   lastTick: object | undefined = undefined
   readonly #http: CpuAccount
@@ -72,7 +72,7 @@ export class Boundaries {
     this.#ledger.enter(account, gapOwner)
   }
 
-  /** `callback`, and all that it starts, runs for `account`; afterwards the thread runs for whom it ran before. */
+  /** `callback`, and all that it starts, runs for `account`. Afterwards the thread runs for the previous account. */
   run<T>(account: CpuAccount, callback: () => T): T {
     const outer = this.#ledger.current
     this.#ledger.enter(account)
@@ -88,7 +88,7 @@ export class Boundaries {
     this.#bodyReaders.set(parserId, account)
   }
 
-  /** The request has ended. A later request of the connection may have taken its place already. */
+  /** The request has ended. A later request of the connection may already read its body by the same parser. */
   endBodyOf(parserId: number, account: CpuAccount): void {
     if (this.#bodyReaders.get(parserId) === account) this.#bodyReaders.delete(parserId)
   }
@@ -129,7 +129,7 @@ export class Boundaries {
     if (this.#outer.length === 0) this.#ledger.leave()
   }
 
-  /** Ticks and promises directly follow the callback that caused them, so what is left of its gap is theirs. */
+  /** Ticks and promises directly follow the callback that caused them, so the rest of its gap belongs to them. */
   #continue(account: CpuAccount | undefined): void {
     if (account === undefined) this.#ledger.leave()
     else if (account.closed) this.#ledger.enter(this.#afterResponse)
@@ -141,7 +141,7 @@ export class Boundaries {
     else this.#ledger.enter(outer)
   }
 
-  /** Node 24 calls the hook of an AsyncResource before it changes to the context of that resource. */
+  /** Node 24 calls the hook of an AsyncResource before it switches to the context of that resource. */
   #carriedBy(resource: AsyncResource): CpuAccount | undefined {
     this.#asksResource = true
     try {
@@ -164,7 +164,7 @@ export class Boundaries {
 
 type Kind = 'http' | 'socket' | 'tick' | 'promise' | 'other'
 
-/** By the name of the resource's class. Sockets and their like work for many requests. */
+/** By the name of the resource's class. Sockets and similar resources work for many requests. */
 const kindByClass: Readonly<Record<string, Kind>> = {
   HTTPServerAsyncResource: 'http',
   TCP: 'socket',

@@ -13,7 +13,7 @@ export interface Share {
   weight: number
 }
 
-/** The running ledger of a thread. `accounting.ts` keeps the accounts, the others tell it for whom the thread runs. */
+/** The ledger of a thread. `accounting.ts` keeps the accounts. The other files tell it whom the thread works for. */
 export class CpuLedger {
   readonly #ledger = new Ledger()
   readonly #boundaries = new Boundaries(this.#ledger)

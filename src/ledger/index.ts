@@ -4,21 +4,21 @@ import { CpuLedger, type RequestEnd, type Share } from './cpu-ledger.ts'
 import type { RequestAccount } from './requests.ts'
 
 /**
- * The CPU ledger: what each HTTP request of this process cost in CPU, under any concurrency. There is one ledger a
- * thread, also where this package is loaded twice. Before `startLedger` the other functions do nothing.
+ * The CPU ledger: what each HTTP request of this process cost in CPU, under any concurrency. There is one ledger per
+ * thread, even if this package is loaded twice. Before `startLedger` the other functions do nothing.
  */
 
 export type { CpuTotals, KnownBucket } from './accounting.ts'
 export type { RequestEnd, Share } from './cpu-ledger.ts'
 export type { RequestAccount } from './requests.ts'
 
-/** Where another copy of this package finds the running ledger. The number is that of the interface. */
+/** Where another copy of this package finds the running ledger. The number is the version of the interface. */
 const key = Symbol.for('@insertlab/cpu-ledger/1')
 const thread = globalThis as { [key]?: CpuLedger }
 
 /**
- * Starts the ledger of this thread. Does nothing where it runs already.
- * @throws where this Node lacks what the ledger needs.
+ * Starts the ledger of this thread. Does nothing if it is already running.
+ * @throws if this version of Node lacks what the ledger needs.
  */
 export function startLedger(): void {
   if (thread[key] !== undefined) return
@@ -32,20 +32,20 @@ export function isLedgerRunning(): boolean {
   return thread[key] !== undefined
 }
 
-/** The request that the running code works for; undefined where it works for none. */
+/** The request that the running code works for; undefined if it works for none. */
 export function currentRequest(): RequestAccount | undefined {
   return thread[key]?.currentRequest
 }
 
 /**
  * @param listener gets each request when its figures are final, some milliseconds after its response closed.
- * @returns stops it.
+ * @returns a function that removes the listener.
  */
 export function onRequestEnd(listener: RequestEnd): () => void {
   return thread[key]?.onRequestEnd(listener) ?? (() => {})
 }
 
-/** CPU since the process started, in seconds; undefined where the ledger does not run. */
+/** CPU since the process started, in seconds; undefined if the ledger does not run. */
 export function totals(): CpuTotals | undefined {
   return thread[key]?.totals()
 }
@@ -64,7 +64,7 @@ export function inBucket<T>(bucket: string, work: () => T): T {
   return ledger === undefined ? work() : ledger.inBucket(bucket, work)
 }
 
-/** The server's requests are not the application's (an admin port, for example): their CPU goes to the bucket. */
+/** For a server whose requests are not the application's, for example an admin port: their CPU goes to the bucket. */
 export function chargeServerTo(server: Server, bucket: string): void {
   thread[key]?.chargeServerTo(server, bucket)
 }

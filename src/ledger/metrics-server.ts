@@ -5,7 +5,7 @@ import { warn } from './warning.ts'
 
 /**
  * Serves `/metrics` on 127.0.0.1. The server does not keep the process alive, and its CPU goes to the bucket
- * `telemetry`. Where the port is taken, this is one warning line.
+ * `telemetry`. If the port is in use, it only prints one warning line.
  */
 export function serveMetrics(port: number): Server {
   const histogram = new RequestCpuHistogram()

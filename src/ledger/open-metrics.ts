@@ -1,7 +1,7 @@
 import type { CpuTotals } from './accounting.ts'
 import type { RequestAccount } from './requests.ts'
 
-/** Upper bounds in seconds; the sixth decade of a second is where a request of Node begins. */
+/** Upper bounds in seconds. They begin at 10 us, about the cost of a handler that does nothing. */
 const bucketBoundsS = [
   10e-6, 25e-6, 50e-6, 75e-6, 100e-6, 150e-6, 200e-6, 300e-6, 500e-6, 750e-6, 1e-3, 1.5e-3, 2e-3, 3e-3, 5e-3,
   10e-3, 25e-3, 50e-3, 0.1, 0.25, 1,
@@ -11,7 +11,7 @@ const knownMethods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', '
 
 interface Series {
   readonly labels: string
-  /** By bound, the last one without; not cumulative. */
+  /** Per bucket, not cumulative. The last bucket has no upper bound. */
   readonly counts: number[]
   sumS: number
 }

@@ -2,15 +2,15 @@ import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
 /**
- * What is to be called for the requests of a connection that have no complete answer. Not a Set: a Set copies itself after
- * some additions and removals, and V8 keeps what its old copies refer to until a full garbage collection. With one of all
- * requests, collections took half of the service's CPU.
+ * The callbacks of a connection's requests that have no complete answer. Not a Set: a Set copies itself after some
+ * additions and removals, and V8 keeps what its old copies refer to until a full garbage collection. With one Set of
+ * all requests, garbage collection took half of the service's CPU.
  */
 const openOf = new WeakMap<Socket, (() => void)[]>()
 
 /**
- * Calls back once: at the response's `event`, or when the connection closes before. A response that waits for an earlier
- * one of its connection does not tell that the connection has closed.
+ * Calls `ended` once: at the response's `event`, or when the connection closes before that. A response that waits for
+ * an earlier response of its connection emits no event when the connection closes.
  */
 export function whenEnded(
   { socket, response, event }: { socket: Socket; response: ServerResponse; event: 'finish' | 'close' },

@@ -11,13 +11,13 @@ import { expressRoute, watchFastifyRoutes } from './routes.ts'
 /** One HTTP request and its CPU. */
 export class RequestAccount extends CpuAccount {
   readonly method: string
-  /** The pattern, such as `/tasks/:id`; undefined where the framework does not tell. Never the URL. */
+  /** The pattern, such as `/tasks/:id`; undefined if the framework does not report it. Never the URL. */
   route: string | undefined = undefined
-  /** undefined while there is no answer, and where the client went away before it was complete. */
+  /** undefined while there is no answer, and if the client went away before it was complete. */
   statusCode: number | undefined = undefined
   /** On the clock of `performance.now()`. */
   readonly startMs = performance.now()
-  /** Until the response closed; undefined before. */
+  /** From the start until the response closed; undefined before that. */
   durationS: number | undefined = undefined
   /** Whatever the application wants to find again in `onRequestEnd`, for example labels of its own. */
   readonly attributes: Record<string, string> = {}
@@ -41,7 +41,7 @@ export class RequestAccount extends CpuAccount {
   }
 }
 
-/** What Node's channel `http.server.request.start` tells. */
+/** The message of Node's channel `http.server.request.start`. */
 interface RequestStart {
   request: IncomingMessage
   response: ServerResponse
@@ -51,7 +51,7 @@ interface RequestStart {
 
 /**
  * Opens an account for each request that an HTTP server of this process receives, and closes it when the response
- * closes: all frameworks use `node:http`. HTTP/2 has no such channel, so its requests are not seen.
+ * closes. This works for all frameworks that use `node:http`. HTTP/2 has no such channel, so its requests are not seen.
  */
 export class Requests {
   readonly #ledger: Ledger
@@ -76,7 +76,7 @@ export class Requests {
     })
   }
 
-  /** The server's requests are no requests of the application: their CPU goes to the bucket. */
+  /** The server's requests are not the application's: their CPU goes to the bucket. */
   chargeServer(server: Server, bucket: string): void {
     this.#bucketOf.set(server, this.#ledger.bucket(bucket))
   }

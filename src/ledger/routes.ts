@@ -2,8 +2,8 @@ import { subscribe } from 'node:diagnostics_channel'
 import type { IncomingMessage } from 'node:http'
 
 /**
- * The pattern of the route that answers a request, from frameworks that tell it without a change to them. A URL is
- * never a route: it would make a series of each id, and URLs contain what users typed.
+ * The pattern of the route that answers a request, from frameworks that report it without a change to them. A URL is
+ * never used as a route, because each id would make a new series, and URLs contain data of users.
  */
 
 /** @param found called in the request's context. Fastify publishes each handler's start on a diagnostics channel. */
@@ -16,17 +16,17 @@ export function watchFastifyRoutes(found: (route: string) => void): void {
 
 type Params = Readonly<Record<string, unknown>>
 
-/** More prefixes than this before the same path are values of a parameter. */
+/** If there are more prefixes than this before the same path, they contain values of a parameter. */
 const mostPrefixes = 20
 /** The prefixes that were seen before a path. */
 const prefixesOf = new Map<string, Set<string>>()
 
 /**
- * Express (and what builds on it, NestJS for example) notes the matched route on the request.
+ * Express, and frameworks that build on it (NestJS for example), store the matched route on the request.
  *
- * A router's own prefix is known only as the part of the URL that it matched. What is a parameter in it is known where the
- * router has `mergeParams`. The rest is the pattern where it has only words; a prefix with anything else, or the
- * twenty-first before one path, contains parameters and becomes `*`.
+ * Of a router's own prefix, Express has only the part of the URL that matched. If the router has `mergeParams`, the
+ * names of the parameters replace their values. After that, a prefix of plain words counts as the pattern. A prefix
+ * with anything else, or the twenty-first before one path, counts as one with parameters and becomes `*`.
  */
 export function expressRoute(request: IncomingMessage): string | undefined {
   const { route, baseUrl = '', params = {} } = request as ExpressRequest
@@ -41,7 +41,7 @@ interface ExpressRequest {
   params?: Params
 }
 
-/** The prefix with the names of parameters in place of their values. A parameter of the path itself is not in it. */
+/** The prefix with the names of parameters instead of their values. Parameters of the path itself do not count. */
 function patternOf(baseUrl: string, path: string, params: Params): string {
   const outer = Object.entries(params).filter(([name]) => !path.includes(`:${name}`))
   if (outer.length === 0) return baseUrl

@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import type { WASI } from 'node:wasi'
 
-/** Node has it; its types are in TypeScript's library for browsers, whose other names are no good here. */
+/** Node has it, but its types are in TypeScript's library for browsers, whose other names do not exist here. */
 declare const WebAssembly: {
   readonly Module: new (bytes: Uint8Array) => object
   readonly Instance: new (module: object, imports: object) => { exports: { threadCpuMs: () => number } }
@@ -10,26 +10,26 @@ declare const WebAssembly: {
 const trialMs = 0.2
 
 /**
- * The CPU clock of the calling thread: a function that gives ms since some moment, exact to a microsecond, at 0.6 us a
- * reading.
+ * Opens the CPU clock of the calling thread: a function that returns ms since some moment, exact to a microsecond. One
+ * reading takes 0.6 us.
  *
- * Node has two, and neither is right for reading thousands of times a second. `process.threadCpuUsage()` moves in steps
- * of a scheduler tick (4 ms), because the kernel refreshes a running thread's account only then. `process.cpuUsage()`
- * makes it refresh the account, but those of all the process's threads, whose cores it has to lock: 0.7 us in an idle
- * process, 4 to 10 us in one that works.
+ * Node has two such functions, but neither can be called thousands of times per second. `process.threadCpuUsage()`
+ * moves in steps of a scheduler tick (4 ms), because the kernel updates the time of a running thread only then.
+ * `process.cpuUsage()` makes the kernel update it, but for all threads of the process, whose cores it has to lock:
+ * 0.7 us in an idle process, 4 to 10 us in a busy one.
  *
- * WebAssembly's system interface has the clock that is wanted, CLOCK_THREAD_CPUTIME_ID, and Node brings it. That
- * interface is "experimental" to Node; where it is missing or does not run with the thread, the two above are read in
- * the order that makes the second exact.
+ * WebAssembly's system interface, which is a part of Node, has the right clock: CLOCK_THREAD_CPUTIME_ID. Node calls
+ * this interface experimental. If it is missing, or its clock does not follow the thread, `process.cpuUsage()` is
+ * called before `process.threadCpuUsage()`, which makes the second exact.
  */
 export function openThreadClock(): () => number {
   return wasiClock() ?? slowClock
 }
 
 /**
- * Reads the clock and makes milliseconds of it. JavaScript could call the interface itself, but must not: V8 compiles
- * such a call for a number where Node takes only a 64-bit integer, so it throws the compiled caller away at the next
- * call and compiles it anew: about once a second, for as long as there was load (`--trace-deopt`).
+ * Reads the clock and returns milliseconds. JavaScript must not call the interface directly: V8 compiles such a call
+ * for a number, but Node accepts only a 64-bit integer. So V8 discards the compiled caller at the next call and
+ * compiles it again: about once a second under load (`--trace-deopt` shows it).
  *
  * ```wat
  * (import "wasi_snapshot_preview1" "clock_time_get" (func $read (param i32 i64 i32) (result i32)))
@@ -56,7 +56,7 @@ const clockModule = Buffer.from(
   'hex',
 )
 
-/** As a module has it: its length, then its characters. */
+/** A name in the format of a module: its length, then its characters. */
 function nameInHex(name: string): string {
   return Buffer.from([name.length, ...Buffer.from(name)]).toString('hex')
 }
@@ -78,7 +78,7 @@ function wasiClock(): (() => number) | null {
 
 function createWasi(): WASI {
   const { emitWarning } = process
-  // Node says on loading it that it is experimental, which nobody who runs the service can do anything about.
+  // Node warns that it is experimental when it is loaded. The user of the service can do nothing about it.
   process.emitWarning = () => {}
   try {
     const { WASI } = process.getBuiltinModule('node:wasi')
@@ -88,7 +88,7 @@ function createWasi(): WASI {
   }
 }
 
-/** Whether it runs while the thread does: 0.2 ms of work are that much on it, unless the thread lost its core. */
+/** Whether the clock follows the thread: after 0.2 ms of work it shows 0.2 ms, or less if the thread lost its core. */
 function keepsTime(clock: () => number): boolean {
   const [startMs, cpuStartMs] = [performance.now(), clock()]
   while (performance.now() - startMs < trialMs);

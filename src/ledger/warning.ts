@@ -1,6 +1,6 @@
 const warned = new Set<string>()
 
-/** What goes wrong in the ledger is one line on standard error, once; the application goes on. */
+/** Writes an error of the ledger to standard error, each message once. The application continues. */
 export function warn(message: string): void {
   if (warned.has(message)) return
   warned.add(message)

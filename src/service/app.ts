@@ -36,7 +36,7 @@ export interface AppOptions {
 }
 
 /**
- * The service without its surroundings: it reads no environment, opens no port and does not own the store.
+ * Builds the HTTP application. It reads no environment variables, opens no port and does not close the store.
  *
  * Fastify's own logger is off, because it makes a child logger for each request. The access log describes requests,
  * and the error handler logs what failed.
@@ -45,23 +45,23 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const { store, telemetry, log, timeouts, isDraining = () => false, rateLimitPerS = 0 } = options
   const handleError = createProblemHandler(log)
   const endlessBodies = new WeakSet<Socket>()
-  // Node wants it to be the shorter one.
+  // Node throws an error if it is longer than requestTimeout.
   const headersTimeout = Math.min(timeouts.headersTimeoutMs, timeouts.requestTimeoutMs)
   const app = fastify({
     http: {
       requireHostHeader: false,
       headersTimeout,
       requestTimeout: timeouts.requestTimeoutMs,
-      // Late requests are looked for so often.
+      // How often Node looks for late requests.
       connectionsCheckingInterval: Math.ceil(headersTimeout / 4),
     },
-    // Fastify sets its own default otherwise, which is no limit.
+    // Without this line Fastify would set its own default, which is no limit.
     requestTimeout: timeouts.requestTimeoutMs,
     keepAliveTimeout: timeouts.keepAliveTimeoutMs,
     bodyLimit: bodyLimitBytes,
     routerOptions: { ignoreTrailingSlash: true },
     frameworkErrors: handleError,
-    // A request that has come is answered, also while the service closes.
+    // A request that has arrived is answered, even while the service closes.
     return503OnClosing: false,
     clientErrorHandler: (error, socket) => {
       if (error.code !== lateRequest || !endlessBodies.has(socket)) refuse(socket, fromHttpParser(error))
@@ -77,7 +77,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
       reply,
     )
   })
-  // A query or a path has only strings, so numbers are read from them; in a JSON body a "1" is a mistake.
+  // A query or a path has only strings, so they are converted to numbers. In a JSON body a "1" is an error.
   const forStrings = new Ajv({
     coerceTypes: true,
     useDefaults: true,

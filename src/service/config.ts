@@ -7,9 +7,9 @@ import { StartError } from './errors.ts'
 import { insertStrategyNames } from './store/inserts/insert-strategy.ts'
 
 /**
- * The service's environment. This file is its only reader (the OpenTelemetry SDK reads `OTEL_*` and
- * `pg` the rest of `PG*`, as their own documents say). A `description` completes "Set NAME to …". A `title` is for
- * docs/configuration.md.
+ * The environment variables that the service reads and validates. The OpenTelemetry SDK reads `OTEL_*` and `pg` reads
+ * the other `PG*` variables, as their own documentation says. A `description` completes "Set NAME to …". A `title` is
+ * for docs/configuration.md.
  */
 export const Environment = Type.Object({
   DATABASE_URL: Type.Optional(
@@ -20,11 +20,11 @@ export const Environment = Type.Object({
     }),
   ),
   PGSSLMODE: text('As `sslmode` in `DATABASE_URL`, with the meaning that it has for libpq.'),
-  PGSSLROOTCERT: text('The file with the certificate of the authority that signed the server’s.'),
+  PGSSLROOTCERT: text('The file with the certificate of the CA that signed the server’s certificate.'),
   PGSSLCERT: text('The file with the certificate of this client.'),
   PGSSLKEY: text('The file with the key of this client.'),
-  MIGRATION_USER: text('The role that owns the tables, where the role of the service does not.'),
-  MIGRATION_PASSWORD: text('Its password.'),
+  MIGRATION_USER: text('The role that owns the tables, if the role of the service does not own them.'),
+  MIGRATION_PASSWORD: text('The password of that role.'),
   PGOPTIONS: text(
     'Settings of each session; joined with `options=` in `DATABASE_URL`.',
     'settings such as -c work_mem=8MB',
@@ -34,7 +34,7 @@ export const Environment = Type.Object({
     default: '127.0.0.1',
     description: 'the address to listen on',
   }),
-  PORT: wholeNumber(0, 65_535, 8000, 'The port to listen on; 0: any free one.'),
+  PORT: wholeNumber(0, 65_535, 8000, 'The port to listen on. 0: any free port.'),
   ADMIN_HOST: Type.String({
     title: 'The address of the admin port.',
     default: '127.0.0.1',
@@ -44,34 +44,34 @@ export const Environment = Type.Object({
     0,
     65_535,
     9464,
-    'Metrics and CPU profiles. Worker i of several listens on this port + i.',
+    'The port of metrics and CPU profiles. With several workers, worker i listens on this port + i.',
   ),
   ADMIN_TOKEN: Type.Optional(
-    // Shorter ones can be guessed, and others do not fit into a header.
+    // A shorter token can be guessed. Other characters do not fit into a header.
     Type.String({
-      title: 'What `Authorization: Bearer` must bring to the admin port.',
+      title: 'The token that a request to the admin port must send as `Authorization: Bearer`.',
       pattern: '^[\\w.~+/-]{16,}=*$',
-      description: 'at least 16 letters, digits and -._~+/, for example of `openssl rand -hex 32`',
+      description: 'at least 16 letters, digits or -._~+/, for example from `openssl rand -hex 32`',
     }),
   ),
   WORKERS: Type.String({
-    title: 'Processes that serve. Their connections are divided so that they fit `max_connections`.',
+    title: 'Processes that serve requests. They share the connections that `max_connections` allows.',
     default: '1',
     pattern: '^(auto|[1-9][0-9]{0,2})$',
     description: 'auto or a whole number from 1 to 999',
   }),
-  ACCESS_LOG: oneOf(accessLogModes, 'off', 'One line a request; `on` is buffered, `sync` is not.'),
+  ACCESS_LOG: oneOf(accessLogModes, 'off', 'One line per request. `on` is buffered, `sync` is not.'),
   CONNECTION_MODE: oneOf(
     ['pool', 'per-request'],
     'pool',
     'A pool, or a new connection for each request, as in the second report.',
   ),
-  POOL_SIZE: wholeNumber(1, 10_000, 20, 'Connections of a worker at most.'),
+  POOL_SIZE: wholeNumber(1, 10_000, 20, 'The most connections that one worker opens.'),
   POOL_IDLE_TIMEOUT_MS: wholeNumber(
     0,
     86_400_000,
     30_000,
-    'When a connection that nobody uses is closed; 0: never.',
+    'How long a connection may be unused before it is closed. 0: for ever.',
   ),
   BATCH_LINGER_MS: wholeNumber(0, 50, 0, 'How long rows wait for more rows (decision 5).'),
   INSERT_STRATEGY: oneOf(
@@ -88,15 +88,20 @@ export const Environment = Type.Object({
     0,
     1_000_000,
     0,
-    'Requests of one client address in a second and worker; past them: 429; 0: no limit.',
+    'Requests per second that one client address may send to one worker. More get 429. 0: no limit.',
   ),
   QUEUE_LIMIT: wholeNumber(
     1,
     10_000_000,
     10_000,
-    'Requests that may wait for a connection, and rows for a batch; past them: 503.',
+    'Requests that may wait for a connection, and rows that may wait for a batch. More get 503.',
   ),
-  REQUEST_DEADLINE_MS: wholeNumber(100, 600_000, 10_000, 'How long they may wait; then: 503.'),
+  REQUEST_DEADLINE_MS: wholeNumber(
+    100,
+    600_000,
+    10_000,
+    'How long they may wait, and how long a statement may run. Then they get 503.',
+  ),
   HEADERS_TIMEOUT_MS: wholeNumber(
     100,
     3_600_000,
@@ -115,11 +120,11 @@ export const Environment = Type.Object({
     72_000,
     'How long a connection may be idle. Keep it longer than the limit of a load balancer.',
   ),
-  SHUTDOWN_GRACE_MS: wholeNumber(0, 600_000, 10_000, 'How long a stop waits for requests.'),
+  SHUTDOWN_GRACE_MS: wholeNumber(0, 600_000, 10_000, 'How long a stop waits for open requests.'),
   TELEMETRY: oneOf(
     telemetryLevels,
     'full',
-    'What is observed, each level with those before it; the price of each can be measured.',
+    'What is observed. Each level contains the levels before it. The lab measures what each costs.',
   ),
   LOG_LEVEL: oneOf(
     ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
@@ -128,7 +133,7 @@ export const Environment = Type.Object({
   ),
 })
 
-/** Named as in URLs of PostgreSQL. */
+/** The names are those of a PostgreSQL URL. */
 export interface TlsParameters {
   readonly sslmode?: string | undefined
   /** Paths of PEM files. */
@@ -137,13 +142,13 @@ export interface TlsParameters {
   readonly sslkey?: string | undefined
 }
 
-/** What the service is told to do; units in the names. */
+/** The settings of the service. Their names contain their units. */
 export interface Config {
   /** undefined: `pg` reads `PGHOST`, `PGUSER` … itself. */
   readonly databaseUrl: string | undefined
-  /** Read here and not by `pg`, which would drop them beside other options. */
+  /** Read here, because `pg` ignores PGOPTIONS if it is given other options. */
   readonly pgOptions: string | undefined
-  /** TLS to the database, as far as the URL does not say. */
+  /** TLS to the database. Parameters in the URL take precedence. */
   readonly tls: TlsParameters
   /** The role that owns the tables; undefined: the service migrates as its own role. */
   readonly migrationUser: string | undefined
@@ -153,28 +158,31 @@ export interface Config {
   readonly adminHost: string
   /** Worker i of several listens on `adminPort + i`, the supervisor on `adminPort`. */
   readonly adminPort: number
-  /** Whoever asks the admin port must send it; undefined: nobody need. */
+  /** The token that a request to the admin port must send. undefined: none is needed. */
   readonly adminToken: string | undefined
   readonly workers: number
   readonly accessLog: (typeof accessLogModes)[number]
   readonly connectionMode: 'pool' | 'per-request'
   readonly poolSize: number
-  /** A connection that nobody used for so long is closed; 0: never. */
+  /** A connection that was unused for this long is closed. 0: never. */
   readonly poolIdleTimeoutMs: number
-  /** How long rows wait for more rows when others are about, unless their batch is full. */
+  /** How long rows that are not alone wait for more rows, unless their batch is full. */
   readonly batchLingerMs: number
   readonly insertStrategy: (typeof insertStrategyNames)[number]
   readonly synchronousCommit: Static<typeof Environment>['SYNCHRONOUS_COMMIT']
-  /** Requests of one client address in one second, before more are refused; 0: no limit. */
+  /** Requests per second that one client address may send. More are refused. 0: no limit. */
   readonly rateLimitPerS: number
-  /** Requests that may wait for a connection, and rows for a batch, before more are refused. */
+  /** Requests that may wait for a connection, and rows that may wait for a batch. More are refused. */
   readonly queueLimit: number
   readonly requestDeadlineMs: number
   /** How long the headers of a request may take to arrive. */
   readonly headersTimeoutMs: number
   /** How long a whole request may take to arrive, except for `/texts/bulk`, which limits its pauses instead. */
   readonly requestTimeoutMs: number
-  /** How long a connection may be idle. Longer than a balancer's own limit (60 s as a rule), which then closes first. */
+  /**
+   * How long a connection may be idle. It should be longer than the limit of a load balancer (often 60 s), so that
+   * the balancer closes first.
+   */
   readonly keepAliveTimeoutMs: number
   readonly shutdownGraceMs: number
   readonly telemetry: (typeof telemetryLevels)[number]
@@ -182,8 +190,8 @@ export interface Config {
 }
 
 /**
- * @param environment `process.env`; a variable that is set to nothing, or to blanks, counts as not set.
- * @throws {StartError} one line that names the first wrong variable, its value and what it takes.
+ * @param environment `process.env`. A variable that is empty or blank counts as not set.
+ * @throws {StartError} Its message is one line: the first wrong variable, its value and the values that are allowed.
  */
 export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
   const data = Object.fromEntries(Object.entries(environment).filter(([, value]) => value?.trim()))
@@ -238,7 +246,7 @@ function complaint(error: unknown, data: Record<string, string | undefined>): st
   if (name === undefined || !(name in Environment.properties)) return String(error)
   const { description } = Environment.properties[name] as unknown as { description: string }
   const isSecret = name === 'DATABASE_URL' || name === 'ADMIN_TOKEN'
-  const value = isSecret ? 'what it is' : JSON.stringify(data[name])
+  const value = isSecret ? 'its present value' : JSON.stringify(data[name])
   return `${name} cannot be ${value}. Set ${name} to ${description}.`
 }
 

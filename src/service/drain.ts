@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { ServiceError } from './errors.ts'
 import { refuse } from './problem.ts'
 
-/** After so long without a request, every client that has one to send has been told to send it elsewhere. */
+/** If no request has come on an older connection for this long, every active client has been told to leave. */
 const quietMs = 250
 const longestUntilQuietMs = 2_000
 const pollMs = 25
@@ -13,35 +13,35 @@ const pollMs = 25
 /**
  * Ends a server's connections without losing a request that a client has already sent.
  *
- * Closing an idle connection may cross a request on its way, and the client then sees a reset. So every answer
- * first says `Connection: close` until no request has come on an older connection for a while. Only then does the
- * server stop listening and close what is idle. The price is a quarter of a second at each stop.
+ * If the server closes an idle connection while a request is on its way, the client sees a reset. So every answer
+ * first says `Connection: close`, until no request has come on an older connection for a while. Then the server stops
+ * listening and closes the idle connections. The price is a quarter of a second at each stop.
  *
- * Until then new connections are taken: a load balancer may still be looking at readiness, and a request on a new
- * connection is answered like any other.
+ * Until then new connections are accepted, because a load balancer may not have seen yet that the service is not
+ * ready. A request on a new connection is answered like any other.
  */
 export class Drain {
   readonly #server: Server
   /**
-   * Responses that have not ended, by connection, in the order of their requests. Not one Set of them all: see
-   * `ledger/request-end.ts`.
+   * Responses that have not ended, by connection, in the order of their requests. `ledger/request-end.ts` says why
+   * this is not one Set of all responses.
    */
   readonly #open = new Map<Socket, ServerResponse[]>()
   #isDraining = false
-  /** Connections from before the drain whose client has not been told to leave. */
+  /** Connections that were open when the drain began. */
   #untold: ReadonlySet<Socket> = new Set()
   #lastRequestMs = 0
-  /** How many bytes each connection had sent, and when that was first seen. */
+  /** The number of bytes that each connection had sent, and when that number was first seen. */
   readonly #heard = new WeakMap<Socket, { bytes: number; sinceMs: number }>()
 
-  /** @param server before it listens. */
+  /** @param server must not listen yet. */
   constructor(server: Server) {
     this.#server = server
     server.on('connection', (socket: Socket) => {
       this.#open.set(socket, [])
       socket.once('close', () => this.#open.delete(socket))
     })
-    // Before Fastify's own listener, which may answer at once.
+    // Runs before Fastify's own listener, because that one may answer at once.
     server.prependListener('request', (request, response) => {
       const open = this.#open.get(request.socket)
       open?.push(response)
@@ -59,7 +59,7 @@ export class Drain {
   async end({ silenceLimitMs }: { silenceLimitMs: number }): Promise<void> {
     this.#isDraining = true
     this.#untold = new Set(this.#open.keys())
-    // Of several on one connection the last: the connection ends after the answer that says so.
+    // Of several responses on a connection only the last says `close`, because the connection ends after it.
     for (const responses of this.#open.values()) {
       const last = responses.at(-1)
       if (last !== undefined) leaveAfter(last)
@@ -86,8 +86,8 @@ export class Drain {
   }
 
   /**
-   * Ends connections whose client owes the rest of a request and sends nothing, or has never sent a byte: Node calls
-   * neither idle, and looks for late requests no more once the server is closed.
+   * Ends connections whose client has sent a part of a request and sends no more, or has never sent a byte. Node does
+   * not count them as idle, and it stops looking for late requests once the server is closed.
    */
   #closeSilent(silenceLimitMs: number): void {
     const now = performance.now()
@@ -113,7 +113,7 @@ export class Drain {
   }
 }
 
-/** The client waits for the service: for an answer, or to be able to send more of a body. */
+/** Whether the client waits for the service: for an answer, or until it can send more of a body. */
 function isOurTurn({ req }: ServerResponse): boolean {
   return req.complete || req.isPaused() || req.readableLength > 0
 }

@@ -1,6 +1,6 @@
 /**
- * Everything this service refuses or fails at: a stable code for programs, a status and a title for people.
- * An answer is RFC 9457 problem+json; `problem.ts` writes it.
+ * All errors that the service answers with: a stable code for programs, a status, and a title for people.
+ * `problem.ts` writes the answers, as RFC 9457 problem+json.
  */
 export const problems = {
   validation_failed: { status: 400, title: 'The request does not fit the schema' },
@@ -18,13 +18,13 @@ export const problems = {
   expectation_failed: { status: 417, title: 'The expectation of the request is not supported' },
   rate_limited: { status: 429, title: 'This client has sent more requests than it may in a second' },
   headers_too_large: { status: 431, title: 'The headers are larger than this service takes' },
-  overloaded: { status: 503, title: 'More work is waiting than this service lets wait' },
-  deadline_exceeded: { status: 503, title: 'The request’s turn did not come in time; nothing was stored' },
+  overloaded: { status: 503, title: 'Too much work is waiting already' },
+  deadline_exceeded: { status: 503, title: 'The request waited or ran too long; nothing was stored' },
   database_unavailable: { status: 503, title: 'The database cannot be reached; nothing was stored' },
   database_read_only: { status: 503, title: 'The database is read-only; nothing was stored' },
   outcome_unknown: {
     status: 503,
-    title: 'The database connection was lost before it confirmed: the rows may or may not be stored',
+    title: 'The connection was lost before the database confirmed: the rows may or may not be stored',
   },
   not_ready: { status: 503, title: 'The service does not take requests now' },
   client_gone: { status: 499, title: 'The client left before its rows were sent; nothing was stored' },
@@ -33,11 +33,11 @@ export const problems = {
 
 export type ProblemCode = keyof typeof problems
 
-/** An error whose answer is known. `detail` is for the caller to read: no secrets, no row contents. */
+/** An error with a known answer. The caller reads `detail`, so it has no secrets and no row contents. */
 export class ServiceError extends Error {
   readonly code: ProblemCode
   readonly status: number
-  /** When it is worth trying again; only for 429 and 503. */
+  /** When the client may try again. Only for 429 and 503. */
   readonly retryAfterS: number | undefined
 
   constructor(code: ProblemCode, detail: string, options: { cause?: unknown; retryAfterS?: number } = {}) {
@@ -49,12 +49,12 @@ export class ServiceError extends Error {
   }
 }
 
-/** What stops the start: one line that says what is wrong and what to do. */
+/** An error that stops the start. Its message is one line that says what is wrong and what to do. */
 export class StartError extends Error {
   override readonly name = 'StartError'
 }
 
-/** Ends the process with exit code 1 and one line on standard error; with a stack where the error is a bug. */
+/** Ends the process with exit code 1 and one line on standard error. An unexpected error is printed with its stack. */
 export function endWithError(error: unknown): never {
   const line = error instanceof StartError ? error.message : String((error as Error).stack ?? error)
   process.stderr.write(`insertlab: ${line}\n`)

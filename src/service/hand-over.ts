@@ -14,12 +14,12 @@ interface InternalMessage {
 
 /**
  * Works around a defect of Node's cluster module (docs/upstream/cluster-lost-connection.md): if a worker dies while a
- * connection is handed to it, Node waits for its acknowledgement for ever. The client then waits for ever too, and the
- * dead worker is given one more connection (2 clients of 30 after 40 kills, Node 24). Here both connections are closed:
- * their clients see a reset and can ask again.
+ * connection is handed to it, Node waits for its acknowledgement for ever. The client then waits for ever too, and
+ * the dead worker is given one more connection (2 of 30 clients after 40 kills, Node 24). This function closes both
+ * connections: their clients see a reset and can try again.
  *
- * This depends on the form of the cluster module's own messages, which is not public. Without it, workers could not
- * share a port and still listen, time out and drain as a lone server does.
+ * It depends on the format of the cluster module's internal messages, which is not public. Without the cluster
+ * module, workers could not share a port and still listen, time out and drain as a single server does.
  */
 export function closeWhatDiesWith(worker: Worker): void {
   const { process } = worker

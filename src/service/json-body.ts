@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { ServiceError } from './errors.ts'
 import { decodeUtf8, requireUtf8 } from './utf8.ts'
 
-/** Makes JSON what routes take, unless one says otherwise. Fastify's own parser takes bytes that are not UTF-8. */
+/** Routes accept only JSON, unless one adds a parser. Fastify's own JSON parser would accept invalid UTF-8. */
 export function takeJsonBodies(app: FastifyInstance): void {
   app.removeContentTypeParser('text/plain')
   const parseJson = app.getDefaultJsonParser('error', 'error')

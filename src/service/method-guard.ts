@@ -2,10 +2,10 @@ import type { FastifyInstance } from 'fastify'
 import { ServiceError } from './errors.ts'
 
 /**
- * Answers a method that a resource does not take with 405 and `Allow` instead of 404. Fastify's router knows
- * a path only together with a method, so the methods that are not taken get routes of their own.
+ * Answers 405 with `Allow`, instead of 404, if a resource does not support the method. Fastify's router finds a path
+ * only together with a method, so each method that is not supported gets its own route.
  *
- * @returns to be called when all routes are registered, of those registered after this call.
+ * @returns a function to call when all routes are registered. It covers the routes registered after this call.
  */
 export function guardMethods(app: FastifyInstance): () => void {
   const taken = new Map<string, Set<string>>()
@@ -22,7 +22,7 @@ export function guardMethods(app: FastifyInstance): () => void {
           url,
           exposeHeadRoute: false,
           schema: { hide: true },
-          // Before a body is read: what it holds does not matter.
+          // Runs before the body is read, because the body does not matter.
           onRequest: (_request, reply, done) => {
             reply.header('allow', allow)
             done(new ServiceError('method_not_allowed', `${url} takes ${allow}`))

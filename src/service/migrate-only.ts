@@ -3,8 +3,8 @@ import { endWithError } from './errors.ts'
 import { migrateDatabase, settleTls } from './prepare-database.ts'
 
 /**
- * The entry for a deployment step of its own: brings the schema up to date and ends. The service does the same at
- * its start. Done before, a migration that fails leaves the old version of the service running.
+ * The entry point for a separate deployment step: it brings the schema up to date and ends. The service does the same
+ * at its start. If the step runs before that and fails, the old version of the service goes on running.
  */
 try {
   await migrateDatabase(await settleTls(readConfig(process.env)))

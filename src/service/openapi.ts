@@ -30,7 +30,7 @@ export async function documentRoutes(app: FastifyInstance): Promise<void> {
   await app.register(swaggerUi, { routePrefix: '/docs' })
 }
 
-/** A handler always finds a value in a parameter with a default, so its type has it. A caller need not send it. */
+/** A parameter with a default is required in the handler's type, but optional in the document. */
 function withOptionalDefaults(schema: FastifySchema): FastifySchema {
   const query = schema?.querystring as QuerySchema | undefined
   if (query?.required === undefined) return schema

@@ -10,8 +10,8 @@ const oldestPostgres = 14
 const connectLimitMs = 5_000
 
 /**
- * `sslmode=prefer` is TLS where the server has it. That is asked once, so that all connections are of one kind.
- * @throws {StartError} if DATABASE_URL cannot be read. Whatever else is wrong shows at the next connection.
+ * `sslmode=prefer` means TLS if the server has it. The server is asked once, so that all connections are of one kind.
+ * @throws {StartError} if DATABASE_URL cannot be read. Any other error shows at the next connection.
  */
 export async function settleTls(config: Config): Promise<Config> {
   if (sslModeOf(config) !== 'prefer') return config
@@ -28,8 +28,8 @@ export async function settleTls(config: Config): Promise<Config> {
 }
 
 /**
- * Brings the schema up to date. One process does it, before any process serves. A migration role of its own then gives
- * the service's role what the service needs of the tables, and no more.
+ * Brings the schema up to date. One process does it, before any process serves. If there is a separate migration
+ * role, it then grants the service's role the privileges that the service needs, and no more.
  * @throws {StartError}
  */
 export async function migrateDatabase(config: Config): Promise<void> {
@@ -43,8 +43,8 @@ export async function migrateDatabase(config: Config): Promise<void> {
 }
 
 /**
- * {@link migrateDatabase}, and checks that the session has the settings that the service asked for: whoever stands
- * between (PgBouncer drops `options` if it is told to ignore them) must not weaken durability in silence.
+ * Calls {@link migrateDatabase}, and checks that the session has the settings that the service asked for. A pooler
+ * must not weaken durability silently (PgBouncer can be configured to ignore `options`).
  * @throws {StartError}
  */
 export async function prepareDatabase(config: Config, log: Logger): Promise<void> {
@@ -57,8 +57,8 @@ export async function prepareDatabase(config: Config, log: Logger): Promise<void
 }
 
 /**
- * Runs `use` on a connection of its own, and turns what goes wrong into a cause and a remedy.
- * @param role instead of the service's own.
+ * Runs `use` on a separate connection. An error becomes a StartError with the cause and a remedy.
+ * @param role is used instead of the service's own role.
  */
 export async function withClient<T>(
   config: Config,
@@ -70,7 +70,7 @@ export async function withClient<T>(
     ...role,
     connectionTimeoutMillis: connectLimitMs,
   })
-  // The query that waits hears of it too.
+  // The waiting query fails with the same error.
   client.on('error', () => {})
   try {
     await client.connect()
@@ -120,7 +120,7 @@ async function checkSettings(client: pg.Client, config: Config, log: Logger): Pr
 
 const noTls = /does not support SSL/
 
-/** By Node's error code, PostgreSQL's SQLSTATE (appendix A of its manual) or `pg`'s message. */
+/** The cause is Node's error code, PostgreSQL's SQLSTATE (appendix A of its manual) or the message of `pg`. */
 const remedies: readonly (readonly [cause: RegExp, remedy: string])[] = [
   [
     /^(ECONN\w+|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|E(HOST|NET)UNREACH|ENOENT|EACCES)$|timeout expired|terminated unexpectedly/,
@@ -136,18 +136,18 @@ const remedies: readonly (readonly [cause: RegExp, remedy: string])[] = [
   ],
   [
     /no encryption$/,
-    'Where pg_hba.conf asks for TLS, set sslmode=verify-full in DATABASE_URL, or PGSSLMODE. Else let the role in there.',
+    'If pg_hba.conf requires TLS, set sslmode=verify-full in DATABASE_URL, or PGSSLMODE. If not, allow the role in pg_hba.conf.',
   ],
   [
     /valid client certificate/,
     'Set sslcert and sslkey in DATABASE_URL, or PGSSLCERT and PGSSLKEY, to a certificate that PostgreSQL accepts and its key.',
   ],
-  [/^28000$/, 'Set DATABASE_URL to a role that may log in from here, or let it in by pg_hba.conf.'],
+  [/^28000$/, 'Set DATABASE_URL to a role that may log in from here, or allow it in pg_hba.conf.'],
   [/^42704$/, 'Create the role: CREATE ROLE … LOGIN PASSWORD ….'],
   [/^3D000$/, 'Create it by CREATE DATABASE, or set DATABASE_URL to one that exists.'],
   [
     /ALTNAME/,
-    'Connect by a name that the certificate has, or set sslmode=verify-ca and sslrootcert to accept every name.',
+    'Connect by a host name that the certificate has, or set sslmode=verify-ca and sslrootcert to accept every name.',
   ],
   [
     /^(?!ERR_(SSL|OSSL)).*(CERT|SIGNATURE|ISSUER)/,

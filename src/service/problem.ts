@@ -17,15 +17,15 @@ export interface Problem {
 
 export const problemContentType = 'application/problem+json; charset=utf-8'
 
-/** Every request would say the same while the database is in this state. */
+/** Not logged for each request, because all of them fail in the same way while the database is in this state. */
 const loggedOnce: readonly ProblemCode[] = ['database_unavailable', 'database_read_only']
 const logAgainAfterMs = 60_000
 /** How long a client has to read an answer that ends its connection. */
 const lingerMs = 1_000
 
 /**
- * Answers any error. An error that this service did not foresee is logged with its stack, and the answer does not
- * show it. A database that cannot be used is logged at the first request that fails, then once a minute.
+ * Answers any error. An unexpected error is logged with its stack, and the answer does not show it. A database that
+ * cannot be used is logged at the first request that fails, then at most once a minute.
  */
 export function createProblemHandler(log: Logger) {
   const loggedMs = new Map<ProblemCode, number>()
@@ -45,7 +45,7 @@ export function createProblemHandler(log: Logger) {
 
 function sendProblem(reply: FastifyReply, error: ServiceError): void {
   if (error.retryAfterS !== undefined) reply.header('retry-after', error.retryAfterS)
-  // The rest of the request may still come, or never.
+  // The rest of the request may arrive late or never, so the connection cannot be used again.
   if (error.status === 408 || error.code === 'http_malformed') reply.header('connection', 'close')
   reply
     .code(error.status)
@@ -57,7 +57,7 @@ export function toProblem({ code, status, message }: ServiceError): Problem {
   return { type: `urn:insertlab:problem:${code}`, title: problems[code].title, status, code, detail: message }
 }
 
-/** Answers on the connection itself, for what never became a request, and closes it. */
+/** Writes the answer to the connection itself and closes it, for input that did not become a request. */
 export function refuse(socket: Duplex, error: ServiceError): void {
   if (!socket.writable) {
     socket.destroy()
@@ -77,7 +77,7 @@ export function refuse(socket: Duplex, error: ServiceError): void {
   setTimeout(() => socket.destroy(), lingerMs).unref()
 }
 
-/** What Node's HTTP server refuses by itself; the codes are its own. */
+/** Errors of Node's HTTP server, with Node's own codes. */
 export function fromHttpParser(error: NodeJS.ErrnoException): ServiceError {
   switch (error.code) {
     case 'HPE_HEADER_OVERFLOW':
@@ -109,7 +109,7 @@ const fastifyCodes: Readonly<Record<string, ProblemCode>> = {
 function fromFastify(error: FastifyError): ServiceError {
   const code = fastifyCodes[error.code]
   if (code !== undefined) return new ServiceError(code, error.message, { cause: error })
-  // Whatever else Fastify or its parsers blame on the request.
+  // Any other error of the client that Fastify or a parser reports.
   const isCallersFault = error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500
   if (isCallersFault) return new ServiceError('body_malformed', error.message, { cause: error })
   return new ServiceError('internal', 'see the service’s log', { cause: error })

@@ -2,17 +2,17 @@ import rateLimit from '@fastify/rate-limit'
 import type { FastifyInstance } from 'fastify'
 import { ServiceError } from './errors.ts'
 
-/** Asked by balancers and orchestrators, at their own pace. */
+/** Load balancers and orchestrators call these as often as they need. */
 const unlimited = ['/livez', '/readyz']
 
 /**
- * Refuses what a client address asks beyond `perS` requests in a second; 0: nothing. Each worker counts for itself.
- * Behind a balancer all clients have the balancer's address: limit them there.
+ * Refuses the requests of a client address beyond `perS` per second. 0: no limit. Each worker counts separately.
+ * Behind a load balancer all clients have its address, so the balancer must limit them.
  */
 export async function limitRate(app: FastifyInstance, perS: number): Promise<void> {
   if (perS === 0) return
   await app.register(rateLimit, {
-    // Not by the plugin's hooks of routes, which leave out what no route takes.
+    // The plugin's own hooks would leave out requests that match no route.
     global: false,
     max: perS,
     timeWindow: 1_000,

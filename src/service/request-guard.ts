@@ -10,20 +10,21 @@ declare module 'fastify' {
   }
 }
 
-/** What Node itself takes for `100-continue` and answers with 100. */
+/** What Node itself accepts as `100-continue` and answers with 100. */
 const continueExpected = /(^|\W)100-continue($|\W)/i
 
 /**
- * Refuses what Node's HTTP server would refuse with an empty answer or none: a request of HTTP/1.1 without a Host, an
- * expectation other than `100-continue`, and CONNECT. The server must be made with `requireHostHeader: false`.
- * @param endlessBodies gets the connections whose present request has no time limit.
+ * Answers with a problem what Node's HTTP server would refuse with an empty answer or none: a request of HTTP/1.1
+ * without a Host, an expectation other than `100-continue`, and CONNECT. The server must be made with
+ * `requireHostHeader: false`.
+ * @param endlessBodies receives the connections whose current request has no time limit.
  */
 export function guardRequests(app: FastifyInstance, endlessBodies: WeakSet<Socket>): void {
   app.server.on('connect', (_request, socket) =>
     refuse(socket, new ServiceError('http_malformed', 'CONNECT is for proxies')),
   )
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
-  // Not onRequest, which comes before the hooks of the routes, and so before the request is observed.
+  // Not onRequest: this must run after all onRequest hooks, also those of routes. They observe and limit the request.
   app.addHook('preParsing', ({ raw, routeOptions }, _reply, _payload, done) => {
     if (raw.headers.host === undefined && raw.httpVersion === '1.1') {
       done(new ServiceError('http_malformed', 'a request of HTTP/1.1 needs a Host header'))

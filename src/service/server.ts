@@ -7,8 +7,8 @@ import { runWorker } from './worker.ts'
 import { runSupervisor } from './workers.ts'
 
 /**
- * The entry: reads the environment, then runs one process that serves, or a supervisor of several. What stops the
- * start is one line on standard error and exit code 1.
+ * The entry point: it reads the environment, then runs one process that serves, or a supervisor of several. If the
+ * start fails, it writes one line to standard error and ends with exit code 1.
  */
 try {
   const config = await settleTls(readConfig(process.env))

@@ -5,8 +5,8 @@ import { ServiceError } from './errors.ts'
 const charsetParameter = /;\s*charset\s*=\s*"?([^\s;"]*)/i
 
 /**
- * Refuses a body whose headers say that its bytes are not plain UTF-8. Without this check the bytes would be
- * decoded as UTF-8 all the same, and other characters stored than were sent.
+ * Refuses a body whose headers say that its bytes are not plain UTF-8. Without this check the bytes would still be
+ * decoded as UTF-8, and wrong characters would be stored.
  * @throws {ServiceError} media_type_unsupported
  */
 export function requireUtf8(headers: IncomingHttpHeaders): void {
@@ -20,7 +20,7 @@ export function requireUtf8(headers: IncomingHttpHeaders): void {
   }
 }
 
-/** @returns null if the bytes are not UTF-8. `toString` alone would put U+FFFD in the place of wrong bytes. */
+/** @returns null if the bytes are not UTF-8. `toString` alone would replace wrong bytes by U+FFFD. */
 export function decodeUtf8(bytes: Buffer): string | null {
   return isUtf8(bytes) ? bytes.toString() : null
 }

@@ -15,12 +15,12 @@ import { Store } from './store/store.ts'
 
 /** What a worker sends to its supervisor when its public port listens. */
 export const listensMessage = 'listens'
-/** What the supervisor sends to a worker that is to end. */
+/** What the supervisor sends to a worker that must end. */
 export const drainMessage = 'drain'
 
 /**
- * One process that serves: alone, or as one of several workers, whose index (from 1) the supervisor gives.
- * Resolves when it listens; from then on it ends by signal.
+ * Runs one process that serves: alone, or as one of several workers, whose index (from 1) the supervisor sets.
+ * Resolves when it listens. After that, a signal or the supervisor ends it.
  */
 export async function runWorker(config: Config, log: Logger): Promise<void> {
   const index = Number(process.env['INSERTLAB_WORKER'] ?? 0)

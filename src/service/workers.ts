@@ -9,17 +9,17 @@ import { closeWhatDiesWith } from './hand-over.ts'
 import { prepareDatabase, withClient } from './prepare-database.ts'
 import { drainMessage, listening, listensMessage } from './worker.ts'
 
-/** A worker that ended sooner crashed at its start. Each such crash doubles the wait before the next start. */
+/** A worker that ends sooner has crashed at its start. Each such crash doubles the wait before the next start. */
 const healthyAfterMs = 10_000
 const firstBackOffMs = 250
 const longestBackOffMs = 30_000
-/** Connections that are left to a superuser, the exporter and a migration. */
+/** Connections that are left for a superuser, the exporter and a migration. */
 const reservedConnections = 10
 
 /**
- * Several workers on one port: the cluster module hands out the connections in rotation. The supervisor serves no
- * request. It starts a crashed worker again, replaces all workers one by one on SIGHUP, and ends them on SIGTERM or
- * SIGINT after they have answered the requests that they had taken.
+ * Runs several workers on one port. The cluster module distributes the connections in rotation. The supervisor serves
+ * no request. It starts a crashed worker again, replaces all workers one by one on SIGHUP, and ends them on SIGTERM
+ * or SIGINT after they have answered the requests that they had taken.
  */
 export async function runSupervisor(config: Config, log: Logger): Promise<void> {
   if (config.adminPort === 0) {
@@ -53,9 +53,9 @@ export async function runSupervisor(config: Config, log: Logger): Promise<void> 
 }
 
 /**
- * @returns the size of one worker's pool, so that all of them stay under the server's `max_connections`, also while a
+ * @returns the size of one worker's pool. All pools together fit into the server's `max_connections`, also while a
  * rolling restart has one worker more.
- * @throws {StartError} where there are fewer connections than workers.
+ * @throws {StartError} if there are fewer connections than workers.
  */
 async function divideConnections(config: Config): Promise<number> {
   const maxConnections = await withClient(config, async client => {
@@ -72,15 +72,15 @@ async function divideConnections(config: Config): Promise<number> {
   return Math.min(config.poolSize, share)
 }
 
-/** The place of one worker, which processes fill one after the other. */
+/** The place of one worker. If its process ends, another one takes the place. */
 interface Slot {
   /** From 1. */
   readonly index: number
-  /** The process that serves; or the last one that did, if it has died and no successor listens yet. */
+  /** The process that serves; or the last one that did, if it has ended and no successor listens yet. */
   worker: Worker | undefined
-  /** Whether the successor that is being started comes to listen. */
+  /** Resolves to whether the process that is being started listens; undefined: none is being started. */
   starting: Promise<boolean> | undefined
-  /** Crashes at the start, without a success between. */
+  /** Crashes at the start, one after the other without a success between them. */
   quickCrashes: number
 }
 
@@ -112,7 +112,7 @@ class Supervisor {
     return this.#slots.map(({ index }) => index)
   }
 
-  /** Ends all processes if one ends before it listens. The first starts alone, so that one error is said once. */
+  /** Ends all processes if one ends before it listens. The first starts alone, so that one error is printed once. */
   async startAll(): Promise<void> {
     const [first, ...others] = this.#slots
     const isStarted =
@@ -132,7 +132,7 @@ class Supervisor {
       const isFilled = await this.#fill(slot)
       if (this.#isEnding) return
       if (!isFilled) {
-        this.#log.error({ worker: slot.index }, 'a successor did not start, so the others stay')
+        this.#log.error({ worker: slot.index }, 'a new worker did not start, so the old ones stay')
         break
       }
       if (old !== undefined) await endWorker(old, this.#config.shutdownGraceMs)
@@ -146,7 +146,7 @@ class Supervisor {
     this.#isEnding = true
     await Promise.all(
       [...this.#running].map(worker => {
-        // It serves nobody yet, and does not listen to its supervisor either.
+        // It serves no requests yet, and it does not receive the supervisor's messages yet.
         if (this.#starting.has(worker)) worker.process.kill('SIGKILL')
         return endWorker(worker, this.#config.shutdownGraceMs)
       }),
@@ -155,8 +155,8 @@ class Supervisor {
   }
 
   /**
-   * Starts a process that takes the slot's place as soon as it listens. If one is being started already, it is that
-   * one: a crash and a rolling restart may want the same.
+   * Starts a process that takes the slot as soon as it listens. If one is already being started, this waits for that
+   * one: a crash and a rolling restart may need a new process at the same time.
    * @returns whether it listens.
    */
   #fill(slot: Slot): Promise<boolean> {
@@ -170,13 +170,13 @@ class Supervisor {
     const worker = cluster.fork({
       INSERTLAB_WORKER: slot.index,
       POOL_SIZE: this.#poolSize,
-      // Whoever serves has no need of it.
+      // A worker does not need it.
       MIGRATION_PASSWORD: '',
     })
     closeWhatDiesWith(worker)
     this.#running.add(worker)
     this.#starting.add(worker)
-    // A message to a process that has just died. Its exit says the same.
+    // A message to a process that has just died. Its exit is handled below.
     worker.on('error', err => this.#log.warn({ err, worker: slot.index }, 'a message did not arrive'))
     const startedMs = performance.now()
     worker.once('exit', () => {
@@ -184,7 +184,7 @@ class Supervisor {
       if (slot.worker === worker) void this.#replaceCrashed(slot, worker, startedMs)
     })
     const isListening = await new Promise<boolean>(resolve => {
-      // Not cluster's own `listening`, which the admin port causes too.
+      // Not the cluster module's own event `listening`: the admin port causes it too.
       worker.on('message', message => message === listensMessage && resolve(true))
       worker.once('exit', () => resolve(false))
     })
@@ -193,7 +193,7 @@ class Supervisor {
     return isListening
   }
 
-  /** Tries until some process has taken the place of `dead`, also if a rolling restart has started it. */
+  /** Tries until another process has taken the place of `dead`. A rolling restart may have started that process. */
   async #replaceCrashed(slot: Slot, dead: Worker, startedMs: number): Promise<void> {
     const livedMs = performance.now() - startedMs
     if (livedMs >= healthyAfterMs) slot.quickCrashes = 0
@@ -208,7 +208,7 @@ class Supervisor {
   }
 }
 
-/** Waits for the promised grace and a second more, then kills. */
+/** Tells a worker to drain, waits for the grace period and a second more, then kills it. */
 async function endWorker(worker: Worker, graceMs: number): Promise<void> {
   if (worker.isDead()) return
   const ended = new Promise(resolve => worker.once('exit', resolve))

@@ -1,10 +1,10 @@
 import { type DestinationStream, destination, type Logger, pino } from 'pino'
 
-/** `on` buffers lines and writes many at once; `sync` blocks the event loop at each, for the experiment. */
+/** `on` buffers lines and writes many at once. `sync` blocks the event loop for each line; an experiment uses it. */
 export const accessLogModes = ['off', 'on', 'sync'] as const
 export type AccessLogMode = (typeof accessLogModes)[number]
 
-/** Below the 16 KiB that pino's stream writes at once; it refuses a buffer that could not be written so. */
+/** Below 16 KiB, which pino's stream writes at once. It refuses a buffer that does not fit into one write. */
 const bufferBytes = 8 * 1024
 const flushPeriodMs = 1_000
 
@@ -21,7 +21,7 @@ export interface AccessLine {
 
 export interface AccessLog {
   write(line: AccessLine): void
-  /** Writes what is buffered; a killed process loses up to a second of lines, which is the trade. */
+  /** Writes the buffered lines. The price of the buffer: a killed process loses up to a second of lines. */
   close(): void
 }
 

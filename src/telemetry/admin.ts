@@ -25,16 +25,16 @@ interface Answer {
 }
 
 /**
- * The admin port, for machines and operators: metrics, service discovery and profiles. It is a server of
- * its own so that it is never reachable through the public port and answers while that one is overloaded.
- * Its CPU is charged to the bucket `telemetry`.
+ * The admin port, for machines and operators: metrics, service discovery and profiles. It is a separate server, so
+ * that it cannot be reached through the public port and still answers when that port is overloaded. Its CPU is charged
+ * to the bucket `telemetry`.
  *
- * - `/metrics`: OpenMetrics with exemplars, or the older text format where `Accept` prefers it. A supervisor, which
- *   serves nothing, has none.
- * - `/targets`: Prometheus HTTP service discovery of all workers, under the host name by which the asker
- *   reached this port, since that is the one it can reach.
+ * - `/metrics`: OpenMetrics with exemplars, or the older text format if `Accept` prefers it. A supervisor serves no
+ *   requests and has no metrics.
+ * - `/targets`: Prometheus HTTP service discovery of all workers, under the host name of the request, because the
+ *   client can reach that name.
  * - `/debug/cpu-profile?seconds=5`: a V8 `.cpuprofile`.
- * @param token what `Authorization: Bearer` must bring; undefined: whoever reaches the port is answered.
+ * @param token what `Authorization: Bearer` must contain; undefined: every request is answered.
  */
 export function createAdminServer(
   telemetry: Telemetry | null,
@@ -55,7 +55,7 @@ export function createAdminServer(
 function isAllowed({ headers }: IncomingMessage, token: string | undefined): boolean {
   if (token === undefined) return true
   const sent = /^bearer +(.+)$/i.exec(headers.authorization ?? '')?.[1] ?? ''
-  // Hashes are of one length, and comparing them takes the same time whatever was sent.
+  // Hashes have one length, and comparing them takes the same time for every token.
   return timingSafeEqual(sha256(sent), sha256(token))
 }
 
@@ -106,7 +106,7 @@ async function metricsPage(request: IncomingMessage, registry: OpenMetricsRegist
   }
 }
 
-/** The same metrics for a reader of the text format, where a counter's name has its suffix everywhere. */
+/** The same metrics in the older text format, where the name of a counter has the suffix `_total` in every line. */
 function inTextFormat(registry: OpenMetricsRegistry): Registry {
   const text = new Registry()
   for (const metric of registry.getMetricsAsArray() as unknown as Metric[]) {
@@ -122,7 +122,7 @@ function inTextFormat(registry: OpenMetricsRegistry): Registry {
   return text
 }
 
-/** What a registry asks of a metric. */
+/** What a registry needs of a metric. */
 interface Metric {
   name: string
   get(): Promise<{ name: string; type: string }>

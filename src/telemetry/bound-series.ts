@@ -2,7 +2,7 @@ import { Counter, type OpenMetricsContentType, type Registry } from 'prom-client
 
 /**
  * Metrics whose series are looked up once and then observed directly. prom-client's own `observe` validates and hashes
- * the labels at each call: 0.9 us, three times a request. prom-client still writes the exposition.
+ * the labels at each call: 0.9 us, three times per request. prom-client still writes the page.
  */
 
 /** OpenMetrics, because only there can a bucket carry an exemplar. */
@@ -90,7 +90,7 @@ export class CounterSeries {
   }
 }
 
-/** A metric as prom-client's registry asks for it when it writes the page. */
+/** A histogram with the properties that prom-client's registry needs to write the page. */
 export class BoundHistogram {
   readonly name: string
   readonly help: string

@@ -7,8 +7,8 @@ const samplingIntervalUs = 200
 let running = false
 
 /**
- * A sampled V8 profile of this process: the second view of where the CPU goes, independent of the ledger.
- * @returns the `.cpuprofile`, or null where one is being taken already.
+ * Takes a sampled V8 profile of this process: a second view of where the CPU goes, independent of the ledger.
+ * @returns the `.cpuprofile`, or null if another profile is being taken.
  */
 export async function takeCpuProfile(seconds: number): Promise<Profiler.Profile | null> {
   if (running) return null

@@ -16,13 +16,13 @@ const defaultRatio = 0.01
 
 /** A request that is sampled. */
 export interface SampledRequest {
-  /** Holds the caller's span, where the request names one. */
+  /** Contains the caller's span, if the request names one. */
   parent: Context
 }
 
 /**
- * Makes the sampling decision once, when a request arrives and before a span is made. Inside the SDK a span that is
- * refused still costs a context and a span object, also for each query.
+ * Makes the sampling decision once, when a request arrives and before a span is made. In the SDK, a span that is not
+ * sampled still costs a context and a span object, also for each query.
  *
  * The decision is that of the SDK's own sampler for the trace id, so it agrees with every other service of the trace.
  * The id of a new trace is therefore made here, and the SDK takes it from here when the server span starts.
@@ -30,7 +30,7 @@ export interface SampledRequest {
 export class EdgeSampler implements IdGenerator {
   readonly #sampler: Sampler
   readonly #random = new RandomIdGenerator()
-  /** For the next span without a parent. */
+  /** The trace id of the next span without a parent. */
   #traceId: string | undefined
 
   constructor(sampler: Sampler) {
@@ -39,7 +39,7 @@ export class EdgeSampler implements IdGenerator {
 
   /**
    * Start the request's server span directly after this call.
-   * @returns undefined where the request is not sampled.
+   * @returns undefined if the request is not sampled.
    */
   decide(headers: Readonly<Record<string, unknown>>): SampledRequest | undefined {
     const parent = propagation.extract(ROOT_CONTEXT, headers)

@@ -1,4 +1,4 @@
-/** How much the service watches itself; each level contains the ones before it. */
+/** How much the service observes itself. Each level contains the levels before it. */
 export const telemetryLevels = ['off', 'ledger', 'metrics', 'full'] as const
 export type TelemetryLevel = (typeof telemetryLevels)[number]
 
@@ -8,8 +8,8 @@ export function includes(level: TelemetryLevel, wanted: TelemetryLevel): boolean
 }
 
 /**
- * The spans' preload reads the environment before the service validates it: a wrong value counts as the
- * default here and stops the start a moment later, in the service's own configuration.
+ * `register.ts` reads the environment before the service validates it. So a wrong value counts as the default here. A
+ * moment later the service's configuration stops the start because of it.
  */
 export function levelOf(value: string | undefined): TelemetryLevel {
   return telemetryLevels.find(level => level === value) ?? 'full'

@@ -8,7 +8,7 @@ const http = { url_scheme: 'http' }
 const database = { db_system_name: 'postgresql' }
 const pool = { db_client_connection_pool_name: 'insertlab' }
 
-/** The metrics that code observes as things happen; `runtime-metrics.ts` adds those read by the clock. */
+/** The metrics that the code updates when something happens. `runtime-metrics.ts` adds those that a timer reads. */
 export type Metrics = ReturnType<typeof createMetrics>
 
 export function createMetrics() {
@@ -87,19 +87,19 @@ export function createMetrics() {
 const knownMethods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'CONNECT', 'TRACE'])
 export const otherMethod = '_OTHER'
 
-/** The method as the conventions have it, so that clients cannot make new series. */
+/** The method, or `_OTHER` as the conventions ask, so that clients cannot create new series. */
 export function httpMethod(method: string): string {
   return knownMethods.has(method) ? method : otherMethod
 }
 
 type Reading = readonly [labels: Readonly<Record<string, string>>, value: number]
 
-/** A gauge whose value is read at each scrape, so that keeping it current costs a request nothing. */
+/** A gauge whose value is read at each scrape, so that it costs a request nothing. */
 export function registerGauge(metrics: Metrics, name: string, help: string, read: () => number): void {
   registerReadings(metrics, { name, help, labelNames: [] }, () => [[{}, read()]])
 }
 
-/** @param active by method, how many requests have arrived and are not answered. */
+/** @param active how many requests have arrived and are not answered, by method. */
 export function registerActiveRequests(metrics: Metrics, active: ReadonlyMap<string, number>): void {
   registerReadings(
     metrics,
@@ -112,7 +112,7 @@ export function registerActiveRequests(metrics: Metrics, active: ReadonlyMap<str
   )
 }
 
-/** What a connection pool has open and who waits for it. */
+/** The connections of a pool and how many requests wait for one. */
 export interface PoolCounts {
   readonly max: number
   readonly idle: number
@@ -163,7 +163,7 @@ function registerReadings(
   })
 }
 
-/** The registry of `TELEMETRY=ledger` and `off`: CPU totals, nothing of requests. */
+/** The registry of `TELEMETRY=ledger` and `off`: CPU totals, but no metrics of requests. */
 export function createTotalsRegistry(): OpenMetricsRegistry {
   const registry: OpenMetricsRegistry = new Registry()
   registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE)
@@ -209,7 +209,7 @@ function totalsWithoutLedger(): CpuTotals {
   return { processS, requestsS: 0, unattributedS: { rest: processS }, unscaledS: 0 }
 }
 
-/** A counter that mirrors a total kept elsewhere. */
+/** Sets a counter to a total that is kept elsewhere. */
 export function set(counter: Counter, value: number, labels: Record<string, string> = {}): void {
   counter.remove(labels)
   counter.inc(labels, value)

@@ -13,9 +13,9 @@ const serverSpan = Symbol('server span')
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** CPU of this request so far, in seconds; null where the ledger does not run. */
+    /** CPU of this request so far, in seconds; null if the ledger does not run. */
     cpuS(): number | null
-    /** null where the request is not sampled. */
+    /** null if the request is not sampled. */
     [serverSpan]: ServerSpan | null
   }
 }
@@ -78,7 +78,7 @@ export function instrument(app: FastifyInstance, telemetry: Telemetry): void {
   }
 }
 
-/** As the conventions have it: empty on success. A status of 0 stands for no answer. */
+/** The `error.type` of the conventions: empty on success. @param status 0 if there was no answer. */
 function errorTypeOf(status: number): string {
   if (status === 0) return 'client_disconnected'
   return status >= 500 ? String(status) : ''

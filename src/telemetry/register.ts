@@ -3,17 +3,17 @@ import { startLedger } from '../ledger/index.ts'
 import { includes, levelOf } from './level.ts'
 
 /**
- * `node --import ./src/telemetry/register.ts`: starts what has to run before anything else is loaded, the CPU ledger
- * and the OpenTelemetry SDK.
+ * `node --import ./src/telemetry/register.ts`: starts the CPU ledger and the OpenTelemetry SDK, which must run before
+ * anything else is loaded.
  */
 const level = levelOf(process.env['TELEMETRY'])
 if (includes(level, 'ledger')) startLedger()
 
-/** null where no span is exported. Then the SDK is not loaded. */
+/** null if no span is exported. Then the SDK is not loaded. */
 export const tracing =
   includes(level, 'full') && exportsSpans() ? (await import('./sdk.ts')).startTracing() : null
 
-/** The specification exports to a collector on this machine by default. Here one has to be named. */
+/** By default the specification exports to a collector on this machine. Here a variable must ask for it. */
 function exportsSpans(): boolean {
   if (getBooleanFromEnv('OTEL_SDK_DISABLED')) return false
   const exporters = getStringListFromEnv('OTEL_TRACES_EXPORTER')

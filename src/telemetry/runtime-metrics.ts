@@ -11,10 +11,10 @@ const periodMs = 5_000
 const delayResolutionMs = 10
 
 /**
- * Event loop, garbage collector, heap and cgroup, read on a clock of their own: a share collected by the
- * scrape measures the scrape (prom-client's `nodejs_eventloop_lag_seconds` does).
+ * Event loop, garbage collector, heap and cgroup. A timer reads them and not the scrape, because a share that the
+ * scrape reads measures the scrape itself (as prom-client's `nodejs_eventloop_lag_seconds` does).
  * @param droppedSpans total so far, read at each scrape.
- * @returns stops it.
+ * @returns a function that stops it.
  */
 export function startRuntimeMetrics({ registry }: Metrics, droppedSpans: () => Promise<number>): () => void {
   const registers = [registry]
@@ -28,7 +28,7 @@ export function startRuntimeMetrics({ registry }: Metrics, droppedSpans: () => P
     help: 'Time the event loop spent active and idle.',
     labelNames: ['nodejs_eventloop_state'],
     registers,
-    // A total, unlike a share, is right at whatever moment it is read.
+    // Unlike a share, a total is right at any moment at which it is read.
     collect() {
       const { active, idle } = performance.eventLoopUtilization()
       set(this, active / 1000, { nodejs_eventloop_state: 'active' })
@@ -84,7 +84,7 @@ export function startRuntimeMetrics({ registry }: Metrics, droppedSpans: () => P
     utilization.set(performance.eventLoopUtilization(now, before).utilization)
     before = now
     for (const quantile of [0.5, 0.9, 0.99, 1]) {
-      // The histogram holds the timer's whole interval; its delay is what exceeds the resolution.
+      // The histogram contains the whole interval of the timer. The delay is the part above the resolution.
       const lateS = (delays.percentile(quantile * 100) - delayResolutionMs * 1e6) / 1e9
       delay.set({ quantile: String(quantile) }, Math.max(0, lateS))
     }

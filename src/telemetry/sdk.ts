@@ -18,7 +18,7 @@ import { ATTR_ERROR_TYPE, ATTR_SERVICE_NAME } from '@opentelemetry/semantic-conv
 import { inBucket } from '../ledger/index.ts'
 import { EdgeSampler, samplerFromEnv } from './edge-sampler.ts'
 
-/** How long the last export may take: an absent collector must not hold up the end of the process. */
+/** How long the last export may take: an absent collector must not delay the end of the process. */
 const lastExportMs = 2_000
 /** A batch span links each sampled request that it carries. The SDK's own limit is 128. */
 const defaultLinkCountLimit = 1_000
@@ -34,14 +34,14 @@ export interface Tracing {
 
 /**
  * Starts the OpenTelemetry SDK, which reads the `OTEL_*` variables: exporters, protocols, endpoints, batching, limits,
- * propagators and resource. The SDK's sampler is always on, because the edge sampler has decided before it is asked.
+ * propagators and resource. The SDK's sampler is always on, because the edge sampler has already decided.
  */
 export function startTracing(): Tracing {
-  // What the SDK has to say about the variables goes to standard error.
+  // While the SDK starts, its messages about wrong variables go to standard error.
   const logsAllTheTime = getStringFromEnv('OTEL_LOG_LEVEL') !== undefined
   if (!logsAllTheTime) diag.setLogger(new DiagConsoleLogger(), DiagLogLevel.WARN)
 
-  // The SDK counts its dropped spans where it has been asked for metrics of its own.
+  // The SDK counts dropped spans only if its own metrics are switched on.
   process.env['OTEL_NODE_EXPERIMENTAL_SDK_METRICS'] = 'true'
   const reader = new SdkMetrics()
   const sampler = new EdgeSampler(samplerFromEnv())
@@ -70,7 +70,7 @@ export function startTracing(): Tracing {
   }
 }
 
-/** The SDK suppresses tracing where it exports. That work is charged to the bucket `telemetry`. */
+/** The SDK suppresses tracing while it exports. The CPU of that is charged to the bucket `telemetry`. */
 class BucketedContextManager extends AsyncLocalStorageContextManager {
   override with<A extends unknown[], F extends (...args: A) => ReturnType<F>>(
     context: Context,

@@ -8,18 +8,18 @@ import type { Tracing } from './sdk.ts'
 
 export interface TelemetryOptions {
   level: TelemetryLevel
-  /** From `register.ts`; null where no span is exported. */
+  /** From `register.ts`; null if no span is exported. */
   tracing: Tracing | null
   accessLog: AccessLog | null
 }
 
-/** All that one process observes itself with, as far as its level goes. The ledger runs beside it. */
+/** Everything that observes one process, up to its level. The ledger runs separately. */
 export class Telemetry {
   readonly level: TelemetryLevel
   readonly metrics: Metrics | null
   readonly registry: OpenMetricsRegistry
   readonly accessLog: AccessLog | null
-  /** null where no request is ever sampled. */
+  /** null if no request is ever sampled. */
   readonly tracing: Tracing | null
   readonly #closers: (() => void)[] = []
 

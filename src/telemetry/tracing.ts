@@ -29,9 +29,10 @@ import type { SampledRequest } from './edge-sampler.ts'
 import { otherMethod } from './metrics.ts'
 
 /**
- * The spans that this service makes by hand: the server span of a sampled request, the span of a batch, and a
- * request's wait for it and part in it. Query spans are the pg instrumentation's. Names and attributes follow the semantic
- * conventions; the query string and row contents are in none of them, because they are the user's data.
+ * The spans that this service makes itself: the server span of a sampled request, the span of a batch, and for each of
+ * its sampled requests the wait for the batch and the time in it. The pg instrumentation makes the query spans. Names
+ * and attributes follow the semantic conventions. They contain no query string and no row contents, which are the
+ * user's data.
  */
 
 /** Our own attributes; the conventions have none for these. */
@@ -46,14 +47,14 @@ const tracer = trace.getTracer('insertlab')
 export interface ServerSpan {
   readonly span: Span
   readonly traceId: string
-  /** What the request runs in. */
+  /** The context in which the request runs. */
   readonly context: Context
 }
 
 /**
  * Starts the server span of a request that the edge sampler chose.
- * @param request.method of the conventions.
- * @param request.route the pattern; undefined where no route matched.
+ * @param request.method as `httpMethod` returns it.
+ * @param request.route the pattern; undefined if no route matched.
  */
 export function startServerSpan(
   { parent }: SampledRequest,
@@ -81,9 +82,9 @@ export function startServerSpan(
 }
 
 /**
- * @param outcome.status 0 where there was no answer.
- * @param outcome.errorType empty on success; else a stable word of the conventions or a status.
- * @param outcome.cpuS null where the ledger does not run.
+ * @param outcome.status 0 if there was no answer.
+ * @param outcome.errorType empty on success, otherwise a fixed word or a status.
+ * @param outcome.cpuS null if the ledger does not run.
  */
 export function endServerSpan(
   { span }: ServerSpan,
@@ -108,8 +109,8 @@ export function traceparentOf({ span }: ServerSpan): string {
 const requestOf = new WeakMap<Span, SpanContext>()
 
 /**
- * The wait of the running request for the batch that will carry its rows. End it when the batch is built.
- * @returns null where the request is not sampled.
+ * Starts the span of the running request's wait for the batch that will carry its rows. End it when the batch is built.
+ * @returns null if the request is not sampled.
  */
 export function startBatchWait(): Span | null {
   const request = trace.getActiveSpan()
@@ -120,11 +121,11 @@ export function startBatchWait(): Span | null {
 }
 
 /**
- * A batch belongs to many requests and so to no single trace. It is a root span with a link to each sampled request
- * whose rows it carries. Each of these requests has a span `batch.run` for the same time, with a link to the batch:
- * without it the longest part of a batched insert would be a gap in its trace.
- * @param waits of its sampled requests, also those that have ended.
- * @returns null where none of its requests is sampled.
+ * Starts the span of a batch. It belongs to many requests and so to no single trace. It is a root span with a link to
+ * each sampled request whose rows it carries. Each of these requests has a span `batch.run` for the same time, with a
+ * link to the batch: without it the longest part of a batched insert would be a gap in its trace.
+ * @param waits the waits of its sampled requests, also those that have ended.
+ * @returns null if none of its requests is sampled.
  */
 export function startBatchSpan(waits: readonly Span[], table: string, rows: number): BatchSpan | null {
   const requests = waits.flatMap(wait => requestOf.get(wait) ?? [])
@@ -166,7 +167,7 @@ export function startBatchSpan(waits: readonly Span[], table: string, rows: numb
 }
 
 export interface BatchSpan {
-  /** Runs the batch's statement below the span. */
+  /** Runs the batch's statement, with its spans below this one. */
   run<T>(callback: () => T): T
   end(error: Error | null): void
 }

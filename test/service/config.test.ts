@@ -169,7 +169,7 @@ describe('readConfig', () => {
     token => {
       const read = () => readConfig({ ADMIN_TOKEN: token })
       expect(read).toThrow(
-        /^ADMIN_TOKEN cannot be what it is\. Set ADMIN_TOKEN to at least 16 letters[^\n]*$/,
+        /^ADMIN_TOKEN cannot be its present value\. Set ADMIN_TOKEN to at least 16 letters[^\n]*$/,
       )
       expect(read).not.toThrow(/hunter2/)
     },

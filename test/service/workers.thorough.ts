@@ -170,7 +170,7 @@ describe('several workers', () => {
     process.kill(first, 'SIGKILL')
     await expectGone([first])
     await rm(held)
-    await expect.poll(() => started.log()).toContain('a successor did not start, so the others stay')
+    await expect.poll(() => started.log()).toContain('a new worker did not start, so the old ones stay')
     await rm(failing)
     await expect
       .poll(async () => (await answeredBy(started, 2).catch(() => [])).length, { timeout: 60_000 })

@@ -55,7 +55,7 @@ export const cpu = board({
         stat({
           title: 'Usual reading',
           description:
-            'CPU of one insert as the usual middleware takes it: process.cpuUsage() at the start and at the end of the request. The background traffic asks for both readings of its inserts (docker compose start k6), so without it there is none.',
+            'CPU of one insert as the usual middleware measures it: process.cpuUsage() at the start and at the end of the request. Only the background traffic (docker compose start k6) asks for both readings of its inserts.',
           unit: 's',
           height: 5,
           span: 5,
@@ -85,7 +85,7 @@ export const cpu = board({
         bars({
           title: 'Cost by strategy',
           description:
-            'CPU for one row by insert strategy, over the whole time range above, so the time under load counts most. In a range without a load test batched may look dear: its batches carry one row each. Start a load test and look again.',
+            'CPU for one row by insert strategy, over the whole time range above, so the time under load counts most. In a range without a load test batched may look expensive: its batches carry one row each. Start a load test and look again.',
           unit: 's',
           span: 5,
           height: 5,
@@ -158,7 +158,7 @@ export const cpu = board({
         timeSeries({
           title: 'The same inserts, by two readings',
           description:
-            'Mean CPU of the same inserts by two readings, on a logarithmic axis: the distance between the lines is the factor by which the usual reading is wrong. Alone they agree. Run a load test beside the background traffic: the usual reading climbs with the number of requests in progress, and the ledger stays.',
+            'Mean CPU of the same inserts by two readings, on a logarithmic axis: the distance between the lines is the factor by which the usual reading is wrong. Alone they agree. Run a load test together with the background traffic: the usual reading rises with the number of requests in progress, and the ledger does not.',
           unit: 's',
           span: 12,
           height: 9,
@@ -171,7 +171,7 @@ export const cpu = board({
         scatter({
           title: 'CPU per row against rows per second',
           description:
-            'One point an interval and strategy, both axes logarithmic. batched falls to the right, because a fuller batch shares its cost among more rows; the others fall less. At the far left every insert is dear: the caches are cold and the fixed costs have few rows to share them.',
+            'One point per interval and strategy, both axes logarithmic. batched falls to the right, because a fuller batch shares its cost among more rows; the others fall less. At the far left every insert is expensive: the caches are cold, and few rows share the fixed costs.',
           span: 12,
           height: 9,
           label: 'insert_strategy',
@@ -190,7 +190,7 @@ export const cpu = board({
         heatmap({
           title: 'How is the cost of a request spread?',
           description:
-            'How many requests cost how much CPU; the colour is their number. Two bands are two kinds of request; a long tail upwards is garbage collection or a large body. Traced examples are in "What do the cheap and the dear requests cost?" below.',
+            'How many requests cost how much CPU; the colour is their number. Two bands are two kinds of request; a long tail upwards is garbage collection or a large body. Traced examples are in "What do cheap and expensive requests cost?" below.',
           unit: 's',
           span: 12,
           height: 9,
@@ -199,7 +199,7 @@ export const cpu = board({
         trends({
           title: 'Which route costs how much?',
           description:
-            "Mean CPU of a request's own work by route pattern: the newest value and the line of the time range above, the dearest first. A route that costs far more than /ping/ pays for what its handler does; one that costs like /ping/ cannot be made cheaper than the framework.",
+            "Mean CPU of a request's own work by route pattern: the newest value and the line of the time range above, the most expensive first. A route that costs far more than /ping/ pays for what its handler does; one that costs like /ping/ cannot be made cheaper than the framework.",
           unit: 's',
           span: 12,
           height: 9,
@@ -212,13 +212,13 @@ export const cpu = board({
       ],
     },
     {
-      title: 'The cheap and the dear requests',
+      title: 'Cheap and expensive requests',
       collapsed: true,
       panels: [
         timeSeries({
-          title: 'What do the cheap and the dear requests cost?',
+          title: 'What do cheap and expensive requests cost?',
           description:
-            "Median, 95th and 99th percentile of a request's own CPU. Where p99 moves and p50 does not, look for garbage collection and event-loop delay; where both move, the work itself has changed. The diamonds are traced requests: click one to open its trace.",
+            "Median, 95th and 99th percentile of a request's own CPU. If p99 moves and p50 does not, look for garbage collection and event-loop delay. If both move, the work itself has changed. The diamonds are traced requests: click one to open its trace.",
           unit: 's',
           span: 24,
           scale: 'log',
@@ -231,14 +231,14 @@ export const cpu = board({
       ],
     },
     {
-      title: 'The books',
+      title: 'All CPU of the process',
       collapsed: true,
       ignores: ['route', 'strategy'],
       panels: [
         timeSeries({
-          title: 'Do the books balance?',
+          title: 'Does the ledger contain all CPU?',
           description:
-            "CPU in the ledger (requests and layers) over the process's CPU clock. It must read 100 % within 2 %. The unscaled line is the ledger's own stopwatch: it exceeds the clock where the thread was preempted, so a high reading means that the machine is too busy for microseconds to mean much.",
+            "CPU in the ledger (requests and layers) over the process's CPU clock. It must be 100 % within 2 %. The unscaled line is the wall time that the ledger measured: it exceeds the clock when the thread was preempted. A high value means that the machine is too busy to measure microseconds.",
           unit: 'percentunit',
           span: 24,
           queries: [
@@ -265,7 +265,7 @@ export const cpu = board({
         timeSeries({
           title: 'How many rows share one batch?',
           description:
-            'Rows per batch of the batched strategy. Group commit clocks itself: rows wait only while a batch is in flight, so batches grow with load. A mean near 1 under load means that requests do not come at the same time.',
+            'Rows per batch of the batched strategy. Group commit sets its own pace: rows wait only while a batch is in flight, so batches grow with load. A mean near 1 under load means that requests do not come at the same time.',
           unit: 'short',
           span: 8,
           queries: [
@@ -289,7 +289,7 @@ export const cpu = board({
         timeSeries({
           title: 'How many requests are refused?',
           description:
-            'Requests per second that were refused early (503) by reason, for example because the queue for the next batch was full. "none" is a line at zero for as long as no request was ever refused.',
+            'Requests per second that were refused early (503) by reason, for example because the queue for the next batch was full. "none" is a line at zero until the first request is refused.',
           unit: 'reqps',
           span: 8,
           queries: [

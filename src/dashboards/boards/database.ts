@@ -8,7 +8,7 @@ const { instance } = filters
 const here = 'datname="insertlab"'
 const pgRate = (counter: string, labels = here) => `sum(rate(${counter}{${labels}}[$__rate_interval]))`
 
-/** The way of a statement: through the pool, over the wire, in the server, onto the disk. */
+/** The path of a statement: through the pool, over the network, in the server, to the disk. */
 export const database = board({
   name: 'database',
   title: 'What happens between pool and disk?',
@@ -22,7 +22,7 @@ export const database = board({
         timeSeries({
           title: 'How long is a connection held?',
           description:
-            'Time from taking a connection to giving it back. Long uses are what makes a pool small: compare with the statement time in the next panel; the difference is the service holding a connection without using it.',
+            'Time from taking a connection to giving it back. The longer it is, the sooner a pool is too small. Compare it with the statement time in the next panel: during the difference the service held a connection without using it.',
           unit: 's',
           span: 8,
           height: 9,
@@ -34,7 +34,7 @@ export const database = board({
         timeSeries({
           title: 'How long does a statement take?',
           description:
-            'From sending a statement to its result, mean by operation, with network and event loop. Far above the time in PostgreSQL below: the answer waited for the busy thread.',
+            'Mean time from sending a statement to its result, by operation, with network and event loop. If it is far above the time in PostgreSQL below, the answer waited for the busy thread.',
           unit: 's',
           span: 8,
           height: 9,
@@ -48,7 +48,7 @@ export const database = board({
         timeSeries({
           title: 'How many statements are sent?',
           description:
-            'Statements per second by operation, as the service counts them. Rows per statement is what batching raises: compare with the rows below.',
+            'Statements per second by operation, as the service counts them. Batching raises the rows per statement: compare with the rows below.',
           unit: 'ops',
           span: 8,
           height: 9,
@@ -68,7 +68,7 @@ export const database = board({
         timeSeries({
           title: 'Which statements take the time?',
           description:
-            'Execution time in PostgreSQL per second, the five most expensive statements of pg_stat_statements. A stack that nears the number of cores is a database without spare CPU, or one that waits for its disk.',
+            'Execution time in PostgreSQL per second, the five most expensive statements of pg_stat_statements. If the stack comes near the number of cores, the database has no spare CPU, or it waits for its disk.',
           unit: 's',
           span: 16,
           stacked: true,
@@ -84,7 +84,7 @@ export const database = board({
         timeSeries({
           title: 'How many rows in one commit?',
           description:
-            'Rows inserted per second, and commits per second. The commit pays for the fsync, so rows per commit is the lever: one to one is the dearest way to insert.',
+            'Rows inserted per second, and commits per second. Each commit pays for an fsync, so more rows per commit make a row cheaper. One row per commit is the most expensive way to insert.',
           unit: 'ops',
           span: 8,
           height: 13,
@@ -119,15 +119,15 @@ export const database = board({
         timeSeries({
           title: 'How much WAL is kept?',
           description:
-            'Size of the write-ahead log on disk. It grows to max_wal_size under steady load and is recycled at checkpoints; unbounded growth is a replication slot or an archiver that is stuck.',
+            'Size of the write-ahead log on disk. It grows to max_wal_size under steady load and is recycled at checkpoints; if it grows without end, a replication slot or an archiver is stuck.',
           unit: 'bytes',
           span: 6,
           queries: [{ expr: postgresMetrics.walSize, legend: 'WAL on disk' }],
         }),
         timeSeries({
-          title: 'Checkpoints by force?',
+          title: 'Forced checkpoints?',
           description:
-            'Checkpoints per hour. Requested ones mean that WAL fills max_wal_size before checkpoint_timeout: raise max_wal_size, for each checkpoint makes the following writes dearer (full page images).',
+            'Checkpoints per hour. Requested ones mean that WAL fills max_wal_size before checkpoint_timeout: raise max_wal_size, because each checkpoint makes the following writes more expensive (full page images).',
           unit: 'short',
           span: 6,
           queries: [
@@ -138,7 +138,7 @@ export const database = board({
         timeSeries({
           title: 'Time in checkpoints?',
           description:
-            'Share of time in which a checkpoint writes or syncs. Near 100 % one checkpoint follows the other, and commits share the disk with them all the time.',
+            'Share of time in which a checkpoint writes or syncs. Near 100 % one checkpoint follows the other, and commits always share the disk with them.',
           unit: 'percentunit',
           span: 6,
           queries: [

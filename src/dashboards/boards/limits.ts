@@ -9,7 +9,7 @@ const fullest = `max by (resource) (${recordedMetrics.utilisation}{${recorded}})
 const ofTheMachine = 'resource=~"host_cpu|postgres_cpu|disk"'
 const here = 'datname="insertlab"'
 
-/** One row a resource, each as utilisation, saturation, errors: what is full, who waits for it, who was refused. */
+/** One row per resource, each with utilisation, saturation and errors: what is full, who waits, who was refused. */
 export const limits = board({
   name: 'limits',
   title: 'What limits us?',
@@ -23,7 +23,7 @@ export const limits = board({
         stat({
           title: 'Fullest resource',
           description:
-            'The resource with the highest utilisation in the last minute. Below 70 % nothing in here limits you: look at the load (is k6 asked for more than it sends?) and at waits outside. Above 90 % it is the limit: turn its knob one step and see whether throughput moves. If it is host_cpu, all programs of this machine limit each other.',
+            'The resource with the highest utilisation in the last minute. Below 70 % no resource shown here limits you: look at the load (is k6 asked for more than it sends?) and at waits outside. Above 90 % it is the limit: change its setting one step and see whether throughput moves. If it is host_cpu, all programs of this machine limit each other.',
           unit: 'percentunit',
           span: 5,
           height: 10,
@@ -49,7 +49,7 @@ export const limits = board({
         timeSeries({
           title: 'How far is each ceiling?',
           description:
-            'Throughput now, and the throughput at which each resource would be full if a request goes on to need as much of it (X / U), for resources that are more than a fifth full: below that, fixed costs make ceilings look lower than they are. The lowest ceiling above "now" is the limit to come. For the batched strategy it rises as you approach it, because batches fill: read "at least".',
+            'Throughput now, and the throughput at which each resource would be full if a request still needs as much of it (X / U), for resources that are more than a fifth full: below that, fixed costs make ceilings look lower than they are. The lowest ceiling above "now" is the next limit. For the batched strategy it rises as you approach it, because batches fill: read "at least".',
           unit: 'reqps',
           span: 10,
           height: 10,
@@ -62,7 +62,7 @@ export const limits = board({
         timeSeries({
           title: 'How much does a request take?',
           description:
-            'Service demand (utilisation / throughput): the time for which an average request occupies the resource. One divided by it is the ceiling above. A demand that rises with load means that requests get in each other’s way; one that falls, that they share work (batches).',
+            'Service demand (utilisation / throughput): the time for which an average request occupies the resource. One divided by it is the ceiling above. If the demand rises with load, requests disturb each other. If it falls, they share work (batches).',
           unit: 's',
           span: 8,
           height: 11,
@@ -77,7 +77,7 @@ export const limits = board({
         timeSeries({
           title: 'How long does work wait?',
           description:
-            'Saturation: the typical wait, of the worker where it is longest; for the disk the time of one read or write, its work included. Full and waited for is a limit; full without a wait is a resource well used. A wait for the thread delays every request, a wait for the pool only those that need a connection.',
+            'Saturation: the typical wait, of the worker where it is longest; for the disk the time of one read or write, its work included. A full resource with a long wait is a limit. A full resource without a wait is well used. A wait for the thread delays every request, a wait for the pool only those that need a connection.',
           unit: 's',
           span: 8,
           height: 11,
@@ -137,7 +137,7 @@ export const limits = board({
         timeSeries({
           title: 'Do programs wait for it?',
           description:
-            'Share of time in which at least one task was ready but had no core (host_cpu), or waited for the disk (disk). Linux calls it pressure. A rising line at a full machine says that latencies contain waits that no program can see.',
+            'Share of time in which at least one task was ready but had no core (host_cpu), or waited for the disk (disk). Linux calls it pressure. If the line rises while the machine is full, latencies contain waits that no program can see.',
           unit: 'percentunit',
           span: 8,
           height: 11,
@@ -164,7 +164,7 @@ export const limits = board({
         timeSeries({
           title: 'How long does ready work wait?',
           description:
-            'How late timers ran, 99th percentile. It rises when single callbacks run long, or the machine gives the process too little CPU. Every request waits at least that long somewhere.',
+            'How late timers ran, 99th percentile. It rises when single callbacks run long, or when the machine gives the process too little CPU. Every request waits at least that long somewhere.',
           unit: 's',
           span: 8,
           queries: [
@@ -219,7 +219,7 @@ export const limits = board({
         timeSeries({
           title: 'How long do requests wait?',
           description:
-            'Wait for a connection, median and 99th percentile. A wait while PostgreSQL is idle asks for a larger POOL_SIZE; a wait while it is busy only moves to the database if the pool grows.',
+            'Wait for a connection, median and 99th percentile. If requests wait while PostgreSQL is idle, raise POOL_SIZE. If they wait while it is busy, a larger pool only moves the wait to the database.',
           unit: 's',
           span: 8,
           queries: [
@@ -230,7 +230,7 @@ export const limits = board({
         timeSeries({
           title: 'Who gave up waiting?',
           description:
-            'Requests per second that waited in vain, and requests waiting at this moment. Any timeout is an outage for somebody.',
+            'Requests per second that gave up waiting, and requests waiting at this moment. Each timeout is an error for a client.',
           unit: 'short',
           span: 8,
           queries: [
@@ -247,7 +247,7 @@ export const limits = board({
         timeSeries({
           title: 'How many sessions are there?',
           description:
-            'Sessions active on average (seconds of work per second), connections open, and max_connections (dashed), on a logarithmic axis. Active near the number of cores means that the database is the busy one. At max_connections the next connect fails with "too many clients already": keep the sum of all pools below it.',
+            'Sessions active on average (seconds of work per second), connections open, and max_connections (dashed), on a logarithmic axis. If active sessions are near the number of cores, the database is busy. At max_connections the next connect fails with "too many clients already": keep the sum of all pools below it.',
           unit: 'short',
           span: 8,
           scale: 'symlog',
@@ -277,7 +277,7 @@ export const limits = board({
         timeSeries({
           title: 'Which transactions fail?',
           description:
-            'Rollbacks and deadlocks per second. A few rollbacks are refused rows (bad requests); many, or any deadlock, are worth the log.',
+            'Rollbacks and deadlocks per second. A few rollbacks are refused rows (bad requests). For many rollbacks, or any deadlock, read the log of PostgreSQL.',
           unit: 'ops',
           span: 8,
           queries: [
@@ -300,7 +300,7 @@ export const limits = board({
         timeSeries({
           title: 'Does k6 send what it was asked for?',
           description:
-            'Iterations that k6 could not start in time, by load test. Above zero the generator is the suspect until shown otherwise: its users were all waiting (MAX_VUS), or it lacked CPU. What was measured is then "at least".',
+            'Iterations that k6 could not start in time, by load test. Above zero, suspect the generator first: all its users were waiting (MAX_VUS), or it had too little CPU. Read the measured throughput as "at least".',
           unit: 'ops',
           span: 12,
           queries: [{ expr: recordedMetrics.dropped, legend: '{{testid}}' }],
@@ -308,7 +308,7 @@ export const limits = board({
         timeSeries({
           title: 'Do client and service see the same throughput?',
           description:
-            'Requests per second that k6 sent, and that the service answered. They differ by what other clients send (and for the few seconds that the two are pushed and scraped apart). k6 above the service: requests get lost on the way.',
+            'Requests per second that k6 sent, and that the service answered. They differ by what other clients send, and for a few seconds, because the two figures arrive at different times. If k6 is above the service, requests get lost on the way.',
           unit: 'reqps',
           span: 12,
           queries: [

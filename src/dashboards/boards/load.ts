@@ -10,7 +10,7 @@ const byTest = ['testid']
 const { requests, requestDuration } = k6Metrics
 const sent = rate(requests, testid)
 const unexpected = `${testid},expected_response="false"`
-/** A counter starts with its first event: a zero for what never failed. */
+/** A counter exists only after its first event, so this adds a zero for a test in which nothing failed. */
 const failed = `(${rate(requests, unexpected)} or 0 * ${sent})`
 
 /** Growth over the time range that is shown, by load test: an ended test keeps its own figures. */
@@ -19,7 +19,7 @@ const inRange = (counter: string, filter: string = testid) =>
 const lastedS = `5 * count_over_time(max by (testid) (${k6Metrics.vus}{${testid}})[$__range:5s])`
 const inRangeQuantile = (q: number) => `histogram_quantile(${q}, ${inRange(requestDuration)}) >= 0`
 
-/** What the load generator asked, and what it got: the client's side of every figure. */
+/** What the load generator sent and what it received: the client's side of every figure. */
 export const load = board({
   name: 'load',
   title: 'What does the client see?',
@@ -41,7 +41,7 @@ export const load = board({
         stat({
           title: 'Slowest of a hundred',
           description:
-            'The 99th percentile of the answers of the last seconds, over all routes. In a closed loop (insert.ts, crud.ts) it flatters, because a slow answer also delays the next request.',
+            'The 99th percentile of the answers of the last seconds, over all routes. In a closed loop (insert.ts, crud.ts) it looks too good, because a slow answer also delays the next request.',
           unit: 's',
           span: 6,
           emptyMeans: 'No test now',
@@ -60,7 +60,7 @@ export const load = board({
         stat({
           title: 'Checks that pass',
           description:
-            'Share of checks that passed since the start of the test, of the check that passed least. Below 100 % answers are wrong, not only slow.',
+            'Share of checks that passed since the start of the test, for the check with the lowest share. Below 100 % answers are wrong, not only slow.',
           unit: 'percentunit',
           span: 6,
           emptyMeans: 'No test now',
@@ -115,7 +115,7 @@ export const load = board({
         timeSeries({
           title: 'How many users does the load take?',
           description:
-            'Users at work, and users that k6 has at hand (dashed). By Little’s law users = rate × latency: where they climb at a constant rate, latency climbs. At the dashed line k6 starts to drop.',
+            'Users at work, and users that k6 has at hand (dashed). By Little’s law users = rate × latency: if they rise at a constant rate, latency rises. At the dashed line k6 starts to drop.',
           unit: 'short',
           span: 12,
           queries: [
@@ -151,7 +151,7 @@ export const load = board({
         timeSeries({
           title: 'Where does the latency arise?',
           description:
-            'Latency at the client and in the service. Close together: the service is slow. Far apart: requests wait before the service sees them, in the accept queue of a full thread, in the network, or in k6 itself.',
+            'Latency at the client and in the service. If they are close together, the service is slow. If they are far apart, requests wait before the service sees them: in the accept queue of a full thread, in the network, or in k6 itself.',
           unit: 's',
           span: 24,
           scale: 'log',

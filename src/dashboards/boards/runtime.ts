@@ -6,7 +6,7 @@ import { filters, rate, requestRate } from '../promql.ts'
 const { instance } = filters
 const worker = ['instance']
 
-/** Each worker by itself, and the machinery below the service: V8, event loop, container. */
+/** Each worker, and what runs below the service: V8, event loop, container. */
 export const runtime = board({
   name: 'runtime',
   title: 'Is every worker well?',
@@ -19,7 +19,7 @@ export const runtime = board({
         timeSeries({
           title: 'Is the load shared fairly?',
           description:
-            'Requests per second by worker. Long-lived connections stay with the worker that accepted them, so few clients can leave a worker idle beside a full one.',
+            'Requests per second by worker. Long-lived connections stay with the worker that accepted them, so with few clients one worker may be idle while another is full.',
           unit: 'reqps',
           span: 8,
           queries: [{ expr: requestRate(instance, worker), legend: '{{instance}}' }],
@@ -35,7 +35,7 @@ export const runtime = board({
         timeSeries({
           title: 'Requests in progress?',
           description:
-            'Requests that have arrived and are not answered, by worker. By Little’s law this is rate × latency: where it grows at a constant rate, requests pile up.',
+            'Requests that have arrived and are not answered, by worker. By Little’s law this is rate × latency: if it grows at a constant rate, requests are waiting longer.',
           unit: 'short',
           span: 8,
           queries: [
@@ -53,7 +53,7 @@ export const runtime = board({
         timeSeries({
           title: 'How late is the event loop?',
           description:
-            'Delay of timers in the last five seconds by quantile, the worst worker. The median shows load, the maximum single long callbacks.',
+            'Delay of timers in the last five seconds by quantile, for the worst worker. The median shows the load, the maximum shows single long callbacks.',
           unit: 's',
           span: 8,
           queries: [
@@ -80,7 +80,7 @@ export const runtime = board({
         timeSeries({
           title: 'Are traces lost?',
           description:
-            'Spans per second that were dropped because the export queue was full or the collector away. Above zero, traces are missing and the dashboards of traces are incomplete.',
+            'Spans per second that were dropped because the export queue was full or the collector did not answer. Above zero, traces are missing and the dashboards of traces are incomplete.',
           unit: 'ops',
           span: 8,
           queries: [{ expr: rate(metricNames.spansDropped, instance, worker), legend: '{{instance}}' }],
@@ -93,7 +93,7 @@ export const runtime = board({
         timeSeries({
           title: 'How full is the heap?',
           description:
-            'V8 heap in use, and its limit (dashed), on a logarithmic axis. A saw-tooth is healthy; a floor that rises from tooth to tooth is a leak.',
+            'V8 heap in use, and its limit (dashed), on a logarithmic axis. A line like a saw is healthy. If its lowest points rise over time, memory leaks.',
           unit: 'bytes',
           span: 8,
           scale: 'log',

@@ -3,7 +3,7 @@ import { trace, traceList } from '../trace-panel.ts'
 
 const name = 'trace'
 const link = { dashboardUid: `insertlab-${name}`, variable: 'trace' }
-/** k6 sends its test id in the user agent. `All` is `.*`: then any user agent will do. */
+/** k6 sends its test id in the user agent. `All` is `.*`, which matches every user agent. */
 const ofTheTest = 'kind = server && span.user_agent.original =~ ".*($testid).*"'
 
 /** Where exemplars lead: one request, from its arrival to its last query. */
@@ -13,7 +13,7 @@ export const traces = board({
   description:
     'Lists to choose a traced request from, and the request itself. The diamonds in other dashboards lead here.',
   variables: ['trace', 'testid'],
-  // A list that changes while one reads it, and a chosen trace that never does: the reader asks again.
+  // No automatic refresh: a list must not change while somebody reads it, and a chosen trace never changes.
   refreshS: null,
   rows: [
     {
@@ -34,7 +34,7 @@ export const traces = board({
           {
             title: 'Which requests failed?',
             description:
-              'Traced requests that ended in a server error. Empty is good; so is a single one that a test provoked.',
+              'Traced requests that ended in a server error. An empty list is good. So is a list of errors that a test caused on purpose.',
             span: 24,
             height: 4,
             query: `{ ${ofTheTest} && status = error }`,
@@ -61,7 +61,7 @@ export const traces = board({
         trace({
           title: 'Where did its time go?',
           description:
-            "One bar a span; empty until a request is chosen above. In a batched insert batch.wait is the time until the row's batch was sent, and batch.run the time for which the batch was in PostgreSQL. A gap between bars is the event loop doing something else, or the wait for a connection.",
+            "One bar per span; empty until a request is chosen above. In a batched insert batch.wait is the time until the row's batch was sent, and batch.run the time for which the batch was in PostgreSQL. A gap between bars is the event loop doing something else, or the wait for a connection.",
           span: 24,
           query: '$trace',
         }),

@@ -10,13 +10,13 @@ const schema = {
   operationId: 'createTexts',
   summary: 'Stores a stream of texts',
   description:
-    'NDJSON, one `{"text": …}` a line, of any length. All of it is stored or nothing: a bad line is answered with its number.',
+    'NDJSON of any length, one `{"text": …}` per line. Either all lines are stored or none. A bad line is refused with its number.',
   tags: ['texts'],
   body: {
     content: {
       'application/x-ndjson': {
         schema: Type.Array(Type.Object({ text: Type.String() }), {
-          description: 'One item a line.',
+          description: 'One item per line.',
           examples: [[{ text: 'the first text' }, { text: 'the second text' }]],
         }),
       },
@@ -36,13 +36,13 @@ export const bulkRoutes: FastifyPluginCallbackTypebox<{ texts: Texts }> = (app, 
   })
   const options = {
     schema,
-    // The body is a stream. What a line must be is checked as it comes by.
+    // The body is a stream. Each line is checked when it arrives.
     validatorCompiler: () => () => true,
     bodyLimit: Number.MAX_SAFE_INTEGER,
     config: { hasEndlessBody: true },
   }
   app.post('/texts/bulk', options, async (request, reply) => {
-    // Without a media type there is no body either.
+    // Without a media type, no parser has run and there is no body.
     if (!(request.body instanceof Readable)) {
       throw new ServiceError('media_type_unsupported', 'send application/x-ndjson')
     }

@@ -14,7 +14,7 @@ const Problem = Type.Object(
 
 const retryAfter = { 'Retry-After': Type.Integer({ minimum: 1, description: 'Seconds.' }) }
 
-/** The error answers of a route, for its documentation; `problem.ts` writes them itself. */
+/** The error answers of a route, for the OpenAPI document only. `problem.ts` does not use this schema. */
 export function problemAnswers<Status extends number>(...statuses: readonly Status[]) {
   return Object.fromEntries(statuses.map(status => [status, problemAnswer(status)]))
 }

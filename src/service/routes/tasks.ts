@@ -20,7 +20,7 @@ const TaskSchema = Type.Object(
 )
 const Id = Type.Object({ id: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, examples: [1] }) })
 const tags = ['tasks']
-/** No format that JSON Schema knows: `store/tasks.ts` reads the cursor. */
+/** Not a format of JSON Schema. `store/tasks.ts` decodes the cursor. */
 export const cursorFormat = 'cursor'
 
 /** The tasks API of the second report. */
@@ -35,7 +35,7 @@ export const taskRoutes: FastifyPluginCallbackTypebox<{ tasks: Tasks }> = (app, 
         querystring: Type.Object({
           after: Type.Optional(
             Type.String({
-              description: 'The `next` of the page before; empty for the first.',
+              description: 'The `next` of the previous page; empty for the first page.',
               format: cursorFormat,
               examples: [''],
             }),
@@ -137,7 +137,7 @@ function found(task: Task | null, id: number): Task {
   return task
 }
 
-/** Nothing is done for a client that has gone before its turn. */
+/** If the client has gone while it waited for a connection, its statement is not sent. */
 function callerOf(reply: { raw: ServerResponse }): Caller {
   return { isCancelled: () => reply.raw.destroyed }
 }

@@ -17,7 +17,7 @@ const schema = {
     rows: Type.Integer({ minimum: 1, maximum: 1000, default: 1, examples: [3] }),
     strategy: Type.Optional(
       Type.Enum([...insertStrategyNames], {
-        description: 'How the rows are inserted; `INSERT_STRATEGY` without it.',
+        description: 'How the rows are inserted. The default is `INSERT_STRATEGY`.',
         examples: ['prepared'],
       }),
     ),
@@ -45,7 +45,7 @@ const schema = {
   },
 }
 
-/** `GET /test-insert`: the endpoint of the first report, with what it wanted to know. */
+/** `GET /test-insert`: the endpoint of the first report, with the figures that the report asked for. */
 export const testInsertRoutes: FastifyPluginCallbackTypebox<{ texts: Texts }> = (app, { texts }, done) => {
   app.get('/test-insert', { schema }, async (request, reply) => {
     const startMs = performance.now()
@@ -67,7 +67,7 @@ export const testInsertRoutes: FastifyPluginCallbackTypebox<{ texts: Texts }> = 
   done()
 }
 
-/** Seconds to a tenth of a microsecond. The clocks tell no more, and each digit more takes time to print. */
+/** Rounds seconds to a tenth of a microsecond. The clocks are no finer, and each further digit takes time to print. */
 function rounded(s: number): number {
   return Math.round(s * 1e7) / 1e7
 }

@@ -1,8 +1,8 @@
 import { ServiceError } from '../errors.ts'
 
 /**
- * PostgreSQL's UTF-8 has no NUL and no lone surrogates: the one it refuses, the other the client would
- * replace without a word.
+ * PostgreSQL's UTF-8 has no NUL and no lone surrogates. PostgreSQL refuses a NUL; `pg` would silently replace a lone
+ * surrogate by another character.
  * @throws {ServiceError} text_not_storable
  */
 export function assertStorable(text: string, what: string): void {

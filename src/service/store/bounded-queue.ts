@@ -1,13 +1,13 @@
 import { performance } from 'node:perf_hooks'
 import { ServiceError } from '../errors.ts'
 
-/** Something that waits for its turn. */
+/** An item that waits in the queue. */
 export interface Waiting {
-  /** Its part of the queue's limit, for example its number of rows. */
+  /** How much it counts towards the limit of the queue, for example its number of rows. */
   readonly count: number
-  /** Its part of the queue's limit of weight, for example its number of characters. */
+  /** How much it counts towards the limit of weight, for example its number of characters. */
   readonly weight: number
-  /** On the clock of `performance.now()`. */
+  /** When the wait began, on the clock of `performance.now()`. */
   readonly sinceMs: number
   /** Whether nobody waits for it any more. */
   readonly isCancelled: (() => boolean) | undefined
@@ -15,7 +15,7 @@ export interface Waiting {
   refuse(error: ServiceError): void
 }
 
-/** How often waits that must end are looked for. A timer for each would cost more (docs/decisions.md, 7). */
+/** How often the queue looks for waits that must end. A timer per item would cost more (docs/decisions.md, 7). */
 export const sweepMs = 250
 
 /**
@@ -34,7 +34,7 @@ export class BoundedQueue<T extends Waiting> {
   #count = 0
   #weight = 0
 
-  /** @param options.turn what the items wait for, as the caller reads it, for example "a batch". */
+  /** @param options.turn what the items wait for, in the words of an error message, for example "a batch". */
   constructor(options: { limit: number; weightLimit?: number; deadlineMs: number; turn: string }) {
     this.#options = options
     this.#sweep = setInterval(() => this.#refuseDue(), sweepMs).unref()
@@ -64,8 +64,8 @@ export class BoundedQueue<T extends Waiting> {
   }
 
   /**
-   * Removes the item whose turn it is.
-   * @param fits an item that does not fit stays, and so do all behind it.
+   * Removes and returns the first item whose wait need not end. The items before it are refused.
+   * @param fits whether an item can be taken now. An item that does not fit stays, and so do all items behind it.
    */
   take(fits: (item: T) => boolean = () => true): T | undefined {
     for (let item = this.#items[0]; item !== undefined && fits(item); item = this.#items[0]) {
@@ -76,7 +76,7 @@ export class BoundedQueue<T extends Waiting> {
     return undefined
   }
 
-  /** Refuses an item, in the queue or taken from it, whose wait must end. Returns whether it did. */
+  /** Refuses an item if its wait must end. The item may be in the queue or taken from it. Returns whether it did. */
   refuseIfDue(item: T): boolean {
     const { deadlineMs, turn } = this.#options
     if (item.isCancelled?.()) {
@@ -84,7 +84,7 @@ export class BoundedQueue<T extends Waiting> {
       return true
     }
     if (performance.now() - item.sinceMs < deadlineMs) return false
-    item.refuse(new ServiceError('deadline_exceeded', `${turn} did not come in ${deadlineMs} ms`))
+    item.refuse(new ServiceError('deadline_exceeded', `waited ${deadlineMs} ms for ${turn}`))
     return true
   }
 

@@ -5,17 +5,17 @@ import { escapeCopyText } from './copy-text.ts'
 import type { Caller, Database } from './database.ts'
 import { rowNotKept } from './database-errors.ts'
 
-/** A line longer than this is not a text but an attempt to fill our memory. */
+/** Longer lines are refused, because a line without an end would fill the memory. */
 const longestLineBytes = 1024 * 1024
 
 /**
- * Streams NDJSON into `simple_text`. Memory stays bounded at any length: PostgreSQL's socket holds back the
- * COPY, the COPY the transformation, and that the client's socket.
+ * Streams NDJSON into `simple_text`. Memory stays bounded at any length: PostgreSQL's socket slows down the COPY, the
+ * COPY slows down the transformation, and the transformation slows down the client's socket.
  *
- * A stream lasts as long as it takes, so the limit of a statement does not hold for it. What must not last
- * is a wait: for the table's lock, for a PostgreSQL that takes nothing, or for a client that has stopped sending.
- * @param lines `{"text": …}` a line. Where it is refused before its end, the rest is read and dropped, so
- * that the answer reaches a client that still sends.
+ * A stream may last as long as it needs, so the limit of a statement does not apply. Waits are limited: for the lock
+ * of the table, for a PostgreSQL that accepts no data, and for a client that has stopped sending.
+ * @param lines one `{"text": …}` per line. If the stream is refused before its end, the rest is read and dropped, so
+ * that the answer reaches a client that is still sending.
  * @returns how many rows are now durable.
  * @throws {ServiceError} line_invalid with the line's number; nothing is stored then.
  */
@@ -25,7 +25,7 @@ export async function copyLines(
   { stallLimitMs, isCancelled }: Caller & { stallLimitMs: number },
 ): Promise<number> {
   const rows = new NdjsonToCopy()
-  // It may fail before anything reads it.
+  // It may fail before the COPY listens. An error without a listener would end the process.
   rows.on('error', () => {})
   const stall = setTimeout(() => {
     if (rows.writableNeedDrain) stall.refresh()
@@ -37,7 +37,7 @@ export async function copyLines(
     clearTimeout(stall)
     if (error) rows.destroy(new ServiceError('client_gone', 'the client disconnected'))
   })
-  // Not a part of the COPY's pipeline, which would destroy the request, and with it the way for the answer.
+  // Not in the pipeline of the COPY: on an error that would destroy the request, and no answer could be sent.
   lines.pipe(rows)
   try {
     const stored = await database.copy('COPY simple_text (text) FROM STDIN', rows, {
@@ -47,7 +47,8 @@ export async function copyLines(
     if (stored === 0 && rows.count > 0) throw rowNotKept()
     return stored
   } catch (error) {
-    // If the rows failed, the COPY failed with them. If the COPY failed, the rows have its error, which `error` explains.
+    // If the rows failed, the COPY failed with them, and the error of the rows is the cause. If the COPY failed, the
+    // rows have its raw error, and `error` explains it.
     throw rows.errored instanceof ServiceError ? rows.errored : error
   } finally {
     lines.off('data', hasSent)
@@ -60,8 +61,8 @@ export async function copyLines(
 const newline = 10
 
 /**
- * NDJSON in, COPY's text format out. Lines are cut at newlines only, because JSON escapes its own, and as bytes, so
- * that no character is cut.
+ * Converts NDJSON to COPY's text format. Every newline ends a line, because JSON escapes the newlines of a text. The
+ * stream is divided as bytes, so that no character is divided.
  */
 class NdjsonToCopy extends Transform {
   count = 0

@@ -4,15 +4,15 @@ import type { Config, TlsParameters } from '../config.ts'
 import { StartError } from '../errors.ts'
 
 /**
- * How every connection of the service is opened.
+ * The options of every connection that the service opens.
  *
  * `pg` takes `options` from one source only: those of the URL replace the caller's, and the caller's replace
- * PGOPTIONS. Here all three are joined. PostgreSQL lets the last value of a setting win, so the service's own
- * settings come first and the user's last. `prepare-database.ts` reads back what came of it and stops the start
- * where SYNCHRONOUS_COMMIT is not what holds. Whatever else the URL says wins over PG* variables, as in `pg`.
+ * PGOPTIONS. Here all three are joined. In PostgreSQL the last value of a setting applies, so the service's own
+ * settings come first and the user's last. `prepare-database.ts` reads the result back and stops the start if it is
+ * not what SYNCHRONOUS_COMMIT asks for. All other parameters of the URL take precedence over PG* variables.
  *
- * `sslmode` means what it means to PostgreSQL's own clients. `pg` alone checks the certificate in every mode and reads
- * no certificate files from PG* variables.
+ * `sslmode` has the same meaning as in PostgreSQL's own clients. Without this function, `pg` would check the
+ * certificate in every mode and read no certificate files from PG* variables.
  * @throws {StartError} if DATABASE_URL or a certificate file cannot be read.
  */
 export function clientConfig(config: Config): pg.ClientConfig {
@@ -25,8 +25,8 @@ export function clientConfig(config: Config): pg.ClientConfig {
     ...(ssl !== undefined && { ssl }),
     options: [
       `-c synchronous_commit=${config.synchronousCommit}`,
-      // PostgreSQL ends a statement before the service gives up on it, so that PostgreSQL's answer decides what
-      // was stored, and not a guess.
+      // PostgreSQL ends a statement before the service stops waiting for it, so the service knows from PostgreSQL's
+      // answer what was stored.
       `-c statement_timeout=${config.requestDeadlineMs}`,
       config.pgOptions,
       options,
@@ -37,7 +37,7 @@ export function clientConfig(config: Config): pg.ClientConfig {
   }
 }
 
-/** ids are JSON numbers: the identity would have to run for centuries to leave their range. */
+/** Ids are JSON numbers. The identity would need centuries to leave the range of exact integers. */
 function getTypeParser(oid: number, format?: 'text' | 'binary') {
   return oid === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(oid, format as 'text')
 }
@@ -57,7 +57,7 @@ function queryOf(url: string, tls: TlsParameters): URLSearchParams {
   for (const [name, value] of Object.entries(tls)) {
     if (value !== undefined && !query.has(name)) query.set(name, value)
   }
-  // `readUrl` asks for the same.
+  // `readUrl` always sets it.
   query.delete('uselibpqcompat')
   const mode = query.get('sslmode')
   if (mode !== null && !sslModes.includes(mode)) {

@@ -4,8 +4,8 @@ import { ServiceError } from '../errors.ts'
 const divisionByZero = '22012'
 
 /**
- * Turns what `pg` throws into an answer. SQLSTATE classes are those of PostgreSQL's appendix A.
- * @param mayBeDurable the statement commits: if its connection is lost, nobody knows whether it did.
+ * Turns an error of `pg` into an error with a known answer. SQLSTATE classes are those of PostgreSQL's appendix A.
+ * @param mayBeDurable whether the statement commits. If its connection is lost, it is unknown whether it did.
  */
 export function toServiceError(error: unknown, { mayBeDurable }: { mayBeDurable: boolean }): ServiceError {
   if (error instanceof ServiceError) return error
@@ -31,7 +31,7 @@ export function toServiceError(error: unknown, { mayBeDurable }: { mayBeDurable:
       ? new ServiceError('outcome_unknown', 'the connection was lost before PostgreSQL answered', cause)
       : connectionFailed(error)
   }
-  // For example because the disk of its WAL is full. It may find the commit again when it recovers.
+  // PostgreSQL crashed, for example because the disk of its WAL is full. Its recovery may still find the commit.
   if (mayBeDurable && isShortage && hasCrashed) {
     return new ServiceError('outcome_unknown', `PostgreSQL failed while it stored (${sqlState})`, cause)
   }
@@ -41,7 +41,7 @@ export function toServiceError(error: unknown, { mayBeDurable }: { mayBeDurable:
   return new ServiceError('internal', 'the database refused a statement of this service', cause)
 }
 
-/** A trigger of the database dropped a row, or gave it an id of its own, without an error. */
+/** A trigger of the database dropped a row, or gave it another id, without an error. */
 export function rowNotKept(cause?: unknown): ServiceError {
   return new ServiceError('text_not_storable', 'the database did not keep the row; nothing was stored', {
     cause,
@@ -59,18 +59,18 @@ function read(error: unknown) {
     /** PostgreSQL is short of something that the statement needs: space, memory, a lock. */
     isShortage: code !== undefined && /^(53|55|58)/.test(code),
     /**
-     * More than the statement has failed. A server with messages in another language has another word for ERROR, so there it
-     * is not certain.
+     * More than the statement has failed (FATAL or PANIC). A server with messages in another language may have another
+     * word for ERROR. Then this is always true.
      */
     hasCrashed: severity !== 'ERROR',
   }
 }
 
-/** The connection is of no further use. */
+/** Whether the connection cannot be used any more. */
 export function isConnectionLost({ code, cause }: ServiceError): boolean {
   if (code === 'database_unavailable') {
     const { isShortage, hasCrashed } = read(cause)
-    // Otherwise a full disk would cost a new connection for each request.
+    // Otherwise each request would open a new connection while the disk is full.
     return !isShortage || hasCrashed
   }
   return code === 'outcome_unknown'

@@ -20,27 +20,27 @@ export interface DatabaseOptions {
   queueLimit: number
   /** How long a request may wait for a connection, and how long opening one may take. */
   waitLimitMs: number
-  /** A connection that owes an answer for longer is cut. PostgreSQL should have given up before. */
+  /** A connection without an answer for longer is cut. PostgreSQL should have ended the statement before. */
   hangLimitMs: number
-  /** A connection that nobody used for so long is closed. 0: never. */
+  /** A connection that was unused for this long is closed. 0: never. */
   idleTimeoutMs: number
   telemetry: Telemetry
 }
 
-/** Whoever asks for a connection may go away before there is one. */
+/** Who asks for a connection. Its client may go away before there is one. */
 export interface Caller {
-  /** Whether nobody waits for the result any more: then the statement is not sent. */
+  /** Whether nobody waits for the result any more. Then the statement is not sent. */
   isCancelled?: (() => boolean) | undefined
 }
 
 /**
- * The first keep-alive probe of an idle connection. Firewalls drop flows that are idle for some minutes, and then a
- * statement on such a connection gets no answer.
+ * When the first keep-alive probe of an idle connection is sent. Firewalls drop connections that are idle for some
+ * minutes. A statement on such a connection would get no answer.
  */
 const keepAliveDelayMs = 10_000
 
 /**
- * PostgreSQL, as the service uses it: a `pg.Pool` with a bounded queue before it. A statement always runs on a
+ * The service's access to PostgreSQL: a `pg.Pool` with a bounded queue before it. A statement always runs on a
  * connection that its own request has taken, so each statement's trace and CPU belong to the right request.
  */
 export class Database {
@@ -75,7 +75,7 @@ export class Database {
     })
     this.#pool.on('connect', connected => {
       this.#clients.add(own(connected))
-      // Whoever uses a connection that breaks is told by the statement.
+      // If a connection in use breaks, its statement fails, so this event needs no handling.
       connected.on('error', () => {})
     })
     this.#pool.on('remove', removed => this.#clients.delete(own(removed)))
@@ -103,7 +103,7 @@ export class Database {
   }
 
   /**
-   * Lends a connection until its `release`.
+   * Lends a connection until `release` is called.
    * @throws {ServiceError} overloaded, deadline_exceeded, client_gone, database_unavailable
    */
   async acquire({ isCancelled }: Caller = {}): Promise<Session> {
@@ -204,7 +204,7 @@ export class Database {
   }
 }
 
-/** The pool makes its clients from that class; its types do not say so. */
+/** The pool makes its clients from `CuttableClient`, but its types do not say so. */
 function own(client: pg.PoolClient): LentClient {
   return client as unknown as LentClient
 }

@@ -24,7 +24,7 @@ export interface BatchStatements {
    * Stores all rows or fails: if a trigger drops a row, the statement fails with a data error.
    */
   many: Statement
-  /** Takes one text. With nothing to tell apart a plain INSERT will do, and a lone client waits for less. */
+  /** Takes one text. One row needs no position, so a plain INSERT is enough, and a lone client waits less. */
   one: Statement
 }
 
@@ -35,15 +35,15 @@ export interface GroupCommitOptions {
   statements: BatchStatements
   /** Rows that may wait before more are refused. */
   queueLimit: number
-  /** The same for their characters, because a few thousand rows may be short or fill any memory. */
+  /** The same limit in characters, because a few thousand long rows would fill the memory. */
   queueLimitChars: number
   /** How long rows may wait for their batch. */
   deadlineMs: number
-  /** Rows in one batch. It limits what a failed batch takes with it and how long a batch keeps the others waiting. */
+  /** Rows in one batch. It limits how many rows fail together, and how long a batch makes other rows wait. */
   maxBatchRows: number
   /** Characters in one batch, which is one parameter of one statement. */
   maxBatchChars: number
-  /** How long rows wait for more rows when others are about, unless the batch is full. 0: only while a batch runs. */
+  /** How long rows that are not alone wait for more rows, unless the batch is full. 0: only while a batch runs. */
   lingerMs: number
 }
 
@@ -89,8 +89,8 @@ interface Unit<R> extends Waiting {
  *
  * - if no rows wait, move to IDLE mode.
  * - if the oldest row has not waited `lingerMs` and the batch is not full, move to GATHERING mode.
- * - otherwise send the next batch on the same connection, before the requests of the last one go on. If the connection
- *   was lost, move to GATHERING mode, which takes a new one.
+ * - otherwise send the next batch on the same connection, before the requests of the last one continue. If the
+ *   connection was lost, move to GATHERING mode, which takes a new one.
  *
  * In any mode, rows leave the queue when their deadline passes or their client goes away.
  *
@@ -99,8 +99,8 @@ interface Unit<R> extends Waiting {
  * A row waits for the commit of its neighbours. A lost connection leaves the outcome of a whole batch unknown. If
  * PostgreSQL refuses a row, the batch is halved until the bad unit stands alone, so that its neighbours are stored.
  *
- * The faster the service answers, the smaller the batches are and the more a row costs. `lingerMs` trades the other way,
- * as Kafka's `linger.ms` does. It suits rows that arrive whether or not others are answered.
+ * The faster the service answers, the smaller the batches are and the more a row costs. `lingerMs` makes rows cheaper
+ * and slower, as Kafka's `linger.ms` does. It suits clients that send rows without waiting for earlier answers.
  */
 export class GroupCommit<R extends StoredRow> {
   readonly #options: GroupCommitOptions
@@ -127,7 +127,7 @@ export class GroupCommit<R extends StoredRow> {
 
   /**
    * Resolves to the stored rows in the order of the texts, after they are durable.
-   * @throws {ServiceError} Then none of them is stored, unless its code is `outcome_unknown`.
+   * @throws {ServiceError} None of the texts is stored then, unless the code is `outcome_unknown`.
    */
   add(texts: readonly string[], { isCancelled }: Caller = {}): Promise<readonly R[]> {
     return new Promise((resolve, reject) => {
@@ -190,7 +190,7 @@ export class GroupCommit<R extends StoredRow> {
     return first.sinceMs + lingerMs - performance.now()
   }
 
-  /** Moves to COMMITTING mode. The request that moves it there pays for taking the connection. */
+  /** Moves to COMMITTING mode. The CPU of taking the connection is charged to the request that causes the move. */
   #startCommitting(): void {
     this.#mode = COMMITTING
     const acquiring = this.#options.database.acquire()
@@ -220,7 +220,7 @@ export class GroupCommit<R extends StoredRow> {
       const outcome = await this.#store(session, batch)
       if (outcome instanceof ServiceError) await this.#handleFailure(session, batch, outcome)
       else answer(batch, outcome)
-      // Nothing is awaited between an answer and the next batch, so PostgreSQL works while the requests go on.
+      // Nothing is awaited between an answer and the next batch, so PostgreSQL works while the requests continue.
       batch = session.isBroken || this.#lingersMs() > 0 ? [] : this.#takeBatch()
     }
   }
@@ -249,7 +249,7 @@ export class GroupCommit<R extends StoredRow> {
     const waits: Span[] = []
     for (const { wait } of batch) {
       if (wait === null) continue
-      // The wait of a halved batch has ended before.
+      // If this is half of a failed batch, the wait has already ended.
       if (wait.isRecording()) wait.end()
       waits.push(wait)
     }

@@ -4,7 +4,7 @@ import Postgrator from 'postgrator'
 import { StartError } from '../errors.ts'
 import { grantTables, requireTables, versionTable } from './tables.ts'
 
-/** Any number is right, as long as every instance of the service asks for the same one. */
+/** Any number works if all instances of the service use the same one. */
 const migrationLock = 6_418_230
 const migrationPattern = fileURLToPath(new URL('../migrations/*', import.meta.url))
 
@@ -14,7 +14,7 @@ const migrationPattern = fileURLToPath(new URL('../migrations/*', import.meta.ur
  * fails leaves nothing behind, and the lock cannot outlive it (a session's lock would, behind a pooler in
  * transaction mode). The price: a migration cannot hold what PostgreSQL refuses in a transaction, for example
  * `CREATE INDEX CONCURRENTLY`.
- * @param options.grantTo the role of a service that migrates as another role.
+ * @param options.grantTo the role of the service, if another role migrates.
  * @throws {StartError} or the database's error, unchanged.
  */
 export async function migrate(
@@ -30,7 +30,7 @@ export async function migrate(
     if (grantTo !== undefined) await grantTables(client, grantTo)
     await client.query('COMMIT')
   } catch (error) {
-    // Fails where the connection is what failed; the transaction has then ended with it.
+    // This fails if the connection was lost. The transaction has ended with it.
     await client.query('ROLLBACK').catch(() => {})
     throw error
   }
@@ -41,7 +41,7 @@ async function runMigrations(client: pg.Client): Promise<void> {
     migrationPattern,
     driver: 'pg',
     schemaTable: await ensureVersionTable(client),
-    // A checkout with CRLF line ends has the same checksums.
+    // Checksums do not depend on CRLF line ends of a checkout.
     newline: 'LF',
     execQuery: query => client.query(query),
   })

@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** How often a server that refuses connections is asked again. */
+/** How long to wait before the next attempt to connect. */
 const askAgainMs = 100
 
 /**
- * Asks a server that is down for a connection, once in a tenth of a second and for all requests that need one.
+ * While the server is down, tries to open one connection every tenth of a second, for all requests that need one.
  *
- * If each request asked, a server that recovers from a crash would be asked as often as requests come, and would spend
- * its time on saying no: 1,282 times in one recovery at 350 requests/s. The price: a request waits up to a tenth of a
- * second before it is told that the database cannot be reached.
+ * If each request tried, a server that recovers from a crash would spend its time on refusing connections: 1,282 in
+ * one recovery at 350 requests/s. The price: a request waits up to a tenth of a second for the answer that the
+ * database cannot be reached.
  */
 export class Reconnection {
   readonly #options: { open: () => Promise<void>; failed: (error: unknown) => void }
@@ -16,19 +16,19 @@ export class Reconnection {
   #attempt: Promise<void> | null = null
 
   /**
-   * @param options.open opens a connection and keeps it for whoever comes first.
-   * @param options.failed is told that it could not be opened, before those who wait are.
+   * @param options.open opens a connection and leaves it in the pool.
+   * @param options.failed is called when that failed, before the waiting requests are rejected.
    */
   constructor(options: { open: () => Promise<void>; failed: (error: unknown) => void }) {
     this.#options = options
   }
 
-  /** A connection could not be opened, and none is open. */
+  /** Call it when a connection could not be opened and no other is open. */
   noteDown(): void {
     this.#isDown = true
   }
 
-  /** Resolves when the server gives connections: at once, or after the next attempt. Rejects if that fails. */
+  /** Resolves when the server accepts connections: at once, or after the next attempt. Rejects if that fails. */
   async untilUp(): Promise<void> {
     if (!this.#isDown) return
     this.#attempt ??= this.#ask().finally(() => {

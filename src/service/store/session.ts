@@ -7,15 +7,15 @@ import { sweepMs } from './bounded-queue.ts'
 import type { LentClient } from './cuttable-client.ts'
 import { isConnectionLost, toServiceError } from './database-errors.ts'
 
-/** How long a connection to a read-only server is used before a new one may find another server. */
+/** How long a connection to a read-only server is used before a new one replaces it and may reach another server. */
 const lookAgainMs = 1_000
 
-/** A statement; one with a `name` is parsed once for each connection. */
+/** A statement. If it has a `name`, it is parsed once per connection. */
 export interface Statement {
   name?: string
   text: string
   values?: unknown[]
-  /** Its success makes rows durable, so a connection lost while it runs leaves their fate unknown. */
+  /** Whether its success makes rows durable. If the connection is lost, it is unknown whether they are stored. */
   commits?: boolean
   /** For metrics; by default the first word of the text. */
   operation?: string
@@ -33,7 +33,7 @@ export class Session {
   constructor(
     client: LentClient,
     options: {
-      /** A COPY that PostgreSQL does not take for so long is cut. */
+      /** A COPY is cut if PostgreSQL accepts no data for this long. */
       hangLimitMs: number
       telemetry: Telemetry
       /** Called once, by `release`. */
@@ -44,7 +44,7 @@ export class Session {
     this.#options = options
   }
 
-  /** Of no further use. It will be closed and not lent again. */
+  /** The connection cannot be used any more. `release` will close it. */
   get isBroken(): boolean {
     return this.#isBroken
   }
@@ -69,7 +69,7 @@ export class Session {
 
   /**
    * Runs `work` in a transaction. If it throws, all of it is undone.
-   * @param options.settings of this transaction only: other users of the connection must not find them.
+   * @param options.settings apply to this transaction only, because others use the connection later.
    */
   async transaction<T>(
     work: () => Promise<T>,
@@ -131,8 +131,9 @@ export class Session {
   }
 
   /**
-   * A read-only server may be the primary of before a failover, and a new connection finds the present one. One that has
-   * just been opened has found it; otherwise each request would open another while the database is read-only.
+   * A read-only server may be the primary from before a failover. A new connection then reaches the current primary.
+   * A connection that was just opened is kept, or each request would open another one while the database is
+   * read-only.
    */
   #isOutdated(): boolean {
     return performance.now() - this.#client.createdMs > lookAgainMs

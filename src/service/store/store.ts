@@ -11,14 +11,14 @@ import { type Task, Tasks, taskInserts } from './tasks.ts'
 import { Texts } from './texts.ts'
 
 /**
- * Rows in one batch. Past a few hundred the cost of a row hardly falls any more, while the batch that a
- * late row has just missed keeps growing.
+ * Rows in one batch. Above a few hundred, more rows hardly make a row cheaper, but a row that has just missed the
+ * batch waits longer.
  */
 const maxBatchRows = 1000
-/** A parameter of PostgreSQL's holds a gigabyte, a string of V8's half of that, and a reasonable one far less. */
+/** Far below what is possible: a parameter of PostgreSQL has at most 1 GB, a string of V8 half of that. */
 const maxBatchChars = 8 * 1024 * 1024
 const queueLimitChars = 8 * maxBatchChars
-/** What PostgreSQL gets beyond its own `statement_timeout` to say so, before its connection is cut. */
+/** Extra time for PostgreSQL to report its `statement_timeout`, before the connection is cut. */
 const hangMarginMs = 1_000
 
 /** Everything that reads and writes PostgreSQL, for one process. */

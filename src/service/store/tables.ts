@@ -1,14 +1,14 @@
 import pg from 'pg'
 import { StartError } from '../errors.ts'
 
-/** `schema_version` would be the name that other migration tools use too. */
+/** Not `schema_version`, because other migration tools use that name. */
 export const versionTable = 'insertlab_schema_version'
 
 interface NeededColumn {
   readonly types: readonly string[]
-  /** What holds if a row is inserted without a value. */
+  /** Where the value comes from if an insert gives none. */
   readonly unwritten?: 'sequence' | 'default'
-  /** The column is read, and the answer's schema has no null. */
+  /** The column is read, and the schema of the answer allows no null. */
   readonly isNeverNull?: boolean
 }
 
@@ -20,7 +20,7 @@ interface NeededTable {
 const texts = ['text', 'character varying']
 const id: NeededColumn = { types: ['bigint', 'integer'], unwritten: 'sequence', isNeverNull: true }
 
-/** What the statements of `store/` need of the tables. They may have more. */
+/** What the statements of `store/` need. The tables may have more columns. */
 const needed: Readonly<Record<string, NeededTable>> = {
   simple_text: { columns: { id, text: { types: texts } }, privileges: ['SELECT', 'INSERT'] },
   tasks: {
@@ -77,7 +77,7 @@ const tableQuery = `
   FROM pg_class c WHERE c.relname = $1 AND c.relnamespace = quote_ident(current_schema())::regnamespace`
 
 /**
- * Checks the tables that were there before the first migration, as in a database of the first report: one that
+ * Checks the tables. They may be older than the first migration, as in a database of the first report. A table that
  * fits is used.
  * @throws {StartError} naming the table and all that is missing.
  */
@@ -88,7 +88,7 @@ export async function requireTables(client: pg.Client): Promise<void> {
     const wrong = found === undefined ? ['it is missing'] : misfits(found, table)
     if (wrong.length > 0) {
       throw new StartError(
-        `the table ${name} does not fit: ${wrong.join('; ')}. Change it so, or give the service a schema of its own: CREATE SCHEMA insertlab, and options=-c%20search_path=insertlab in DATABASE_URL.`,
+        `the table ${name} does not fit: ${wrong.join('; ')}. Correct that, or give the service a schema of its own: CREATE SCHEMA insertlab, and options=-c%20search_path=insertlab in DATABASE_URL.`,
       )
     }
     if (found !== undefined && found.lacks.length > 0) {
@@ -104,7 +104,7 @@ export async function requireTables(client: pg.Client): Promise<void> {
   }
 }
 
-/** Lets a role do what the service does, and no more: it can neither change nor empty nor drop the tables. */
+/** Grants a role the privileges that the service needs, and no more: it cannot alter, truncate or drop the tables. */
 export async function grantTables(client: pg.Client, role: string): Promise<void> {
   const to = `TO ${pg.escapeIdentifier(role)}`
   const { rows } = await client.query('SELECT quote_ident(current_schema()) AS schema')
@@ -120,7 +120,7 @@ export async function grantTables(client: pg.Client, role: string): Promise<void
   await client.query(grants.join('; '))
 }
 
-/** What keeps a table that somebody else made from being used. */
+/** The reasons why the service cannot use a table that it did not create. */
 function misfits(table: Table, { columns }: NeededTable): string[] {
   if (table.kind !== 'r' && table.kind !== 'p') return ['it is not a table']
   const found = new Map(table.columns.map(column => [column.name, column]))

@@ -8,7 +8,7 @@ export interface Task {
   id: number
   title: string
   done: boolean
-  /** RFC 3339 in UTC; `infinity` or a year BC, which that cannot express, as PostgreSQL writes it. */
+  /** RFC 3339 in UTC. RFC 3339 cannot express `infinity` or a year BC, so these are as PostgreSQL writes them. */
   createdAt: string
 }
 
@@ -19,8 +19,8 @@ export interface TaskPage {
 }
 
 /**
- * Timestamps travel as JSON in UTC: as `timestamptz` their text depends on the session's DateStyle and TimeZone, which a
- * role or a database may have set.
+ * PostgreSQL sends timestamps as JSON in UTC. The text of a `timestamptz` would depend on the session's DateStyle and
+ * TimeZone, which a role or a database may have set.
  */
 const columns = `id, title, done, to_json(created_at AT TIME ZONE 'UTC') AS "createdAt"`
 
@@ -75,12 +75,12 @@ export class Tasks {
   }
 
   /**
-   * A page after the cursor. Keyset and not OFFSET: the millionth page reads as many rows as the first.
+   * The page after the cursor. It uses a keyset and not OFFSET, so page 1,000,000 reads as many rows as page 1.
    * @throws {ServiceError} cursor_invalid
    */
   async list(after: string | undefined, limit: number, caller?: Caller): Promise<TaskPage> {
     const afterId = after === undefined ? 0 : decodeCursor(after)
-    // One more than asked for tells whether there is a next page.
+    // One row more than asked for shows whether there is a next page.
     const rows = await this.#database.query<Task>(
       { ...statements.list, values: [afterId, limit + 1] },
       caller,
@@ -105,14 +105,14 @@ export class Tasks {
     return null
   }
 
-  /** @returns whether there was one. */
+  /** @returns whether the task existed. */
   async remove(id: number, caller?: Caller): Promise<boolean> {
     const rows = await this.#database.query({ ...statements.remove, values: [id] }, caller)
     if (rows.length === 0) await this.#assertMissing(id, caller)
     return rows.length > 0
   }
 
-  /** A statement that changed no row found none, or a trigger kept it from changing the one that it found. */
+  /** For a statement that changed no row. Either the task does not exist, or a trigger prevented the change. */
   async #assertMissing(id: number, caller: Caller | undefined): Promise<void> {
     if ((await this.find(id, caller)) !== null) {
       throw new ServiceError('text_not_storable', 'the database kept the task as it was')

@@ -10,7 +10,7 @@ import type { InsertStrategy, InsertStrategyName } from './inserts/insert-strate
 import { createPrepared } from './inserts/prepared.ts'
 import { createSingle } from './inserts/single.ts'
 
-/** The table `simple_text`: rows go in by whichever strategy is asked for. */
+/** The table `simple_text`. Each call may choose the strategy of its insert. */
 export class Texts {
   readonly defaultStrategy: InsertStrategyName
   readonly #strategies: Readonly<Record<InsertStrategyName, InsertStrategy>>

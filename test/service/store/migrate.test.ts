@@ -210,7 +210,7 @@ describe('tables that are there already', () => {
     ],
     [`CREATE VIEW simple_text AS SELECT 1 AS id, 'a' AS text`, 'it is not a table'],
   ])('%s is named with what is missing', async (tables, missing) => {
-    const message = `the table simple_text does not fit: ${missing}. Change it so, or `
+    const message = `the table simple_text does not fit: ${missing}. Correct that, or `
     await expect(migrated(tables)).rejects.toThrow(
       expect.objectContaining({ name: 'StartError', message: expect.stringContaining(message) }),
     )

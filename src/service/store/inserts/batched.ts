@@ -4,12 +4,12 @@ import type { InsertStrategy } from './insert-strategy.ts'
 export type StoredText = StoredRow & { readonly id: number }
 
 /**
- * The ids are taken from the sequence beside the positions, so that each row of the answer has both. `MERGE … RETURNING`
- * says the same in fewer words, but PostgreSQL has it since version 17 only, and it does not tell of rows that a trigger
- * dropped (docs/decisions.md, 2).
+ * The ids are taken from the sequence together with the positions, so that each row of the answer has both.
+ * `MERGE … RETURNING` would be shorter, but PostgreSQL has it only since version 17, and it does not report rows that a
+ * trigger dropped (docs/decisions.md, 2).
  *
- * A row that is not among the stored ones divides by zero: the statement fails and stores nothing. One named statement
- * serves a batch of any size.
+ * If a row was not stored, the statement divides by zero: it fails and stores nothing. One named statement serves
+ * batches of any size.
  */
 export const textInserts: BatchStatements = {
   many: {

@@ -13,9 +13,10 @@ const countStored = {
 }
 
 /**
- * `copy`: the rows of one request as a COPY. COPY returns nothing, so the ids are taken from the sequence before and
- * looked for afterwards, because a trigger may have dropped rows. That is five round trips, and numbers are lost where
- * the rows are not stored. It wins from some hundreds of rows a request on; for one row it costs more than all others.
+ * `copy`: the rows of one request as a COPY. COPY returns no ids, so they are taken from the sequence before the
+ * COPY. Afterwards they are counted in the table, because a trigger may have dropped rows. That takes five round
+ * trips, and ids are lost if the rows are not stored. From some hundreds of rows per request it is the cheapest
+ * strategy; for one row it is the most expensive.
  */
 export function createCopy(database: Database): InsertStrategy {
   return {

@@ -6,9 +6,9 @@ export type InsertStrategyName = (typeof insertStrategyNames)[number]
 
 export interface InsertStrategy {
   /**
-   * Inserts all of the texts or none. If the caller has gone before there is a connection, none.
+   * Inserts all of the texts or none. It inserts none if the client has gone before there is a connection.
    * @returns the ids in the order of the texts, after the rows are durable.
-   * @throws {ServiceError} Then none of them is stored, unless its code is `outcome_unknown`.
+   * @throws {ServiceError} None of the texts is stored then, unless the code is `outcome_unknown`.
    */
   insert(texts: readonly string[], caller: Caller): Promise<readonly number[]>
 }

@@ -6,7 +6,7 @@ const insert = 'INSERT INTO simple_text (text) VALUES ($1) RETURNING id'
 
 /**
  * `prepared`: a named statement, parsed and planned once per connection. It saves PostgreSQL about a third
- * of its CPU; the price is state in the connection, which a proxy in transaction mode must know about
+ * of its CPU. The price is state in the connection, which a proxy in transaction mode must support
  * (PgBouncer 1.21 or newer).
  */
 export function createPrepared(database: Database): InsertStrategy {

@@ -4,8 +4,8 @@ import type { Session, Statement } from '../session.ts'
 import type { InsertStrategy } from './insert-strategy.ts'
 
 /**
- * One statement a row, one after the other on one connection: what an ORM's loop does. A lone row needs no
- * transaction of its own; several are wrapped in one, so that all are stored or none.
+ * One statement per row, one after the other on one connection, as a loop with an ORM does. A single row needs no
+ * transaction. Several rows are in one transaction, so that all are stored or none.
  */
 export function sequentialInserts(
   database: Database,
