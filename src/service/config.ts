@@ -112,7 +112,7 @@ export const Environment = Type.Object({
     100,
     3_600_000,
     60_000,
-    'How long a request may take to arrive; `/texts/bulk` limits the pauses of its client instead.',
+    'How long a request may take to arrive; `/texts/bulk` limits each pause of its client to REQUEST_DEADLINE_MS instead.',
   ),
   KEEP_ALIVE_TIMEOUT_MS: wholeNumber(
     100,

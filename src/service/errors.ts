@@ -7,7 +7,7 @@ export const problems = {
   body_malformed: { status: 400, title: 'The body cannot be parsed' },
   http_malformed: { status: 400, title: 'What was sent is not HTTP' },
   url_malformed: { status: 400, title: 'The URL cannot be parsed' },
-  text_not_storable: { status: 400, title: 'PostgreSQL does not store this text' },
+  text_not_storable: { status: 400, title: 'The database does not store this' },
   cursor_invalid: { status: 400, title: 'The cursor is not one that this service gave out' },
   line_invalid: { status: 400, title: 'A line of the stream cannot be stored' },
   not_found: { status: 404, title: 'There is nothing here' },

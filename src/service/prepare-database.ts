@@ -23,7 +23,7 @@ export async function settleTls(config: Config): Promise<Config> {
   )
   await client.end()
   if (hasTls) return config
-  const databaseUrl = config.databaseUrl?.replace('sslmode=prefer', 'sslmode=disable')
+  const databaseUrl = config.databaseUrl?.replace(/([?&])sslmode=prefer(?=&|$)/, '$1sslmode=disable')
   return { ...config, databaseUrl, tls: { sslmode: 'disable' } }
 }
 

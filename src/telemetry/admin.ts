@@ -89,7 +89,8 @@ async function answer(
   }
   if (path === '/metrics' && telemetry !== null) return metricsPage(request, telemetry.registry)
   if (isProfile && telemetry !== null) return profile(new URLSearchParams(query).get('seconds') ?? '5')
-  return plain(404, 'Try /metrics, /targets or /debug/cpu-profile?seconds=5.')
+  const ofWorkers = telemetry === null ? '' : '/metrics, /debug/cpu-profile?seconds=5 or '
+  return plain(404, `Try ${ofWorkers}/targets.`)
 }
 
 async function metricsPage(request: IncomingMessage, registry: OpenMetricsRegistry): Promise<Answer> {

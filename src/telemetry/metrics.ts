@@ -18,7 +18,7 @@ export function createMetrics() {
     registry,
     requestDuration: new BoundHistogram({
       name: metricNames.requestDuration,
-      help: 'Time from the request line to the end of the answer.',
+      help: 'Time from the parsed request headers to the end of the answer.',
       labelNames: ['http_request_method', 'http_route', 'http_response_status_code', 'error_type'],
       constantLabels: http,
       buckets: latencyBucketsS,

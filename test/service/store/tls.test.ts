@@ -96,7 +96,8 @@ describe.skipIf(!forAddress || !forName || !ofClient || !unknown)('TLS to the da
   }
 
   describe('of a server without TLS', () => {
-    it.each(['', 'sslmode=disable', 'sslmode=prefer'])('is reached without by "%s"', query =>
+    const named = 'application_name=sslmode=prefer&sslmode=prefer'
+    it.each(['', 'sslmode=disable', 'sslmode=prefer', named])('is reached without by "%s"', query =>
       expectConnected(query, {}, false),
     )
 
