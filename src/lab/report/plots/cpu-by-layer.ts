@@ -75,7 +75,8 @@ function trust(sample: Sample): string[] {
 
 const underSeen =
   'The rest is native work of the event loop (polling, reading, parsing HTTP), which V8 counts as idle, and on a busy host samples that were missed.'
-const overSeen = 'On a busy host, the profile also has samples from times in which the thread waited for a core.'
+const overSeen =
+  'On a busy host, the profile also has samples from times in which the thread waited for a core.'
 
 /** One order for all samples, so that their waterfalls can be compared step by step. */
 function layersBySize(samples: readonly Sample[]): string[] {
