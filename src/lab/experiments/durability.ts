@@ -59,9 +59,9 @@ function conclude(samples: readonly Sample[]): Conclusion {
 }
 
 function gain(strategy: string, connections: number, durable: Sample, hasty: Sample): string {
-  const who = connections === 1 ? 'one client' : `${connections} clients`
+  const who = connections === 1 ? 'one client gets' : `${connections} clients get`
   return (
-    `Without waiting for the disk, ${who} get ` +
+    `Without waiting for the disk, ${who} ` +
     `${spread(ratio(hasty.throughputPerS, durable.throughputPerS), 'times')} as many ${strategy} inserts. ` +
     `The median insert takes ${spread(hasty.latencyMs.p50, 'ms')} instead of ${spread(durable.latencyMs.p50, 'ms')}.`
   )

@@ -41,9 +41,10 @@ export function insideFigures(observations: readonly Observation[]): Inside {
   }
 }
 
+/** The kernel adds up the time of each core that it kept from the process, which can be more than the window. */
 function shareOfWindow({ throttledUs, windowS }: Observation, of: keyof Observation['throttledUs']) {
   const us = throttledUs[of]
-  return us === null ? null : us / (windowS * 1e6)
+  return us === null ? null : Math.min(1, us / (windowS * 1e6))
 }
 
 function failuresOf(observations: readonly Observation[]): Pick<Inside, 'failures'> {

@@ -98,3 +98,8 @@ test('a quota is a share of the window', () => {
   const { throttled } = insideFigures([observation({ throttledUs: { ...unread, api: 500_000 } })])
   expect(throttled?.api).toMatchObject({ median: 0.25 })
 })
+
+test('a quota that kept two cores from the process is no more than the whole window', () => {
+  const { throttled } = insideFigures([observation({ throttledUs: { ...unread, api: 3_000_000 } })])
+  expect(throttled?.api).toMatchObject({ median: 1 })
+})
