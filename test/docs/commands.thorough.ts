@@ -283,8 +283,20 @@ const pagesElsewhere: Readonly<Record<string, Where>> = {
   ],
 }
 
+/** Minutes each, together half an hour. What they conclude is tested, and `insert-cost` and `ping` run for real. */
+const ofFindings = [
+  ...['access-log', 'blocking-calls', 'connections', 'cpu-limit', 'load-generator', 'network-path'],
+  ...['rows-per-request', 'ten-thousand', 'workers'],
+]
+
 /** An hour; half an hour, with packages of four languages. Other tests run parts of them. */
 const tooLong: Readonly<Record<string, readonly Where[]>> = {
+  ...Object.fromEntries(
+    ofFindings.map(name => [
+      `npm run lab -- run ${name}`,
+      [['test/lab/experiments/all.test.ts', 'concludes from all samples, from some and from none']] as const,
+    ]),
+  ),
   'npm run lab -- --full': [
     ['test/lab/experiments/all.test.ts', 'all findings together take less than an hour'],
   ],
