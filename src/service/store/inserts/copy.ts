@@ -15,8 +15,8 @@ const countStored = {
 /**
  * `copy`: the rows of one request as a COPY. COPY returns no ids, so they are taken from the sequence before the
  * COPY. Afterwards they are counted in the table, because a trigger may have dropped rows. That takes five round
- * trips, and ids are lost if the rows are not stored. From some hundreds of rows per request it is the cheapest
- * strategy; for one row it is the most expensive.
+ * trips, and ids are lost if the rows are not stored. For one row it is the most expensive strategy. For 100 rows it
+ * costs less than `prepared`, and still more than `batched`.
  */
 export function createCopy(database: Database): InsertStrategy {
   return {
