@@ -51,7 +51,13 @@ describe('a restart of PostgreSQL', () => {
 
   test({
     name: 'PostgreSQL: a backend killed (SIGKILL), so it resets itself',
-    inflict: async world => process.kill(await busyBackend(world), 'SIGKILL'),
+    async inflict(world) {
+      const other = await server.connect(world.database)
+      const otherEnded = new Promise<void>(resolve => other.once('end', () => resolve()))
+      process.kill(await busyBackend(world), 'SIGKILL')
+      // Until PostgreSQL has seen that the backend is gone, it still takes connections. Then it ends all of them.
+      await otherEnded
+    },
     lastsMs: 0,
     heal: () => server.untilConnectable(),
     check: checkReconnection,
