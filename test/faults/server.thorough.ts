@@ -24,6 +24,19 @@ async function busyBackend({ sql }: World): Promise<number> {
   return Number(row?.['pid'])
 }
 
+/** A process of PostgreSQL in which an insert of texts waits, while their table is locked. */
+async function waitingBackend({ sql }: World): Promise<number> {
+  // An insert by COPY is in a transaction: it is known that nothing of it is stored.
+  const waiting = () =>
+    sql(
+      `SELECT pid FROM pg_stat_activity WHERE application_name = 'insertlab' AND datname = current_database()
+       AND wait_event_type = 'Lock' AND query NOT LIKE 'COPY%' LIMIT 1`,
+    )
+  await expect.poll(waiting, { timeout: 30_000, interval: 20 }).toHaveLength(1)
+  const [row] = await waiting()
+  return Number(row?.['pid'])
+}
+
 const poolSize = 20
 
 /**
@@ -83,8 +96,11 @@ describe('a backend', () => {
   test({
     name: 'SIGSTOP of a backend for 4 s',
     async inflict(world) {
-      stopped = await busyBackend(world)
+      const tableLock = await server.connect(world.database)
+      await tableLock.query('BEGIN; LOCK TABLE simple_text IN ACCESS EXCLUSIVE MODE')
+      stopped = await waitingBackend(world)
       process.kill(stopped, 'SIGSTOP')
+      await tableLock.end()
     },
     lastsMs: 4_000,
     heal: async () => process.kill(stopped, 'SIGCONT'),
