@@ -169,15 +169,16 @@ describe.each(otherNodes())('under Node $version', ({ version, node }) => {
 it('pg with callbacks: injected CPU is in the bucket `sockets`', async () => {
   await using app = await start({ name: 'pg with callbacks', file: 'http-callbacks.js' })
   await warmUp(app, '/work/42')
-  const window = await measure(app, '/work/42')
-  note('pg with callbacks', [window])
-  const { counts, buckets, processUs } = window
-  const burnedUs = baseUs * window.requests + injectedUs * (counts['202'] ?? 0)
-  const withoutHelpers = 1 - (buckets['helper_threads'] ?? 0) - (buckets['telemetry'] ?? 0)
-  const socketsUs = ((buckets['sockets'] ?? 0) * processUs * window.requests) / withoutHelpers
-  expectConservation([window])
-  expect(readBack(window)).toBeLessThan(0.1)
-  expect(socketsUs / burnedUs).toBeGreaterThan(0.9)
+  const windows = await rounds(() => measure(app, '/work/42'), readBack)
+  note('pg with callbacks', windows)
+  const foundInSockets = ({ requests: answered, counts, buckets, processUs }: CpuWindow) => {
+    const burnedUs = baseUs * answered + injectedUs * (counts['202'] ?? 0)
+    const withoutHelpers = 1 - (buckets['helper_threads'] ?? 0) - (buckets['telemetry'] ?? 0)
+    return ((buckets['sockets'] ?? 0) * processUs * answered) / withoutHelpers / burnedUs
+  }
+  expectConservation(windows)
+  expect(median(windows.map(readBack))).toBeLessThan(0.1)
+  expect(median(windows.map(foundInSockets))).toBeGreaterThan(0.9)
 })
 
 it('cluster: each worker has a ledger and a port of its own', async () => {

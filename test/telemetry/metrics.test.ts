@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { Agent, request } from 'node:http'
@@ -234,20 +235,30 @@ describe('under load', () => {
   })
 
   it('exporting is charged to telemetry, and to no request', async () => {
-    const cpuOf = async (sampled: '00' | '01') => {
-      const before = await scrape(adminUrl)
-      const headers = { traceparent: `00-${'1'.repeat(32)}-${'2'.repeat(16)}-${sampled}` }
+    /** Sends so many, and waits until the span of each has been exported. */
+    const ping = async (requests: number, sampled: '00' | '01') => {
+      const traceId = randomBytes(16).toString('hex')
+      const headers = { traceparent: `00-${traceId}-${'2'.repeat(16)}-${sampled}` }
       await sendAll(
-        Array.from({ length: 2_000 }, () => '/ping/'),
+        Array.from({ length: requests }, () => '/ping/'),
         8,
         (each, path) => send(each, url + path, { headers }),
       )
+      await expect
+        .poll(() => traced.receiver.spans().filter(span => span.traceId === traceId).length, { interval: 500 })
+        .toBe(sampled === '01' ? requests : 0)
+    }
+    const cpuOf = async (sampled: '00' | '01') => {
+      const before = await scrape(adminUrl)
+      await ping(2_000, sampled)
       const grown = await since(before)
       return grown(metricNames.unattributedCpu, { bucket: 'telemetry' })
     }
-    const [without, traced] = [await cpuOf('00'), await cpuOf('01')]
+    // Spans are exported in their order: after this one, none of an earlier test is left.
+    await ping(1, '01')
+    const [without, withSpans] = [await cpuOf('00'), await cpuOf('01')]
     // To encode and send a span takes some 10 us.
-    expect(traced - without).toBeGreaterThan(2_000 * 3e-6)
+    expect(withSpans - without).toBeGreaterThan(2_000 * 3e-6)
   })
 
   it('an error of ours carries its status as error_type', async () => {

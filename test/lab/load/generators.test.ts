@@ -143,11 +143,12 @@ test.each(generators)('$name counts the arrivals that found no client free', asy
     warmupS: 1,
     durationS: 2,
   })
-  const { succeeded, dropped } = await run(generator, rated).result
+  const { succeeded, dropped, durationS } = await run(generator, rated).result
   // Five clients at two requests a second each take 20 of the 200 arrivals; the warm-up's drops are not among these.
   expect(succeeded).toBeLessThanOrEqual(30)
   expect(dropped).toBeGreaterThan(100)
-  expect(succeeded + dropped).toBeLessThanOrEqual(205)
+  // A busy machine closes the window late. Five were on their way when it opened.
+  expect(succeeded + dropped).toBeLessThanOrEqual(100 * durationS + 5)
 })
 
 test('an address where nothing listens is all failures, not an exception', async () => {

@@ -217,7 +217,7 @@ describe('a client that does not behave', () => {
     await client.write(head)
     for (let i = 0; i < 10; i++) {
       await client.write(chunk(line(`slow ${i}`)))
-      await sleep(100)
+      await sleep(250)
     }
     await client.write('0\r\n\r\n')
     await expect.poll(() => client.received).toMatch(/^HTTP\/1\.1 201 [\s\S]*"count":10/)

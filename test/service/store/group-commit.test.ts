@@ -128,7 +128,8 @@ describe('group commit', () => {
   })
 
   it('bounds the queue and the batch by their characters too', async () => {
-    const app = await startApp()
+    // A slow machine takes seconds to send and to store all this.
+    const app = await startApp({ requestDeadlineMs: 60_000 })
     const lock = await lockTable(app, 'simple_text')
     const first = post(`${app.url}/texts`, { text: 'first' })
     await lock.waiters(1)
@@ -154,7 +155,7 @@ describe('group commit', () => {
   })
 
   it('refuses rows whose turn does not come in time, sent or waiting, and stores none of them', async () => {
-    const app = await startApp({ requestDeadlineMs: 300 })
+    const app = await startApp({ requestDeadlineMs: 1_000 })
     const lock = await lockTable(app, 'simple_text')
     const sent = post(`${app.url}/texts`, { text: 'sent' })
     await lock.waiters(1)
@@ -168,7 +169,7 @@ describe('group commit', () => {
   })
 
   it('does not let rows wait longer than their deadline for a batch that hangs in its commit', async () => {
-    const app = await startApp({ requestDeadlineMs: 300 })
+    const app = await startApp({ requestDeadlineMs: 1_000 })
     // No statement's limit ends a commit; the connection is cut a second after the deadline.
     const gate = await holdCommits(app)
     const hanging = post(`${app.url}/texts`, { text: 'hanging' })

@@ -1,16 +1,31 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it, onTestFinished } from 'vitest'
 import { insertStrategyNames } from '../../../src/service/store/inserts/insert-strategy.ts'
 import { type RunningApp, startApp } from '../../helpers/app.ts'
 import { expectJson, expectProblem, post, RawClient, send } from '../../helpers/http.ts'
 
-/** A server that hangs: the service's one connection is open, and nothing is heard from it any more. */
+/**
+ * A server that hangs: the service's one connection is open, and nothing is heard from it any more. The backend is
+ * stopped while it waits for the service. Anywhere else it may hold a lock that all others need, and PostgreSQL as a
+ * whole would hang.
+ */
 async function stopBackend(app: RunningApp): Promise<void> {
-  const rows = await app.sql(
-    `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'insertlab'`,
-  )
-  const pid = rows[0]?.['pid'] as number
-  process.kill(pid, 'SIGSTOP')
+  const read = async () => {
+    const [backend] = await app.sql(
+      `SELECT pid, wait_event FROM pg_stat_activity
+       WHERE datname = current_database() AND application_name = 'insertlab'`,
+    )
+    return { pid: backend?.['pid'] as number, waitEvent: backend?.['wait_event'] }
+  }
+  const { pid } = await read()
   onTestFinished(() => void process.kill(pid, 'SIGCONT'))
+  for (;;) {
+    process.kill(pid, 'SIGSTOP')
+    // Once the backend is stopped, what it waits for does not change any more.
+    if ((await read()).waitEvent === 'ClientRead') return
+    process.kill(pid, 'SIGCONT')
+    await sleep(5)
+  }
 }
 
 const impatient = { poolSize: 1, requestDeadlineMs: 2500 }
@@ -41,7 +56,7 @@ it.each([
   const client = await RawClient.connect(app.url)
   const part = chunk(line('x'.repeat(1000)).repeat(1000))
   await client.write(head + part)
-  // A backend that is stopped while it writes may hold a lock that all others need, and PostgreSQL as a whole would hang.
+  // Before its COPY the backend waits for the service too.
   const waiting = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'COPY%'
     AND state = 'active' AND wait_event = 'ClientRead'`
   await expect.poll(() => app.sql(waiting), { interval: 5 }).toHaveLength(1)
