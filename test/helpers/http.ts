@@ -80,7 +80,8 @@ export class RawClient {
 
   /** All that came until the other side closed the connection. */
   async untilClosed(): Promise<string> {
-    if (!this.socket.closed) await once(this.socket, 'close')
+    // `once` of node:events would reject at a reset.
+    if (!this.socket.closed) await new Promise<void>(resolve => this.socket.once('close', () => resolve()))
     return this.#received
   }
 

@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { connect } from 'node:net'
 import { createInterface } from 'node:readline'
 import { Readable } from 'node:stream'
@@ -30,7 +29,8 @@ async function exchange(port: number, bytes: Buffer): Promise<string> {
   socket.on('error', () => {})
   socket.setTimeout(answerLimitMs, () => socket.destroy())
   socket.write(bytes)
-  await once(socket, 'close')
+  // `once` of node:events would reject at a reset.
+  await new Promise<void>(resolve => socket.once('close', () => resolve()))
   return received
 }
 

@@ -140,7 +140,8 @@ describe('migrate', () => {
     await other.query('SELECT pg_advisory_lock(6418230)')
     await database.sql.query('SET statement_timeout = 50')
     const migrated = migrate(database.sql)
-    const waits = `SELECT FROM pg_stat_activity WHERE wait_event = 'advisory' AND now() - query_start > '100 ms'`
+    const waits = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'
+      AND now() - query_start > '100 ms'`
     await expect.poll(async () => (await other.query(waits)).rowCount).toBe(1)
     await other.query('SELECT pg_advisory_unlock(6418230)')
     await migrated
