@@ -245,7 +245,9 @@ describe('under load', () => {
         (each, path) => send(each, url + path, { headers }),
       )
       await expect
-        .poll(() => traced.receiver.spans().filter(span => span.traceId === traceId).length, { interval: 500 })
+        .poll(() => traced.receiver.spans().filter(span => span.traceId === traceId).length, {
+          interval: 500,
+        })
         .toBe(sampled === '01' ? requests : 0)
     }
     const cpuOf = async (sampled: '00' | '01') => {
