@@ -214,7 +214,7 @@ describe.skipIf(!forAddress || !forName || !ofClient || !unknown)('TLS to the da
       expectRefused(
         `sslmode=verify-full&sslrootcert=${file('forName.pem')}`,
         {},
-        /does not match certificate's altnames[^\n]*\. Connect by a name that the certificate has, or set sslmode=verify-ca/,
+        /does not match certificate's altnames[^\n]*\. Connect by a host name that the certificate has, or set sslmode=verify-ca/,
       ))
   })
 
@@ -225,7 +225,7 @@ describe.skipIf(!forAddress || !forName || !ofClient || !unknown)('TLS to the da
     await expectRefused(
       'sslmode=disable',
       {},
-      /no encryption\. Where pg_hba\.conf asks for TLS, set sslmode=verify-full/,
+      /no encryption\. If pg_hba\.conf requires TLS, set sslmode=verify-full/,
     )
   })
 
