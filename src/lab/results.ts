@@ -262,6 +262,8 @@ export const Diagnosis = Type.Object({
   confidence: Type.Union([Type.Literal('high'), Type.Literal('medium'), Type.Literal('low')]),
   /** Short, and clear without knowledge of the lab. */
   sentence: Type.String(),
+  /** What makes the sentence less certain. */
+  caution: Type.Optional(Type.String()),
   /** Ranked, the suspected limit first; each evidence is one checkable statement with its figure. */
   causes: Type.Array(Type.Object({ limit: Limit, evidence: Type.Array(Type.String()) })),
   ceiling: Type.Union([Type.Object({ predictedPerS: Figure, measuredPerS: Figure }), Type.Null()]),

@@ -58,7 +58,8 @@ export function diagnose(input: DiagnosisInput, circumstances: Circumstances): D
     limit: first.limit,
     accused: diagnosed.label,
     confidence: unsteady(one) ? lower(first.confidence) : first.confidence,
-    sentence: [first.sentence, ...changedSpeed(circumstances)].join(' '),
+    sentence: first.sentence,
+    ...changedSpeed(circumstances),
     causes: [
       { limit: first.limit, evidence: [...first.evidence, ...general(one)] },
       ...others.map(({ limit, evidence }) => ({ limit, evidence: [...evidence] })),
@@ -183,12 +184,12 @@ function unsteady({ sample, circumstances }: Case): boolean {
 }
 
 /** Says so where the order of the limits may be an effect of the machine. */
-function changedSpeed(circumstances: Circumstances): string[] {
+function changedSpeed(circumstances: Circumstances): Pick<Diagnosis, 'caution'> {
   const slowed = speedLoss(circumstances)
-  if (slowed === null) return []
-  return [
-    `The machine's speed changed during the run: at slow times the same work took ${number(slowed)} times the CPU. Do not rely on the order of limits that lie close together.`,
-  ]
+  if (slowed === null) return {}
+  return {
+    caution: `The machine's speed changed during the run: at slow times the same work took ${number(slowed)} times the CPU. Do not rely on the order of limits that lie close together.`,
+  }
 }
 
 function lower(confidence: Diagnosis['confidence']): Diagnosis['confidence'] {

@@ -16,6 +16,7 @@ export function diagnosisList(experiments: readonly ExperimentResult[]): Html {
       ({ name, verdict: diagnosis }) => html`<li data-limit="${diagnosis.limit}">
         <p class="source"><a href="#${name}">${name}</a></p>
         <p class="sentence">${prose(diagnosis.sentence)}</p>
+        ${diagnosis.caution === undefined ? null : html`<p class="caution">${prose(diagnosis.caution)}</p>`}
         <p class="meta">${limitBadge(diagnosis)} ${confidence(diagnosis)}</p>
         <p class="next"><b>Next</b> ${prose(diagnosis.next)}</p>
       </li>`,

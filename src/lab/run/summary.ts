@@ -33,6 +33,7 @@ function findingOf({ finding, compared, reported, ours, ratio, reproduced, becau
 function oneOf({ name, verdict: diagnosis, answer, samples, scaling = [] }: ExperimentResult): string {
   return [
     styleText('bold', `${name}: ${diagnosis.sentence}`),
+    ...(diagnosis.caution === undefined ? [] : [diagnosis.caution]),
     answer,
     ...(diagnosis.confirmed === null ? [] : [testOf(diagnosis.confirmed)]),
     ...scalingInWords(scaling),

@@ -38,6 +38,16 @@ describe('renderReport', () => {
     expect(textOf(page.querySelector('.diagnoses'))).toContain('medium confidence')
   })
 
+  it('says below a diagnosis what makes it less certain', () => {
+    const caution = 'The machine changed its speed.'
+    const verdict = { ...insertCost.verdict, caution }
+    const first = domOf({ ...completeRun, experiments: [{ ...insertCost, verdict }] }).querySelector(
+      '.diagnoses li',
+    )
+    expect(textOf(first?.querySelector('.sentence + .caution'))).toBe(caution)
+    expect(page.querySelector('.caution')).toBeNull()
+  })
+
   it('shows every figure of every sample with its spread and its repeats', () => {
     for (const experiment of completeRun.experiments) {
       const section = page.getElementById(experiment.name)
