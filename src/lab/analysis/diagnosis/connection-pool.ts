@@ -29,9 +29,9 @@ export function connectionPool(one: Case, lower: Sample | undefined): SuspectedL
   return {
     limit: 'connection-pool',
     confidence: confidenceOf(true, wait !== null && use !== null && wait.median > use.median / 2),
-    sentence: `The connection pool is the limit: all ${number(max)} connections are in use, and ${number(waiting)} requests wait for one at any moment; the service answered ${atLeast(one)}${rate(one)}.`,
+    sentence: `The connection pool is the limit: ${max === 1 ? 'its one connection is' : `all ${number(max)} connections are`} in use, and ${number(waiting)} requests wait for one at any moment; the service answered ${atLeast(one)}${rate(one)}.`,
     evidence: [
-      `${number(used)} of ${number(max)} connections are in use`,
+      `${number(used)} of ${number(max)} ${max === 1 ? 'connection is' : 'connections are'} in use`,
       ...(wait === null || use === null
         ? []
         : [
