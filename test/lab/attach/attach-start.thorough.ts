@@ -17,7 +17,7 @@ const routeUs = 300
 const ledgerBar = 0.15
 /**
  * V8's sampler is a thread that needs a core too. With two clients it has one. With 16 it came late on a slow machine, and
- * 200 us in a package were read as 169 to 273.
+ * 200 us in a package were read as 169 to 273. If other programs keep the machine busy, they are read as 92 to 157.
  */
 const profileBar = 0.3
 
