@@ -53,8 +53,6 @@ export interface Result {
   readonly firstInsertMs: number
   /** From the end of the fault to the last answer that was no success. */
   readonly lastFailureMs: number
-  /** How long it took to bring the fault about, for example to shut PostgreSQL down. */
-  readonly inflictingMs: number
   /** How long it took to take the fault away, for example to start PostgreSQL. */
   readonly healingMs: number
   /** Connections that the service asked PostgreSQL for, from the beginning of the fault. */
@@ -81,9 +79,7 @@ export function testFault(serverOf: () => DatabaseServer, fault: Fault): void {
     const after = fault.serverAfterwards?.() ?? server
     const asked = () => server.connectionsAsked + (after === server ? 0 : after.connectionsAsked)
     const askedBefore = asked()
-    const inflictingMs = performance.now()
     await fault.inflict(world)
-    const inflictedMs = performance.now()
     await sleep(fault.lastsMs ?? 1_500)
     const healingMs = performance.now()
     await fault.heal?.(world)
@@ -104,7 +100,6 @@ export function testFault(serverOf: () => DatabaseServer, fault: Fault): void {
         ended.findLast(each => !isAcknowledged(each)),
       ),
       connectionsAsked,
-      inflictingMs: Math.round(inflictedMs - inflictingMs),
       healingMs: Math.round(healedMs - healingMs),
     }
     console.log(fault.name, { requests: load.attempts.length, ...counts, ...result })
