@@ -112,6 +112,13 @@ export class DatabaseServer {
     return client
   }
 
+  /** Statements on these tables wait until the client that it gives is closed. */
+  async lock(database: string, ...tables: readonly string[]): Promise<Client> {
+    const client = await this.connect(database)
+    await client.query(`BEGIN; LOCK TABLE ${tables.join(', ')} IN ACCESS EXCLUSIVE MODE`)
+    return client
+  }
+
   /** Sends a signal to the postmaster and waits until it has ended. */
   async end(signal: 'SIGKILL' | 'SIGQUIT' | 'SIGINT'): Promise<void> {
     process.kill(this.pid, signal)

@@ -1,5 +1,4 @@
 import { execFileSync } from 'node:child_process'
-import { once } from 'node:events'
 import { afterAll, beforeAll, describe, expect } from 'vitest'
 import { RawClient } from '../helpers/http.ts'
 import { listProcesses } from '../helpers/processes.ts'
@@ -23,13 +22,6 @@ async function workersOf({ service }: World): Promise<number[]> {
   return processes.filter(each => each.parentPid === service.service.pid).map(({ pid }) => pid)
 }
 
-/** Inserts of texts wait until the client that it gives is closed. */
-async function lockTable({ database }: World) {
-  const client = await server.connect(database)
-  await client.query('BEGIN; LOCK TABLE simple_text IN ACCESS EXCLUSIVE MODE')
-  return client
-}
-
 describe('a worker of two', () => {
   test({
     name: 'worker of two killed (SIGKILL)',
@@ -37,7 +29,7 @@ describe('a worker of two', () => {
     async inflict(world) {
       const [worker = 0] = await workersOf(world)
       // Both workers are to have requests, and at this rate there may be moments without.
-      const lock = await lockTable(world)
+      const lock = await server.lock(world.database, 'simple_text')
       await expect.poll(() => world.load.open, patient).toBeGreaterThan(32)
       process.kill(worker, 'SIGKILL')
       await lock.end()
@@ -56,12 +48,10 @@ describe('a worker of two', () => {
     async inflict(world) {
       const { service, load } = world
       const before = await workersOf(world)
-      const lock = await lockTable(world)
+      const lock = await server.lock(world.database, 'simple_text')
       // All on one connection, so that one worker gets them and keeps them in its queue.
       const client = await RawClient.connect(service.url)
-      const closed = once(client.socket, 'close')
-        .catch(() => {})
-        .then(() => ({ status: 'worker died', body: '' }))
+      const closed = client.untilClosed().then(() => ({ status: 'worker died', body: '' }))
       for (let i = 0; i < 100; i++) {
         const text = `${newTexts()[0]} ${'x'.repeat(1_000_000)}`
         void load.record('text', [text], closed)

@@ -96,8 +96,7 @@ describe('a backend', () => {
   test({
     name: 'SIGSTOP of a backend for 4 s',
     async inflict(world) {
-      const tableLock = await server.connect(world.database)
-      await tableLock.query('BEGIN; LOCK TABLE simple_text IN ACCESS EXCLUSIVE MODE')
+      const tableLock = await server.lock(world.database, 'simple_text')
       stopped = await waitingBackend(world)
       process.kill(stopped, 'SIGSTOP')
       await tableLock.end()
@@ -126,8 +125,7 @@ describe('a limit', () => {
 
   let lock: Client
   const lockTables = async ({ database }: World) => {
-    lock = await server.connect(database)
-    await lock.query('BEGIN; LOCK TABLE simple_text, tasks IN ACCESS EXCLUSIVE MODE')
+    lock = await server.lock(database, 'simple_text', 'tasks')
   }
   test({
     name: 'tables locked, statement_timeout passes',

@@ -80,8 +80,7 @@ export class RawClient {
 
   /** All that came until the other side closed the connection. */
   async untilClosed(): Promise<string> {
-    // `once` of node:events would reject at a reset.
-    if (!this.socket.closed) await new Promise<void>(resolve => this.socket.once('close', () => resolve()))
+    await untilClosed(this.socket)
     return this.#received
   }
 
@@ -89,6 +88,11 @@ export class RawClient {
   destroy(): void {
     this.socket.resetAndDestroy()
   }
+}
+
+/** Resolves at a reset too, at which `once` of node:events would reject. */
+export async function untilClosed(socket: Socket): Promise<void> {
+  if (!socket.closed) await new Promise<void>(resolve => socket.once('close', () => resolve()))
 }
 
 /** Sends bytes and takes all that comes back until the server closes; for what no HTTP client would send. */

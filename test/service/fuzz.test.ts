@@ -6,6 +6,7 @@ import { expect, it, onTestFinished } from 'vitest'
 import { problems } from '../../src/service/errors.ts'
 import { startOtlpReceiver } from '../fixtures/otlp-receiver.ts'
 import { createDatabase } from '../helpers/database.ts'
+import { untilClosed } from '../helpers/http.ts'
 import { start } from '../helpers/service.ts'
 import { request } from './fuzz-inputs.ts'
 
@@ -29,8 +30,7 @@ async function exchange(port: number, bytes: Buffer): Promise<string> {
   socket.on('error', () => {})
   socket.setTimeout(answerLimitMs, () => socket.destroy())
   socket.write(bytes)
-  // `once` of node:events would reject at a reset.
-  await new Promise<void>(resolve => socket.once('close', () => resolve()))
+  await untilClosed(socket)
   return received
 }
 
