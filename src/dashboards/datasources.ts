@@ -5,6 +5,7 @@
 export const dataSources = {
   prometheus: { type: 'prometheus', uid: 'insertlab-prometheus' },
   tempo: { type: 'tempo', uid: 'insertlab-tempo' },
+  pyroscope: { type: 'grafana-pyroscope-datasource', uid: 'insertlab-pyroscope' },
 } as const
 
 /** Seconds between two scrapes. Prometheus, Grafana's `timeInterval` and k6's push interval all have this value. */

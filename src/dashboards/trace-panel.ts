@@ -19,7 +19,13 @@ const columns = ['Duration', 'Name', 'Start time', 'Trace ID'] as const
 /** In pixels, wide enough for the contents. The name gets the rest. */
 const widths = { traceDuration: 90, startTime: 190, traceID: 285 } as const
 
-/** Traces that a query finds, one per line. A click on an id shows that trace on the dashboard, by `variable`. */
+/** Width of the time range that shows the service as it was when a trace began. */
+const aroundATraceMs = 5 * 60_000
+
+/**
+ * Traces that a query finds, one per line. A click on an id shows that trace on the dashboard, by `variable`; a click
+ * on a time shows metrics and profiles of the service at that time.
+ */
 export function traceList(spec: TracePanelSpec, link: { dashboardUid: string; variable: string }): SomePanel {
   const list = panel('table', spec, 8).withTransformation({
     id: 'organize',
@@ -31,18 +37,20 @@ export function traceList(spec: TracePanelSpec, link: { dashboardUid: string; va
   for (const [field, width] of Object.entries(widths)) {
     list.overrideByName(field, [{ id: 'custom.width', value: width }])
   }
-  // The data source's own link leads to Explore, which an anonymous viewer may not open.
-  return list.overrideByName('traceID', [
-    {
-      id: 'links',
-      value: [
-        {
-          title: 'Show this trace',
-          url: `/d/${link.dashboardUid}?var-${link.variable}=\${__value.raw}&\${__url_time_range}`,
-        },
-      ],
-    },
-  ])
+  const withLink = (field: string, title: string, url: string) =>
+    list.overrideByName(field, [{ id: 'links', value: [{ title, url }] }])
+  // The data source's own links lead to Explore, which an anonymous viewer may not open.
+  withLink(
+    'startTime',
+    'Show the service at that time',
+    `/d/insertlab-cpu?time=\${__value.numeric}&time.window=${aroundATraceMs}`,
+  )
+  withLink(
+    'traceID',
+    'Show this trace',
+    `/d/${link.dashboardUid}?var-${link.variable}=\${__value.raw}&\${__url_time_range}`,
+  )
+  return list
 }
 
 function panel(type: 'traces' | 'table', spec: TracePanelSpec, defaultHeight: number): PanelBuilder {

@@ -133,6 +133,11 @@ describe.each(boards.map(dashboard => ({ name: dashboard.uid, dashboard })))('$n
   )
 })
 
+/** Sources whose answers carry their own units and names: a trace, a profile. */
+const sourcesWithUnits: readonly string[] = [dataSources.tempo.uid, dataSources.pyroscope.uid]
+const hasOwnUnits = ({ datasource }: { datasource: { uid: string } }) =>
+  sourcesWithUnits.includes(datasource.uid)
+
 /**
  * How many characters of a title can be seen where the window is 1280 px wide, measured in Grafana 12.3: beside its
  * menu a column of the grid is 39.5 px, a character of the title's font takes 7.7 px, and the padding, the gap to the
@@ -143,8 +148,8 @@ const visibleCharacters = (span: number) => Math.floor((span * 39.5 - 74) / 7.7)
 describe.each(everyPanel)('$name', ({ panel }) => {
   test('says how to read the answer, has a unit, and was made for the Grafana that we start', () => {
     expect(panel.description?.length).toBeGreaterThan(60)
-    const isOfTempo = targetsOf(panel).every(({ datasource }) => datasource.uid === dataSources.tempo.uid)
-    expect(isOfTempo ? 'none needed' : panel.fieldConfig?.defaults.unit).toBeTruthy()
+    const needsNoUnit = targetsOf(panel).every(hasOwnUnits)
+    expect(needsNoUnit ? 'none needed' : panel.fieldConfig?.defaults.unit).toBeTruthy()
     expect(panel.pluginVersion).toBe(grafanaVersion)
   })
 
@@ -188,8 +193,9 @@ describe.each(everyPanel)('$name', ({ panel }) => {
   })
 
   test('does not name a series after nothing, and shows the past only where it draws it', () => {
-    for (const { legendFormat, instant, datasource } of targetsOf(panel)) {
-      if (datasource.uid === dataSources.tempo.uid) continue
+    for (const target of targetsOf(panel)) {
+      if (hasOwnUnits(target)) continue
+      const { legendFormat, instant } = target
       expect(legendFormat).toBeTruthy()
       expect(instant ?? false).toBe(['stat', 'bargauge'].includes(panel.type) || isTableOfNow(panel))
     }
@@ -197,9 +203,9 @@ describe.each(everyPanel)('$name', ({ panel }) => {
 
   test('asks a provisioned data source, and only for metrics that exist', () => {
     expect(targetsOf(panel).length).toBeGreaterThan(0)
-    for (const { expr, query, datasource } of targetsOf(panel)) {
-      if (datasource.uid === dataSources.tempo.uid) {
-        expect(query).toBeTruthy()
+    for (const { expr, query, labelSelector, datasource } of targetsOf(panel)) {
+      if (hasOwnUnits({ datasource })) {
+        expect(query ?? labelSelector).toBeTruthy()
         continue
       }
       expect(datasource.uid).toBe(dataSources.prometheus.uid)
@@ -251,9 +257,10 @@ describe('provisioning', () => {
     parse(await readFile(new URL(`../../grafana/provisioning/${path}`, import.meta.url), 'utf8'))
 
   test('gives the data sources the uids that panels name', async () => {
-    const { datasources } = await read('datasources/insertlab.yml')
-    expect(datasources.map(({ uid, type }: { uid: string; type: string }) => ({ uid, type }))).toEqual(
-      expect.arrayContaining(Object.values(dataSources)),
+    const files = await Promise.all(['insertlab', 'pyroscope'].map(name => read(`datasources/${name}.yml`)))
+    const provisioned = files.flatMap(({ datasources }) => datasources)
+    expect(provisioned.map(({ uid, type }: { uid: string; type: string }) => ({ uid, type }))).toEqual(
+      Object.values(dataSources),
     )
   })
 

@@ -4,6 +4,7 @@ export interface Target {
   refId: string
   expr?: string
   query?: string
+  labelSelector?: string
   legendFormat?: string
   instant?: boolean
   datasource: { uid: string }

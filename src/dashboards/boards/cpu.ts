@@ -1,5 +1,6 @@
 import { metricNames } from '../../telemetry/metric-names.ts'
 import { board } from '../board.ts'
+import { flameGraph } from '../flame-graph.ts'
 import { k6Metrics, recordedMetrics } from '../foreign-metrics.ts'
 import { stateColors } from '../palette.ts'
 import { bars, heatmap, stat, timeSeries } from '../panel.ts'
@@ -298,6 +299,19 @@ export const cpu = board({
               legend: '{{reason}}',
             },
           ],
+        }),
+      ],
+    },
+    {
+      title: 'Which code: only with docker compose --profile profiling',
+      collapsed: true,
+      ignores: ['instance', 'route', 'strategy'],
+      panels: [
+        flameGraph({
+          title: 'Which functions use the CPU?',
+          description:
+            "The functions that ran in the time range above, by V8's sampling profiler: a bar is as wide as the CPU of the function and of all that it called. Start the profiler with docker compose --profile profiling up -d --wait. It costs the service CPU, so stop it before you measure.",
+          span: 24,
         }),
       ],
     },

@@ -30,7 +30,7 @@ export function abExperiment(plan: AbPlan): Experiment {
     holds: masked(
       `${requests.map(request => `${methodOf(request)} ${request.path}`).join(', ')}; ${connections} connections`,
     ),
-    timing: { breakInS: warmUp, warmupS: 0.5, durationS: window, repeats: 1 },
+    timing: { processWarmupS: warmUp, warmupS: 0.5, durationS: window, repeats: 1 },
     steps: [
       {
         variant: 'B',

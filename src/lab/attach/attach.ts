@@ -116,7 +116,7 @@ async function attachTo(options: AttachOptions): Promise<number> {
     ...{ target: new URL(url).host, requests, baseUrl: url, cpuUnknown: unknown },
     profile: profiler !== null,
     timing: {
-      breakInS: started === null ? 0 : breakInS,
+      processWarmupS: started === null ? 0 : processWarmupS,
       warmupS: 1,
       durationS: options.durationS,
       repeats: options.repeats,
@@ -171,7 +171,7 @@ function profilerFor(
 }
 
 /** A new process compiles its code while the first requests come. */
-const breakInS = 3
+const processWarmupS = 3
 
 function cpuUnknown(because: string): string {
   return `CPU of the service is unknown, because ${because}. Name its process with --pid.`

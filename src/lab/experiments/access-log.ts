@@ -19,7 +19,7 @@ export const accessLog: Experiment = {
   finding: 'B1',
   varies: 'access log: off, lines written together, one write per line',
   holds: `GET /ping/, ${connections} connections, one worker, the log read through a pipe by the lab`,
-  timing: { breakInS: 4, warmupS: 1, durationS: 4, repeats: 3 },
+  timing: { processWarmupS: 4, warmupS: 1, durationS: 4, repeats: 3 },
   steps: modes.map(mode => ({
     variant: `log ${mode}`,
     knobs: { accessLog: mode },

@@ -55,7 +55,7 @@ export const full: readonly Experiment[] = experiments.filter(one => !apart.has(
 const pingInTour: Experiment = {
   ...ping,
   confirms: false,
-  timing: { ...ping.timing, breakInS: 3 },
+  timing: { ...ping.timing, processWarmupS: 3 },
   steps: ping.steps.filter(({ load }) => load.mode === 'closed' && [8, 64].includes(load.connections)),
 }
 

@@ -31,7 +31,7 @@ export const batchLinger: Experiment = {
   finding: 'A3',
   varies: 'how long a batch waits for more rows (BATCH_LINGER_MS), arrivals or waiting clients',
   holds: 'one row a request, one worker, durable commits',
-  timing: { breakInS: 4, warmupS: 2, durationS: 5, repeats: 3 },
+  timing: { processWarmupS: 4, warmupS: 2, durationS: 5, repeats: 3 },
   steps: [arrivals, waitingClients].flatMap(load => lingersMs.map(lingerMs => step(lingerMs, load))),
   conclude,
 }

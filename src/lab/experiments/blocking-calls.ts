@@ -21,7 +21,7 @@ export const blockingCalls: Experiment = {
   finding: 'C2',
   varies: 'worker processes',
   holds: `FastAPI with blocking calls, ${users} users, the CRUD mix, a database ${databaseDelayMs} ms away`,
-  timing: { breakInS: 1, warmupS: 1, durationS: 4, repeats: 3 },
+  timing: { processWarmupS: 1, warmupS: 1, durationS: 4, repeats: 3 },
   steps: workers.map(
     (count): Step => ({
       variant: variantOf(count),

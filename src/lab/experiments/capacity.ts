@@ -17,7 +17,7 @@ export const capacity: Experiment = {
   finding: null,
   varies: 'connections, rows a request, workers',
   holds: 'group commit, durable commits, everything on the same cores',
-  timing: { breakInS: 6, warmupS: 1, durationS: 2, repeats: 5 },
+  timing: { processWarmupS: 6, warmupS: 1, durationS: 2, repeats: 5 },
   steps: [
     ...clients.map(connections => step(1, connections, 1)),
     ...[8, busiest].map(connections => step(1, connections, 10)),

@@ -31,7 +31,7 @@ export const connections: Experiment = {
   finding: 'B2, B3',
   varies: 'connection mode, pool size, statement: a page of 25 tasks, or a prepared insert',
   holds: `one worker, max_connections ${maxConnections}, tables with ${number(120_000)} tasks`,
-  timing: { breakInS: 3, warmupS: 1, durationS: 2, repeats: 3 },
+  timing: { processWarmupS: 3, warmupS: 1, durationS: 2, repeats: 3 },
   steps: [
     ...[clientsWithinLimit, clientsBeyondLimit].map(clients => perRequest('task page', clients)),
     perRequest('insert', clientsWithinLimit),

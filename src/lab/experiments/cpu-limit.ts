@@ -20,7 +20,7 @@ export const cpuLimit: Experiment = {
   varies: 'cores that the service may use, users',
   holds:
     'the mix of tasks, one worker, pool of 20; memory is not limited, the process needs far less than 512 MB',
-  timing: { breakInS: 4, warmupS: 1, durationS: 4, repeats: 3 },
+  timing: { processWarmupS: 4, warmupS: 1, durationS: 4, repeats: 3 },
   steps: [...limits.map(cores => step(cores, users)), step(1, 1)],
   conclude,
   reproduce: samples => [

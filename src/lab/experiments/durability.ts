@@ -17,7 +17,7 @@ export const durability: Experiment = {
   finding: null,
   varies: 'synchronous_commit, insert strategy, connections',
   holds: 'one row a request, one worker, pool of 20, fsync on',
-  timing: { breakInS: 4, warmupS: 1, durationS: 3, repeats: 3 },
+  timing: { processWarmupS: 4, warmupS: 1, durationS: 3, repeats: 3 },
   steps: modes.flatMap(mode => [
     ...strategies.map(strategy => step(strategy, mode, busy)),
     step('prepared', mode, 1),

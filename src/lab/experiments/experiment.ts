@@ -40,8 +40,9 @@ export interface Search {
 }
 
 export interface Timing {
-  /** On each new process, before its first warm-up; see `breakIn` in `run/run-step.ts`. */
-  readonly breakInS: number
+  /** Load on each new process, until V8 has compiled what is hot; see `warmUp` in `run/run-step.ts`. */
+  readonly processWarmupS: number
+  /** Load before each measurement, which does not count. */
   readonly warmupS: number
   readonly durationS: number
   /** Every step is measured this often, in an order shuffled anew for each repeat. */
@@ -145,9 +146,9 @@ export function estimateS(experiment: Pick<Experiment, 'steps' | 'timing' | 'sea
   const processes = new Set(steps.map(processKeyOf)).size + steps.filter(step => step.control).length
   const windows = steps.map(({ control }) => (control === undefined ? 1 : 2 * control.windows))
   const extraS = steps.map(step => (step.profile ? profilingS : 0) + rampS(step.load))
-  const measuringS = processes * timing.breakInS + sum(windows) * stepS + sum(extraS)
-  const searchingS = (search?.atMost ?? 0) * (timing.breakInS + stepS)
-  const confirmingS = confirms ? confirmingSteps * (timing.breakInS + stepS) : 0
+  const measuringS = processes * timing.processWarmupS + sum(windows) * stepS + sum(extraS)
+  const searchingS = (search?.atMost ?? 0) * (timing.processWarmupS + stepS)
+  const confirmingS = confirms ? confirmingSteps * (timing.processWarmupS + stepS) : 0
   return (
     timing.repeats * (measuringS + searchingS) + Math.max(confirmingRepeats, timing.repeats) * confirmingS
   )

@@ -27,7 +27,7 @@ export const insertCost: Experiment = {
   finding: 'A1',
   varies: 'insert strategy, connections',
   holds: 'one row a request, one worker, pool of 20, durable commits, tables empty at the start of each step',
-  timing: { breakInS: 4, warmupS: 1, durationS: 2, repeats: 3 },
+  timing: { processWarmupS: 4, warmupS: 1, durationS: 2, repeats: 3 },
   steps: loads.map(({ strategy, connections }) => ({
     variant: strategy,
     knobs: { strategy },

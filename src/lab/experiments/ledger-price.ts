@@ -18,7 +18,7 @@ export const ledgerPrice: Experiment = {
   holds:
     'deploy/peers/bare-fastify, one process on the cores that it shares with PostgreSQL and the load generator, ' +
     `${connections} connections`,
-  timing: { breakInS: 10, warmupS: 0.5, durationS: 3, repeats: 2 },
+  timing: { processWarmupS: 10, warmupS: 0.5, durationS: 3, repeats: 2 },
   steps: Object.entries(requests).map(
     ([name, path]): Step => ({
       variant: name,

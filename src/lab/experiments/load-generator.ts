@@ -19,7 +19,7 @@ export const loadGenerator: Experiment = {
   finding: 'B1',
   varies: 'load generator: wrk (if installed), undici, k6 (if installed)',
   holds: `GET /ping/, ${connections} connections, one worker, one service process for all of them`,
-  timing: { breakInS: 4, warmupS: 1, durationS: 4, repeats: 3 },
+  timing: { processWarmupS: 4, warmupS: 1, durationS: 4, repeats: 3 },
   steps: generators.map(generator => ({
     variant: generator,
     knobs: { generator },

@@ -24,7 +24,7 @@ export const networkPath: Experiment = {
   varies:
     'how the same server is reached: natively, in a container of the host’s network, behind a published port',
   holds: `a ping of a bare Fastify, ${connections} connections, the same Node`,
-  timing: { breakInS: 3, warmupS: 1, durationS: 4, repeats: 3 },
+  timing: { processWarmupS: 3, warmupS: 1, durationS: 4, repeats: 3 },
   steps: pathNames().map(
     (path): Step => ({
       variant: path,

@@ -34,7 +34,7 @@ export const observabilityPrice: Experiment = {
   holds:
     `the usual setting: all cores shared with PostgreSQL and the load generator; one row a request, ${connections} ` +
     'connections, one worker, durable commits; spans go to a local receiver that drops them',
-  timing: { breakInS: 10, warmupS: 0.5, durationS: 3, repeats: 2 },
+  timing: { processWarmupS: 10, warmupS: 0.5, durationS: 3, repeats: 2 },
   steps: strategies.flatMap(strategy =>
     Object.entries(levels).map(([level, env]): Step => {
       const service = { INSERT_STRATEGY: strategy, OTEL_TRACES_SAMPLER: 'parentbased_traceidratio' }

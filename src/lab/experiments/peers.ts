@@ -50,7 +50,7 @@ export const peersCompared: Experiment = {
     .filter(({ allCores }) => allCores)
     .map(({ name }) => name)
     .join(' and ')} on all cores`,
-  timing: { breakInS: 6, warmupS: 0.5, durationS: 2, repeats: 3 },
+  timing: { processWarmupS: 6, warmupS: 0.5, durationS: 2, repeats: 3 },
   steps: insertStacks.flatMap(stack => requests.filter(can(stack)).map(request => step(stack, request))),
   // The experiment itself varies the stack.
   confirms: false,

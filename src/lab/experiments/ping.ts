@@ -15,7 +15,7 @@ export const ping: Experiment = {
   finding: null,
   varies: 'connections',
   holds: 'one worker, access log off, GET /ping/, no database work',
-  timing: { breakInS: 4, warmupS: 1, durationS: 2, repeats: 3 },
+  timing: { processWarmupS: 4, warmupS: 1, durationS: 2, repeats: 3 },
   steps: connections.map(count => ({
     variant: 'ping',
     knobs: {},

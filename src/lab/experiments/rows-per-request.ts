@@ -17,7 +17,7 @@ export const rowsPerRequest: Experiment = {
   finding: 'A2',
   varies: 'rows a request, insert strategy',
   holds: `${connections} connections, one worker, all rows of a request stored or none`,
-  timing: { breakInS: 4, warmupS: 1, durationS: 2, repeats: 3 },
+  timing: { processWarmupS: 4, warmupS: 1, durationS: 2, repeats: 3 },
   steps: strategies.flatMap(strategy =>
     rowCounts.map(
       (rows): Step => ({

@@ -21,7 +21,7 @@ export const tenThousand: Experiment = {
   finding: 'A3',
   varies: 'arrival rate: the wanted one, then a search for the highest that is answered in time',
   holds: 'batched inserts of one row, one worker, telemetry full, durable commits',
-  timing: { breakInS: 4, warmupS: 2, durationS: 5, repeats: 3 },
+  timing: { processWarmupS: 4, warmupS: 2, durationS: 5, repeats: 3 },
   steps: [arrivalsAt(goal.ratePerS)],
   search: { atMost: 5, next: nextRate },
   conclude,

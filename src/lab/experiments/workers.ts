@@ -39,7 +39,7 @@ export const workers: Experiment = {
   varies:
     'workers, users, and what a request waits for: a blocking call, a connection of a small pool, nothing',
   holds: '75 % reads, 20 % writes, 5 % deletes of tasks by id, telemetry full',
-  timing: { breakInS: 2, warmupS: 3, durationS: 2, repeats: 3 },
+  timing: { processWarmupS: 2, warmupS: 3, durationS: 2, repeats: 3 },
   steps: [
     ...[lone, some, many].map(users => step('blocking', 1, users)),
     ...[some, many].map(users => step('blocking', 4, users)),

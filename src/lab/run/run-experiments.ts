@@ -168,7 +168,7 @@ function tellMeasuredBefore(
 ): void {
   signal.throwIfAborted()
   const name = `${experiment}: ${label} (${repeat} of ${timing.repeats})`
-  progress.begin(name, estimateS({ steps: [step], timing: { ...timing, breakInS: 0, repeats: 1 } }))
+  progress.begin(name, estimateS({ steps: [step], timing: { ...timing, processWarmupS: 0, repeats: 1 } }))
   progress.done(`${name}: measured before`)
 }
 

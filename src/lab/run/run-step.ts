@@ -42,7 +42,7 @@ export interface Round {
 }
 
 /**
- * Measures one step once: the service set up and broken in, the load sent and watched, and where the step asks
+ * Measures one step once: the service set up and warmed up, the load sent and watched, and where the step asks
  * for it the same load once more under the profiler.
  *
  * @param observed called with what was seen: once, or of a step with a control once for each pair of windows. A profile
@@ -59,7 +59,7 @@ export async function runStep(
   const { experiment, timing, repeat, measured } = round
   const which = timing.repeats === 1 ? '' : ` (${repeat} of ${timing.repeats})`
   const name = `${experiment}: ${labelOf(step)}${which}`
-  const { target, control } = await brokenIn(step, round, context)
+  const { target, control } = await warmedUp(step, round, context)
   const window = windowOf(step, round, context)
   if (step.control !== undefined && control !== null) {
     return runPairs(name, step.control, window, { target, control }, observed)
@@ -119,7 +119,7 @@ function windowOf(step: Step, { timing }: Round, context: StepContext): Window {
   const { generator, planFor } = loadOf(step, timing, context)
   return async (name, target) => {
     const { control: _, ...alone } = step
-    progress.begin(name, estimateS({ steps: [alone], timing: { ...timing, breakInS: 0, repeats: 1 } }))
+    progress.begin(name, estimateS({ steps: [alone], timing: { ...timing, processWarmupS: 0, repeats: 1 } }))
     speed.sample()
     const observation = await observe(target, generator, planFor(target), {
       signal,
@@ -159,10 +159,10 @@ interface Targets {
   readonly control: Target | null
 }
 
-/** The step's services, after each new one has been broken in, one after the other. */
-async function brokenIn(
+/** The step's services, after each new process has been warmed up, one after the other. */
+async function warmedUp(
   step: Step,
-  { experiment, timing: { breakInS } }: Round,
+  { experiment, timing: { processWarmupS } }: Round,
   { bed, progress, signal }: StepContext,
 ): Promise<Targets> {
   const { target, control } = await prepared(step, bed)
@@ -172,9 +172,9 @@ async function brokenIn(
   ]
   if (fresh.length === 0) return { target, control }
   for (const { name, target: one } of fresh) {
-    progress.begin(`${experiment}: breaking in ${name}`, breakInS)
-    await breakIn(one, step, breakInS, signal)
-    progress.done(`${experiment}: broke in ${name}`)
+    progress.begin(`${experiment}: warming up ${name}`, processWarmupS)
+    await warmUp(one, step, processWarmupS, signal)
+    progress.done(`${experiment}: warmed up ${name}`)
   }
   return prepared(step, bed)
 }
@@ -193,7 +193,7 @@ export function generatorOf(
   return generatorFor({ ceiling, generator, requests, load })
 }
 
-const breakInConnections = 64
+const processWarmupConnections = 64
 
 /**
  * Loads a new process until V8 has compiled what is hot. Its compiler works on helper threads, and their CPU
@@ -201,14 +201,14 @@ const breakInConnections = 64
  * lone client takes a minute to send so many. So the load is the step's requests, but from many connections
  * and the cheapest generator.
  */
-async function breakIn(
+async function warmUp(
   target: Target,
   { requests }: Step,
   durationS: number,
   signal: AbortSignal,
 ): Promise<void> {
   if (durationS === 0) return
-  const shape = closed(breakInConnections)
+  const shape = closed(processWarmupConnections)
   const plan = { ...target.connection, baseUrl: target.url, requests, shape, warmupS: 0, durationS }
   await undiciGenerator.run(plan, { signal, onLive: () => {}, onWindow: () => {} })
 }

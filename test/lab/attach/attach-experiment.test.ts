@@ -13,7 +13,7 @@ const plan: AttachPlan = {
   profile: false,
   maxRatePerS: 10_000,
   p99Ms: 100,
-  timing: { breakInS: 0, warmupS: 1, durationS: 1, repeats: 1 },
+  timing: { processWarmupS: 0, warmupS: 1, durationS: 1, repeats: 1 },
 }
 
 function closedAt(connections: number, ratePerS: number, api = 0.5): Sample {

@@ -17,7 +17,7 @@ const step = {
   requests: [{ path: '/test-insert' }],
   profile: true,
 }
-const timing = { breakInS: 0, warmupS: 0.2, durationS: 1, repeats: 1 }
+const timing = { processWarmupS: 0, warmupS: 0.2, durationS: 1, repeats: 1 }
 
 test('a profiled step tells its CPU by layer, keeps the raw profile and names it', async () => {
   await using bed = standInBed({ BURN_US: '1000' })

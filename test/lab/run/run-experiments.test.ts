@@ -19,7 +19,7 @@ const experiment: Experiment = {
   finding: null,
   varies: 'connections',
   holds: 'everything else',
-  timing: { breakInS: 0, warmupS: 0.2, durationS: 1, repeats: 2 },
+  timing: { processWarmupS: 0, warmupS: 0.2, durationS: 1, repeats: 2 },
   steps: [1, 4].map(connections => ({
     variant: 'insert',
     knobs: {},
