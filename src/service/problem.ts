@@ -31,7 +31,11 @@ export function createProblemHandler(log: Logger) {
   const loggedMs = new Map<ProblemCode, number>()
   return (error: FastifyError | ServiceError, request: FastifyRequest, reply: FastifyReply): void => {
     const known = error instanceof ServiceError ? error : fromFastify(error)
-    if (known.status === 500) log.error({ err: error, path: pathOf(request.url) }, 'request failed')
+    if (known.status === 500) {
+      // If the request is traced, this leads from the line to its trace and back.
+      const traceparent = reply.getHeader('traceparent')
+      log.error({ err: error, path: pathOf(request.url), traceparent }, 'request failed')
+    }
     if (loggedOnce.includes(known.code)) {
       const now = performance.now()
       if (now - (loggedMs.get(known.code) ?? Number.NEGATIVE_INFINITY) >= logAgainAfterMs) {

@@ -135,6 +135,24 @@ it('names the trace of a sampled request', async () => {
   expect(receiver.spans().map(span => span.traceId)).toEqual(expect.arrayContaining(sampled))
 })
 
+it('names the trace of a request that failed, also where the access log is off', async () => {
+  await using receiver = await startOtlpReceiver()
+  await using service = await startLogging({
+    OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
+    OTEL_TRACES_SAMPLER_ARG: '1',
+  })
+  await database.sql.query('ALTER TABLE tasks RENAME TO elsewhere')
+  const { status, headers } = await fetch(`${service.url}/tasks/1`)
+  await database.sql.query('ALTER TABLE elsewhere RENAME TO tasks')
+  expect(status).toBe(500)
+  const traceId = traceOf(headers.get('traceparent') ?? undefined)?.traceId
+  expect(traceId).toBeDefined()
+  const failed = (await service.end()).split('\n').filter(line => line.includes('"request failed"'))
+  expect(failed).toHaveLength(1)
+  expect(failed[0]).toContain(traceId)
+  expect(receiver.spans().map(span => span.traceId)).toContain(traceId)
+})
+
 it('works without any telemetry, and then has no CPU figure', async () => {
   await using service = await startLogging({ ACCESS_LOG: 'on', TELEMETRY: 'off' })
   await sendAll(paths(10), 2, (agent, path) => send(agent, service.url + path))
