@@ -5,6 +5,9 @@
 \getenv service_password SERVICE_DB_PASSWORD
 \getenv monitor_password MONITOR_DB_PASSWORD
 
+-- Or pg_stat_statements would keep the statements below with their passwords, and show them to the exporter's role.
+SET pg_stat_statements.track = none;
+
 CREATE EXTENSION IF NOT EXISTS pg_stat_statements;
 
 CREATE ROLE insertlab_owner LOGIN PASSWORD :'owner_password' CONNECTION LIMIT 5;

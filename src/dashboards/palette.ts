@@ -11,14 +11,6 @@ export const limitColor = '#8e8e8e'
 /** What is good, what to watch, and what is at its limit. */
 export const stateColors = { good: 'green', warning: 'orange', limit: 'red' } as const
 
-const percentiles = {
-  mean: 'blue',
-  p50: 'green',
-  p95: 'yellow',
-  p99: 'orange',
-  max: 'red',
-} as const
-
 const groups = {
   insert_strategy: { batched: 'green', prepared: 'blue', single: 'orange', copy: 'purple' },
   reading: { 'the ledger': 'green', 'the usual reading': 'orange' },
@@ -32,8 +24,14 @@ const groups = {
     startup: 'red',
     rest: '#a0a0a0',
   },
-  percentile: percentiles,
-  quantile: { '0.5': percentiles.p50, '0.9': percentiles.p95, '0.99': percentiles.p99, '1': percentiles.max },
+  percentile: {
+    mean: 'blue',
+    p50: 'green',
+    p90: 'light-yellow',
+    p95: 'yellow',
+    p99: 'orange',
+    max: 'red',
+  },
   resource: {
     api_thread: 'green',
     connection_pool: 'blue',

@@ -166,7 +166,7 @@ export function timeSeries(spec: TimeSeriesSpec): PanelBuilder {
     panel.min(0)
     if (softMax !== undefined && spec.max === undefined) panel.axisSoftMax(softMax)
   } else {
-    panel.scaleDistribution(scale(spec.scale))
+    panel.scaleDistribution(scale(spec.scale, spec.unit === 'bytes' ? 2 : 10))
   }
   if (spec.limitAt !== undefined) {
     panel.thresholdsStyle(new GraphThresholdsStyleConfigBuilder().mode(GraphThresholdsStyleMode.Dashed))
@@ -186,8 +186,9 @@ export function timeSeries(spec: TimeSeriesSpec): PanelBuilder {
   return common(panel, spec, 8)
 }
 
-export function scale(kind: 'log' | 'symlog'): ScaleDistributionConfigBuilder {
-  const built = new ScaleDistributionConfigBuilder().log(10)
+/** @param base the ticks are its powers: 2 for bytes, which are shown in KiB and MiB. */
+export function scale(kind: 'log' | 'symlog', base: 2 | 10 = 10): ScaleDistributionConfigBuilder {
+  const built = new ScaleDistributionConfigBuilder().log(base)
   return kind === 'log'
     ? built.type(ScaleDistribution.Log)
     : built.type(ScaleDistribution.Symlog).linearThreshold(1)

@@ -24,7 +24,8 @@ const cpuReading = (counter: string) => ratio(reading(counter), reading(k6Metric
 /** CPU of the process by layer: the requests' own work, and the buckets of the ledger for work that they share. */
 const ownWork = `label_replace(${rate(metricNames.attributedCpu, service)}, "bucket", "own work", "", "")`
 const shared = rate(metricNames.unattributedCpu, service, ['bucket'])
-const perRequest = (layers: string) => ratio(layers, requestRate(service), 'on () group_left ()')
+/** Below one request a second, timers and scrapes are most of the CPU, and they belong to no request. */
+const perRequest = (layers: string) => `${layers} / on () group_left () (${requestRate(service)} >= 1)`
 
 /** Ids of the load tests in the time range, with the time of their last figure; the background is not a test. */
 const lastSeen = `max by (testid) (max_over_time(timestamp(${k6Metrics.vus}{testid!="background"})[$__range:5s]))`
@@ -149,11 +150,11 @@ export const cpu = board({
         bars({
           title: 'Right now',
           description:
-            'The same by layer at this moment, the largest first. Empty when no request is answered: then nothing can be divided.',
+            'The same by layer at this moment, the largest first. Empty when less than one request a second is answered: then almost all CPU is fixed cost.',
           unit: 's',
           span: 8,
           height: 10,
-          emptyMeans: 'No requests now',
+          emptyMeans: 'Almost no requests now',
           queries: [{ expr: `sort_desc(${perRequest(`(${ownWork} or ${shared})`)})`, legend: '{{bucket}}' }],
         }),
         timeSeries({

@@ -76,7 +76,7 @@ export const database = board({
           height: 13,
           queries: [
             {
-              expr: `topk(5, sum by (queryid) (rate(${postgresMetrics.statementSeconds}{${here}}[$__rate_interval])) * on (queryid) group_left (query) max by (queryid, query) (${postgresMetrics.statementText}))`,
+              expr: `topk(5, (sum by (queryid) (rate(${postgresMetrics.statementSeconds}{${here}}[$__rate_interval])) > 0) * on (queryid) group_left (query) max by (queryid, query) (${postgresMetrics.statementText}))`,
               legend: '{{query}}',
             },
           ],

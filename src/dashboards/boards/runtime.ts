@@ -5,6 +5,7 @@ import { filters, rate, requestRate } from '../promql.ts'
 
 const { instance } = filters
 const worker = ['instance']
+const delay = (quantile: number) => `max(${metricNames.eventLoopDelay}{${instance},quantile="${quantile}"})`
 
 /** Each worker, and what runs below the service: V8, event loop, container. */
 export const runtime = board({
@@ -57,10 +58,10 @@ export const runtime = board({
           unit: 's',
           span: 8,
           queries: [
-            {
-              expr: `max by (quantile) (${metricNames.eventLoopDelay}{${instance}})`,
-              legend: '{{quantile}}',
-            },
+            { expr: delay(0.5), legend: 'p50' },
+            { expr: delay(0.9), legend: 'p90' },
+            { expr: delay(0.99), legend: 'p99' },
+            { expr: delay(1), legend: 'max' },
           ],
         }),
         timeSeries({
