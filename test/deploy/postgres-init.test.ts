@@ -8,9 +8,9 @@ const script = new URL('../../deploy/docker/postgres-init.sql', import.meta.url)
 async function initialStatements(database: string): Promise<string> {
   return (await readFile(script, 'utf8'))
     .replace(/^\\getenv .*$/gm, '')
-    .replace(/:'(\w+)_password'/g, "'planted-$1-password'")
     .replace(/\bDATABASE insertlab\b/g, `DATABASE ${database}`)
     .replace(/\b(insertlab_owner|insertlab|monitor)\b/g, `${database}_$1`)
+    .replace(/:'(\w+)_password'/g, "'planted-$1-password'")
 }
 
 test('no password of a role is left in pg_stat_statements, which dashboards show', async () => {
