@@ -20,7 +20,7 @@ import { startChromium } from '../test/helpers/browser.ts'
 const grafana = process.env['GRAFANA_URL'] ?? 'http://127.0.0.1:3000'
 const loadS = 60
 /** Until the panels of a board have their data. */
-const settleMs = 8_000
+const settleMs = 6_000
 
 interface Picture {
   /** The `uid` of a board. */

@@ -226,7 +226,7 @@ export function bars(spec: PanelSpec): PanelBuilder {
     .namePlacement(BarGaugeNamePlacement.Left)
     .maxVizHeight(36)
     // Small enough for the names of resources beside their bars.
-    .text(new VizTextDisplayOptionsBuilder().titleSize(11))
+    .text(new VizTextDisplayOptionsBuilder().titleSize(10))
     .showUnfilled(spec.max !== undefined)
     .reduceOptions(new ReduceDataOptionsBuilder().calcs(['lastNotNull']))
   return common(panel, spec, 8, { instant: true })

@@ -70,7 +70,10 @@ export function rows(
     })
   panel.overrideByName(labelName, [{ id: 'custom.width', value: 250 }])
   for (const { name, unit } of columns) {
-    const properties: DynamicConfigValue[] = [{ id: 'unit', value: grafanaUnits[unit] }]
+    const properties: DynamicConfigValue[] = [
+      { id: 'unit', value: grafanaUnits[unit] },
+      { id: 'custom.minWidth', value: 90 },
+    ]
     panel.overrideByName(name, properties)
   }
   const [first, ...others] = columns.map(({ expr }) => ({ expr, legend: `{{${label}}}` }))

@@ -16,24 +16,33 @@ export function trace(spec: TracePanelSpec): SomePanel {
 
 /** The columns of a list, as Grafana names them, the most useful first. */
 const columns = ['Duration', 'Name', 'Start time', 'Trace ID'] as const
+
+export type TraceListSpec = TracePanelSpec & {
+  /** The column whose highest value comes first. */
+  first: (typeof columns)[number]
+}
 /** In pixels, wide enough for the contents. The name gets the rest. */
-const widths = { traceDuration: 90, startTime: 190, traceID: 285 } as const
+const widths = { traceDuration: 110, startTime: 190, traceID: 285 } as const
 
 /** Width of the time range that shows the service as it was when a trace began. */
 const aroundATraceMs = 5 * 60_000
 
 /**
- * Traces that a query finds, one per line. A click on an id shows that trace on the dashboard, by `variable`; a click
- * on a time shows metrics and profiles of the service at that time.
+ * The newest traces that a query finds, one per line. A click on an id shows that trace on the dashboard, by
+ * `variable`; a click on a time shows metrics and profiles of the service at that time.
  */
-export function traceList(spec: TracePanelSpec, link: { dashboardUid: string; variable: string }): SomePanel {
-  const list = panel('table', spec, 8).withTransformation({
-    id: 'organize',
-    options: {
-      indexByName: Object.fromEntries(columns.map((name, at) => [name, at])),
-      excludeByName: { Service: true },
-    },
-  })
+export function traceList(spec: TraceListSpec, link: { dashboardUid: string; variable: string }): SomePanel {
+  // Without the hint Tempo answers with the traces that it finds first, in any part of the time range.
+  const query = `${spec.query} with (most_recent=true)`
+  const list = panel('table', { ...spec, query }, 8)
+    .withTransformation({
+      id: 'organize',
+      options: {
+        indexByName: Object.fromEntries(columns.map((name, at) => [name, at])),
+        excludeByName: { Service: true },
+      },
+    })
+    .options({ sortBy: [{ displayName: spec.first, desc: true }] })
   for (const [field, width] of Object.entries(widths)) {
     list.overrideByName(field, [{ id: 'custom.width', value: width }])
   }

@@ -139,11 +139,15 @@ const hasOwnUnits = ({ datasource }: { datasource: { uid: string } }) =>
   sourcesWithUnits.includes(datasource.uid)
 
 /**
- * How many characters of a title can be seen where the window is 1280 px wide, measured in Grafana 12.3: beside its
- * menu a column of the grid is 39.5 px, a character of the title's font takes 7.7 px, and the padding, the gap to the
- * next panel and the sign of the description take 74 px.
+ * A column of the grid where the window is 1280 px wide and Grafana's menu stands beside the board, measured in Grafana
+ * 12.3.
  */
-const visibleCharacters = (span: number) => Math.floor((span * 39.5 - 74) / 7.7)
+const columnPx = 39.5
+/**
+ * How many characters of a title can be seen there: a character of the title's font takes 7.7 px, and the padding, the
+ * gap to the next panel and the sign of the description take 74 px.
+ */
+const visibleCharacters = (span: number) => Math.floor((span * columnPx - 74) / 7.7)
 
 describe.each(everyPanel)('$name', ({ panel }) => {
   test('says how to read the answer, has a unit, and was made for the Grafana that we start', () => {
@@ -213,6 +217,26 @@ describe.each(everyPanel)('$name', ({ panel }) => {
     }
   })
 })
+
+test.each(everyPanel.filter(({ panel }) => panel.type === 'table'))(
+  '$name has no column that a window of 1280 px hides',
+  ({ panel }) => {
+    const organize = panel.transformations?.find(({ id }) => id === 'organize')?.options
+    const columns = organize.renameByName ?? organize.indexByName
+    const widthOf = (field: string, column: string) => {
+      const properties = panel.fieldConfig?.overrides
+        .filter(({ matcher }) => [field, column].includes(matcher.options))
+        .flatMap(override => override.properties)
+      const property = (id: string) => properties?.find(each => each.id === id)?.value
+      // 150 px is Grafana's own least width.
+      return Number(property('custom.width') ?? property('custom.minWidth') ?? 150)
+    }
+    const needed = Object.entries<string>(columns).map(([field, column]) => widthOf(field, column))
+    expect(needed.length).toBeGreaterThan(2)
+    const available = (panel.gridPos?.w ?? 0) * columnPx - 20
+    expect(needed.reduce((sum, width) => sum + width, 0)).toBeLessThanOrEqual(available)
+  },
+)
 
 test.each([metricNames.processCpu, metricNames.residentMemory])(
   '%s, which every scraped process has, is read of the service alone',

@@ -195,7 +195,7 @@ export const cpu = board({
             'How many requests cost how much CPU; the colour is their number. Two bands are two kinds of request; a long tail upwards is garbage collection or a large body. Traced examples are in "What do cheap and expensive requests cost?" below.',
           unit: 's',
           span: 12,
-          height: 9,
+          height: 12,
           queries: [{ expr: buckets(metricNames.requestCpu, strategy), legend: '{{le}}' }],
         }),
         trends({
@@ -204,7 +204,7 @@ export const cpu = board({
             "Mean CPU of a request's own work by route pattern: the newest value and the line of the time range above, the most expensive first. A route that costs far more than /ping/ pays for what its handler does; one that costs like /ping/ cannot be made cheaper than the framework.",
           unit: 's',
           span: 12,
-          height: 9,
+          height: 12,
           labels: { http_request_method: 'Method', http_route: 'Route' },
           query: {
             expr: mean(metricNames.requestCpu, strategy, ['http_request_method', 'http_route']),

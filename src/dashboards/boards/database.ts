@@ -6,6 +6,10 @@ import { filters, mean, quantile, rate, ratio } from '../promql.ts'
 
 const { instance } = filters
 const here = 'datname="insertlab"'
+const statementSeconds = `${postgresMetrics.statementSeconds}{${here}}`
+const executionTime = `sum by (queryid) (rate(${statementSeconds}[$__rate_interval]))`
+/** The same statements in the whole time range, so that the panel has no more series than its legend shows. */
+const mostExpensive = `topk(5, sum by (queryid) (increase(${statementSeconds}[$__range] @ end())))`
 const pgRate = (counter: string, labels = here) => `sum(rate(${counter}{${labels}}[$__rate_interval]))`
 
 /** The path of a statement: through the pool, over the network, in the server, to the disk. */
@@ -68,7 +72,7 @@ export const database = board({
         timeSeries({
           title: 'Which statements take the time?',
           description:
-            'Execution time in PostgreSQL per second, the five most expensive statements of pg_stat_statements. If the stack comes near the number of cores, the database has no spare CPU, or it waits for its disk.',
+            'Execution time in PostgreSQL per second, of the five statements that took most of it in the time range (pg_stat_statements). If the stack comes near the number of cores, the database has no spare CPU, or it waits for its disk.',
           unit: 's',
           span: 16,
           stacked: true,
@@ -76,7 +80,7 @@ export const database = board({
           height: 13,
           queries: [
             {
-              expr: `topk(5, (sum by (queryid) (rate(${postgresMetrics.statementSeconds}{${here}}[$__rate_interval])) > 0) * on (queryid) group_left (query) max by (queryid, query) (${postgresMetrics.statementText}))`,
+              expr: `(${executionTime} and on (queryid) ${mostExpensive}) * on (queryid) group_left (query) max by (queryid, query) (${postgresMetrics.statementText})`,
               legend: '{{query}}',
             },
           ],

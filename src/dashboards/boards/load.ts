@@ -106,7 +106,8 @@ export const load = board({
           description:
             'Iterations completed per second, and those that k6 had to drop because no user was free. In an open-loop test completion falls behind arrival where the service saturates; the gap is the drop.',
           unit: 'ops',
-          span: 12,
+          span: 24,
+          legend: 'right',
           queries: [
             { expr: rate(k6Metrics.iterations, testid, byTest), legend: 'completed, {{testid}}' },
             { expr: `${recordedMetrics.dropped}{${testid}}`, legend: 'dropped, {{testid}}' },
@@ -117,7 +118,8 @@ export const load = board({
           description:
             'Users at work, and users that k6 has at hand (dashed). By Little’s law users = rate × latency: if they rise at a constant rate, latency rises. At the dashed line k6 starts to drop.',
           unit: 'short',
-          span: 12,
+          span: 24,
+          legend: 'right',
           queries: [
             { expr: `sum by (testid) (${k6Metrics.vus}{${testid}})`, legend: 'at work, {{testid}}' },
             {

@@ -23,10 +23,11 @@ export const traces = board({
           {
             title: 'Which requests were slow?',
             description:
-              'Traced requests that took longer than 20 ms, in the time range above. Only a sample is traced (OTEL_TRACES_SAMPLER_ARG, 1 in 100 by default), so a rare kind may be missing.',
+              'The last 50 traced requests that took longer than 20 ms, the slowest first. Only a sample is traced (OTEL_TRACES_SAMPLER_ARG, 1 in 100 by default), so a rare kind may be missing.',
             span: 24,
             height: 6,
             query: `{ ${ofTheTest} && duration > 20ms }`,
+            first: 'Duration',
           },
           link,
         ),
@@ -38,6 +39,7 @@ export const traces = board({
             span: 24,
             height: 4,
             query: `{ ${ofTheTest} && status = error }`,
+            first: 'Start time',
           },
           link,
         ),
@@ -49,13 +51,14 @@ export const traces = board({
             span: 24,
             height: 6,
             query: `{ ${ofTheTest} }`,
+            first: 'Start time',
           },
           link,
         ),
       ],
     },
     {
-      title: 'The chosen request',
+      title: 'The request that you chose: click a trace id above',
       ignores: ['testid'],
       panels: [
         trace({
@@ -73,6 +76,7 @@ export const traces = board({
             span: 24,
             height: 6,
             query: '{ link:traceID = "$trace" }',
+            first: 'Start time',
           },
           link,
         ),
