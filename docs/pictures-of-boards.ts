@@ -69,10 +69,11 @@ async function firstBoard(browser: Browser): Promise<void> {
   await sleep((loadS - 10) * 1000)
   await photograph(browser, {
     board: 'insertlab-cpu',
-    from: 'now-5m',
-    theme: 'light',
+    from: `now-${3 * loadS}s`,
+    theme: 'dark',
     width: 1600,
-    height: 1100,
+    // The first row of the board.
+    height: 1135,
     file: 'docs/first-board.png',
   })
   await last
