@@ -54,10 +54,7 @@ export async function runWorker(config: Config, log: Logger): Promise<void> {
   } catch (error) {
     throw cannotListen(error, '', config.port)
   }
-  log.info(
-    { addresses: app.addresses(), admin: admin.address(), worker: index, pid: process.pid },
-    'the service listens',
-  )
+  log.info({ addresses: app.addresses(), admin: admin.address(), worker: index }, 'the service listens')
 
   const { close } = closeWithGrace(
     { delay: config.shutdownGraceMs, logger: log, skip: cluster.isWorker ? [...supervisorsSignals] : [] },

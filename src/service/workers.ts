@@ -46,10 +46,7 @@ export async function runSupervisor(config: Config, log: Logger): Promise<void> 
   process.on('SIGHUP', () => void supervisor.restartAll())
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void supervisor.end())
   await supervisor.startAll()
-  log.info(
-    { workers: config.workers, poolSize, admin: config.adminPort, pid: process.pid },
-    'the workers listen',
-  )
+  log.info({ workers: config.workers, poolSize, admin: config.adminPort }, 'the workers listen')
 }
 
 /**

@@ -59,7 +59,7 @@ export function instrument(app: FastifyInstance, telemetry: Telemetry): void {
         method: request.method,
         path: pathOf(request.url),
         status,
-        durationMs,
+        durationMs: Math.round(durationMs * 1000) / 1000,
         cpuUs: cpuS === null ? null : Math.round(cpuS * 1e6),
         traceId: span?.traceId,
       })

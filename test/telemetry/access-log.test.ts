@@ -82,6 +82,7 @@ describe.each(['on', 'sync'])('ACCESS_LOG=%s', mode => {
     for (const line of lines) {
       expect(line).toMatchObject({ method: 'GET', status: 200 })
       expect(line.durationMs).toBeGreaterThan(0)
+      expect(String(line.durationMs)).toMatch(/^\d+(\.\d{1,3})?$/)
       expect(line.cpuUs).toBeGreaterThan(0)
       expect(Math.abs(line.time - Date.now())).toBeLessThan(120_000)
       expect(line).not.toHaveProperty('traceId')
