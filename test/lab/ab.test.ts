@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { Value } from 'typebox/value'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Results } from '../../src/lab/results.ts'
+import { findFreePort } from '../../src/lab/stack/free-port.ts'
 import { startStandIn } from './run/stand-in-bed.ts'
 
 const cli = fileURLToPath(new URL('../../src/lab/cli.ts', import.meta.url))
@@ -61,4 +62,18 @@ test('3: a command that starts no service, and an address that is not the userâ€
     status: 3,
     stderr: expect.stringContaining('neither loopback nor a private'),
   })
+})
+
+test('3: a service that does not answer the request with success gets no load', async () => {
+  const { url, process: service } = await startStandIn()
+  const missing = await ab('--a', url, '--b', url, '--path', '/nope', ...short)
+  expect(missing).toMatchObject({
+    status: 3,
+    stderr: 'A answers 404 to GET /nope\nCorrect --a or --path.\n',
+  })
+  const nobody = `http://127.0.0.1:${await findFreePort()}`
+  const dead = await ab('--a', url, '--b', nobody, '--path', '/ping/', ...short)
+  await service.end()
+  expect(dead).toMatchObject({ status: 3, stderr: expect.stringContaining('B does not answer: ') })
+  expect(dead.stderr).toContain('\nCorrect --b or --path.\n')
 })

@@ -1,6 +1,8 @@
 import { isHttpUrl } from '../arguments.ts'
 import { readScenario } from '../attach/scenario.ts'
 import { targetProcesses } from '../attach/target-process.ts'
+import { exitCodes } from '../errors.ts'
+import { requireSuccess } from '../load/first-request.ts'
 import type { LoadGenerator } from '../load/generator.ts'
 import { takeNumbers } from '../load/numbers.ts'
 import { methodOf, prepareRequest } from '../load/prepare-request.ts'
@@ -32,10 +34,19 @@ export interface AbOptions
 
 /**
  * Compares two services, each a URL or a command. Both run during the whole comparison. Resolves to the exit code.
- * Throws LAB_TARGET where a URL may not be loaded or DATABASE_URL names another machine, and LAB_SERVICE_START where a command does not bring up a service
- * that answers the path.
+ * Throws LAB_TARGET where a URL may not be loaded, a service does not answer the request with success, or DATABASE_URL
+ * names another machine, and LAB_SERVICE_START where a command does not bring up a service that answers the path.
  */
 export async function compareServices(options: AbOptions): Promise<number> {
+  try {
+    return await compare(options)
+  } catch (error) {
+    if (options.signal.aborted) return exitCodes.interrupted
+    throw error
+  }
+}
+
+async function compare(options: AbOptions): Promise<number> {
   const { a, b, outFolder, generator, live, repeat, signal } = options
   const requests =
     options.scenario === undefined ? [{ path: options.path }] : await readScenario(options.scenario)
@@ -55,6 +66,7 @@ export async function compareServices(options: AbOptions): Promise<number> {
       : started(service, { readyPath, services, databaseUrl })
   // At the same time: one of them may make the tables that the other needs.
   const [serviceA, serviceB] = await Promise.all([bring(a), bring(b)])
+  await requireSuccessOfBoth([serviceA, serviceB], requests, options)
   const databaseOf = { databasePid: database?.pid ?? null, databaseUrl: database?.url ?? null }
   const [targetA, targetB] = [serviceA, serviceB].map(({ url, pids, log }): Target => {
     const [apiPid = null, ...otherApiPids] = pids
@@ -72,6 +84,19 @@ export async function compareServices(options: AbOptions): Promise<number> {
       warnings: [serviceA, serviceB].flatMap(({ warning }) => warning ?? []),
     },
   })
+}
+
+/** Each of them answers one request before the load: two services that fail have no cost to compare. */
+async function requireSuccessOfBoth(
+  services: readonly RunningService[],
+  [request = { path: '/' }]: readonly RequestTemplate[],
+  { scenario, signal }: AbOptions,
+): Promise<void> {
+  for (const [i, { url }] of services.entries()) {
+    const name = i === 0 ? 'A' : 'B'
+    const remedy = `Correct --${name.toLowerCase()} or ${scenario === undefined ? '--path' : '--scenario'}.`
+    await requireSuccess(url, request, signal, { name, remedy })
+  }
 }
 
 /** What a started service answers when it is ready: the first request that changes nothing, with its placeholders filled. */

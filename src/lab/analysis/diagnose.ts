@@ -18,7 +18,7 @@ import { databaseIo } from './diagnosis/database-io.ts'
 import { databaseLocks } from './diagnosis/database-locks.ts'
 import { crowded, stolen, throttled } from './diagnosis/environment.ts'
 import { externalWait } from './diagnosis/external-wait.ts'
-import { describeFailures, failing } from './diagnosis/failing.ts'
+import { describeFailures, failing, findTheError } from './diagnosis/failing.ts'
 import { hostCpu } from './diagnosis/host-cpu.ts'
 import { loadGenerator } from './diagnosis/load-generator.ts'
 import { memory } from './diagnosis/memory.ts'
@@ -116,7 +116,7 @@ function nothingToDiagnose(diagnosed: Sample | null): Diagnosis {
     ],
     ceiling: null,
     confirmed: null,
-    next: "Find the first error in the service's log (service.log, in the folder of the report), fix its cause, and repeat the run.",
+    next: findTheError,
   }
 }
 

@@ -13,6 +13,10 @@ export interface FirstRequestOptions {
   readonly insecure?: boolean
   /** How long the answer may take. */
   readonly timeoutS?: number
+  /** What messages call the service; its address by default. */
+  readonly name?: string
+  /** What to do about a service that does not succeed, in place of advice that names options of `attach`. */
+  readonly remedy?: string
 }
 
 /**
@@ -23,12 +27,13 @@ export async function requireSuccess(
   baseUrl: string,
   template: RequestTemplate,
   signal: AbortSignal,
-  { insecure = false, timeoutS = usualPatienceS }: FirstRequestOptions = {},
+  { insecure = false, timeoutS = usualPatienceS, name, remedy }: FirstRequestOptions = {},
 ): Promise<void> {
   const patience = AbortSignal.timeout(timeoutS * 1000)
   const origin = originOf(baseUrl)
   const prepared = filled(prepareRequest(baseUrl, template), takeNumbers(1))
   const what = nameOf(prepared)
+  const who = name ?? origin
   const { method, target, headers, body } = prepared
   const { hostname, port, protocol } = new URL(origin)
   try {
@@ -45,22 +50,25 @@ export async function requireSuccess(
     response.resume()
     await once(response, 'close')
     const { statusCode: status = 0, complete } = response
-    if (!complete) throw unfit(`${origin} broke off its answer to ${what}`, usualRemedy)
+    if (!complete) throw unfit(`${who} broke off its answer to ${what}`, remedy ?? usualRemedy)
     if (status < 200 || status > 299) {
-      throw unfit(`${origin} answers ${status} to ${what}`, remedyFor(status, response.headers.location))
+      throw unfit(
+        `${who} answers ${status} to ${what}`,
+        remedy ?? remedyFor(status, response.headers.location),
+      )
     }
   } catch (error) {
     signal.throwIfAborted()
     if (error instanceof LabError) throw error
     if (patience.aborted) {
       throw unfit(
-        `${origin} does not answer ${what} within ${timeoutS} s`,
-        'Give it longer with --timeout <s>, or mend the service.',
+        `${who} does not answer ${what} within ${timeoutS} s`,
+        remedy ?? 'Give it longer with --timeout <s>, or mend the service.',
       )
     }
     throw unfit(
-      `${origin} does not answer: ${messageOf(error)}`,
-      isCertificateError(error) ? insecureRemedy : usualRemedy,
+      `${who} does not answer: ${messageOf(error)}`,
+      remedy ?? (isCertificateError(error) ? insecureRemedy : usualRemedy),
       error,
     )
   }

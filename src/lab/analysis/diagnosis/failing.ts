@@ -4,6 +4,10 @@ import type { SuspectedLimit } from './suspected-limit.ts'
 
 export const errorsTolerated = 0.01
 
+/** The lab keeps the log of a service that it started. */
+export const findTheError =
+  "Find the first error in the service's log (service.log in the folder of the report, if the lab started the service), fix its cause, and repeat the run."
+
 /** Requests failed, and not because the service refused too much load: the other figures are in doubt. */
 export function failing({ sample }: Case): SuspectedLimit | null {
   const { errors, failures, label, refusals = {} } = sample
@@ -15,7 +19,7 @@ export function failing({ sample }: Case): SuspectedLimit | null {
     confidence: 'low',
     sentence: `No limit can be named: ${percent(failed)} of the requests failed, so the other figures do not describe a healthy service.`,
     evidence: [`errors ${percent(failed)} of the requests of "${label}"${describeFailures(failures)}`],
-    next: "Find the first error in the service's log (service.log, in the folder of the report), fix its cause, and repeat the run.",
+    next: findTheError,
   }
 }
 
