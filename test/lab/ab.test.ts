@@ -20,9 +20,13 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-async function ab(...args: string[]) {
+function ab(...args: string[]) {
+  return abWith('postgresql://127.0.0.1/not-asked', ...args)
+}
+
+async function abWith(databaseUrl: string, ...args: string[]) {
   const run = spawn(process.execPath, [cli, 'ab', ...args, '--out', folder, '--no-live'], {
-    env: { ...process.env, DATABASE_URL: 'postgresql://127.0.0.1/not-asked' },
+    env: { ...process.env, DATABASE_URL: databaseUrl },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const [stdout, stderr, [status]] = await Promise.all([
@@ -38,7 +42,8 @@ const short = ['--windows', '3', '--window', '1', '--warm-up', '1', '--connectio
 test('compares a service that runs with one that it starts, pair of windows by pair', async () => {
   const cheap = await startStandIn({ BURN_US: '100' })
   const dear = `BURN_US=1000 ${process.execPath} ${standIn}`
-  const run = await ab('--a', cheap.url, '--b', dear, '--path', '/items/{n}', ...short)
+  // Without a database of its own to pass on, the lab starts one.
+  const run = await abWith('', '--a', cheap.url, '--b', dear, '--path', '/items/{n}', ...short)
   await cheap.process.end()
   expect(run.stderr).toBe('')
   expect(run.status).toBe(0)
@@ -47,6 +52,12 @@ test('compares a service that runs with one that it starts, pair of windows by p
   const results: unknown = JSON.parse(readFileSync(join(folder, 'latest', 'results.json'), 'utf8'))
   expect([...Value.Errors(Results, results)]).toEqual([])
   const [sample] = (results as Results).experiments[0]?.samples ?? []
+  // The lab's server is not that of the service at the URL.
+  expect(sample?.utilisation.database).toBeNull()
+  expect(sample?.postgres).toBeUndefined()
+  expect((results as Results).manifest.warnings).toContain(
+    'PostgreSQL is not read, because A was not started by the lab.',
+  )
   expect(sample?.throughputPerS.values).toHaveLength(3)
   expect(sample?.besidePerS?.values).toHaveLength(3)
   // Ten times the work, of which the machine's noise hides little.

@@ -67,7 +67,10 @@ async function compare(options: AbOptions): Promise<number> {
   // At the same time: one of them may make the tables that the other needs.
   const [serviceA, serviceB] = await Promise.all([bring(a), bring(b)])
   await requireSuccessOfBoth([serviceA, serviceB], requests, options)
-  const databaseOf = { databasePid: database?.pid ?? null, databaseUrl: database?.url ?? null }
+  const notRead = postgresNotRead({ A: a, B: b })
+  if (notRead !== null) console.log(notRead)
+  const read = notRead === null ? database : null
+  const databaseOf = { databasePid: read?.pid ?? null, databaseUrl: read?.url ?? null }
   const [targetA, targetB] = [serviceA, serviceB].map(({ url, pids, log }): Target => {
     const [apiPid = null, ...otherApiPids] = pids
     return { ...databaseOf, url, adminUrl: null, profiler: null, apiPid, otherApiPids, isNew: true, log }
@@ -81,9 +84,20 @@ async function compare(options: AbOptions): Promise<number> {
     attached: {
       bed: fixedBed({ target: targetB, control: targetA, postgresVersion: database?.version ?? null }),
       ...{ url: targetA.url, repeat },
-      warnings: [serviceA, serviceB].flatMap(({ warning }) => warning ?? []),
+      warnings: [serviceA.warning, serviceB.warning, notRead].filter(one => one != null),
     },
   })
+}
+
+/**
+ * Why the statistics of the lab's own server would mislead, in a sentence; null: they are of both services. A service
+ * that the lab did not start may use any server.
+ */
+export function postgresNotRead(services: Readonly<Record<string, string>>): string | null {
+  const others = Object.keys(services).filter(name => isHttpUrl(services[name] ?? ''))
+  if (others.length === 0) return null
+  const were = others.length === 1 ? 'was' : 'were'
+  return `PostgreSQL is not read, because ${others.join(' and ')} ${were} not started by the lab.`
 }
 
 /** Each of them answers one request before the load: two services that fail have no cost to compare. */
