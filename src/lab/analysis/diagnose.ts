@@ -25,7 +25,7 @@ import { memory } from './diagnosis/memory.ts'
 import type { SuspectedLimit } from './diagnosis/suspected-limit.ts'
 import { unexplained } from './diagnosis/unexplained.ts'
 import { inverse, mapFigure, ratio } from './figures.ts'
-import { number, percent, spread } from './wording.ts'
+import { number, percent, sharers, spread } from './wording.ts'
 
 export interface DiagnosisInput {
   /** The sample being diagnosed; null: nothing was measured. */
@@ -131,7 +131,7 @@ function nextToFill(one: Case, named: readonly SuspectedLimit[]): Diagnosis['cau
 }
 
 function general({ sample, circumstances }: Case): string[] {
-  const { label, throughputPerS, latencyMs, refusals = {}, postgres } = sample
+  const { label, throughputPerS, latencyMs, refusals = {}, postgres, utilisation } = sample
   const { sharedCores, cores } = circumstances
   const slowed = speedLoss(circumstances)
   return [
@@ -142,7 +142,8 @@ function general({ sample, circumstances }: Case): string[] {
     postgres?.probeCores != null &&
       postgres.probeCores.median >= probeWorthSaying &&
       `the lab's own queries took ${percent(postgres.probeCores.median)} of a core, which is counted as PostgreSQL's`,
-    sharedCores && `API, PostgreSQL and generator share ${cores} cores: every rate is a lower bound`,
+    sharedCores &&
+      `${sharers(utilisation.database !== null)} share ${cores} cores: every rate is a lower bound`,
     sample.steady === false && 'the rate was not steady in every repeat',
     slowed !== null && `a fixed piece of work took ${number(slowed)} times the CPU at slow times of the run`,
   ].filter(statement => statement !== false)

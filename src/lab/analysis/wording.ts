@@ -32,8 +32,19 @@ export function percent(share: number): string {
   return `${Math.round(share * 100)} %`
 }
 
+/** What shares the cores with the service. Without a reading of PostgreSQL it is not known that there is one. */
+export function sharers(isPostgresRead: boolean): string {
+  return isPostgresRead
+    ? 'the API, PostgreSQL and the load generator'
+    : 'the service, the load generator and whatever else runs here'
+}
+
 /** A change as a percentage, finer where it is small: `+3.2 %`, `−14 %`. */
 export function signedPercent(share: number): string {
   const size = Math.abs(share) < 0.1 ? `${number(Math.abs(share) * 100)} %` : percent(Math.abs(share))
   return `${share < 0 ? '−' : '+'}${size}`
+}
+
+export function capitalised(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}`
 }

@@ -1,6 +1,6 @@
 import { cpuOverControl, rateOverControl } from '../analysis/demand.ts'
 import { figureOf } from '../analysis/figures.ts'
-import { change, spread } from '../analysis/wording.ts'
+import { capitalised, change, spread } from '../analysis/wording.ts'
 import type { Diagnosis, Sample } from '../results.ts'
 import { byThroughput, type Conclusion } from './experiment.ts'
 
@@ -61,8 +61,4 @@ function headlineOf({ control, samples }: AgainstControl): string[] {
   const from = `${change(least.times)} CPU ${least.name}`
   const range = least === most ? from : `from ${from} to ${change(most.times)} ${most.name}`
   return [`Compared with ${control}, a request costs ${range}.`]
-}
-
-function capitalised(text: string): string {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}`
 }

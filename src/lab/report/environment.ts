@@ -10,7 +10,7 @@ import { prose } from './prose.ts'
 export function caveats({ warnings, sharedCores, cores }: Manifest): string[] {
   if (!sharedCores || warnings.some(warning => warning.includes('lower bound'))) return warnings
   return [
-    `The API, PostgreSQL and the load generator shared ${cores} cores: every throughput here is a lower bound.`,
+    `The service, the load generator and whatever else ran there shared ${cores} cores: every throughput here is a lower bound.`,
     ...warnings,
   ]
 }
@@ -43,10 +43,7 @@ export function environmentSection(manifest: Manifest): Html {
     ['Platform', manifest.platform],
     ['Kernel', manifest.kernel],
     ['CPU', manifest.cpuModel],
-    [
-      'Cores',
-      `${manifest.cores}${manifest.sharedCores ? ', shared by API, PostgreSQL and load generator' : ''}`,
-    ],
+    ['Cores', `${manifest.cores}${manifest.sharedCores ? ', shared by service and load generator' : ''}`],
     ['Memory', `${formatNumber(manifest.memoryGiB)} GiB`],
     [
       'cgroup CPU quota',

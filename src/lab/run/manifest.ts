@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { arch, cpus, platform, release, totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { type Circumstances, speedLoss } from '../analysis/diagnosis/case.ts'
-import { number, percent } from '../analysis/wording.ts'
+import { capitalised, number, percent, sharers } from '../analysis/wording.ts'
 import { readQuotaCores } from '../probes/cgroup.ts'
 import type { Figure, Manifest } from '../results.ts'
 
@@ -15,6 +15,8 @@ export interface RunFacts extends Circumstances {
   readonly busyBefore: number | null
   /** CPU of the fixed piece of work between the loads, us. */
   readonly fixedWorkUs: Figure | null
+  /** PostgreSQL's CPU was read. */
+  readonly isPostgresRead: boolean
   /** Of the caller, before those of the machine. */
   readonly warnings: readonly string[]
 }
@@ -54,11 +56,12 @@ function warnings({
   busyBefore,
   speedSpread,
   sharedCores,
+  isPostgresRead,
 }: RunFacts & Pick<Manifest, 'cpuModel' | 'cgroupQuotaCores'>): string[] {
   const slowed = speedLoss({ speedSpread })
   return [
     sharedCores &&
-      `API, PostgreSQL and load generator share ${cores} cores: every throughput is a lower bound.`,
+      `${capitalised(sharers(isPostgresRead))} share ${cores} cores: every throughput is a lower bound.`,
     busyBefore !== null &&
       busyBefore > busyWorthSaying &&
       `The machine was ${percent(busyBefore)} busy with other work before the run began.`,

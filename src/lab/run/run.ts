@@ -95,17 +95,20 @@ export async function runLab(experiments: readonly Experiment[], options: RunOpt
     stealRatio: stolenShare(hostBefore, readHostCpu()),
     speedSpread: speed.spread(),
   })
+  let measured: readonly ExperimentResult[] = []
   const manifest = () =>
     describeRun({
       ...circumstances(),
       commit,
       postgres: bed.postgresVersion(),
+      isPostgresRead: measured.some(({ samples }) =>
+        samples.some(({ utilisation }) => utilisation.database !== null),
+      ),
       generators: generatorsOf(plans, installed, choose),
       busyBefore,
       fixedWorkUs: figureOf(speed.takenUs()),
       warnings: [...warnings, ...(resumed === null ? [] : [wasInterrupted])],
     })
-  let measured: readonly ExperimentResult[] = []
   const results = (complete: boolean): Results => ({
     ...{ schema: schemaVersion, startedAt: startedAt.toISOString(), complete },
     ...{ manifest: manifest(), experiments: [...measured] },

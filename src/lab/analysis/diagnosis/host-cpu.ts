@@ -1,9 +1,9 @@
 import type { Demand } from '../demand.ts'
-import { number, percent, shareSpread } from '../wording.ts'
+import { number, percent, sharers, shareSpread } from '../wording.ts'
 import { type Case, demandOf, fillsTheHost, inUse, names, queuedForCore, rate, uses } from './case.ts'
 import type { SuspectedLimit } from './suspected-limit.ts'
 
-/** The cores that the API, PostgreSQL and the generator share are full. None of the three has to be full alone. */
+/** The cores that the service, PostgreSQL and the generator share are full. None of them has to be full alone. */
 export function hostCpu(one: Case): SuspectedLimit | null {
   const host = demandOf(one, 'host')
   if (host === null || !fillsTheHost(one)) return null
@@ -29,13 +29,16 @@ export function hostCpu(one: Case): SuspectedLimit | null {
 type Wording = Pick<SuspectedLimit, 'confidence' | 'sentence' | 'next'>
 
 function filledByShares(one: Case, host: Demand, shares: readonly Demand[]): Wording {
+  const isPostgresRead = one.sample.utilisation.database !== null
   const [largest] = shares
   const most =
     largest !== undefined && explains([largest], host) ? `, most of it for ${names[largest.resource]}` : ''
   return {
     confidence: shares.length === 3 ? 'high' : 'medium',
-    sentence: `The machine is short of cores: the API, PostgreSQL and the load generator share ${number(host.cores)} cores, which are busy ${busy(host)} of the time${most}. The service answered ${rate(one)}, and could answer more on cores of its own.`,
-    next: 'Run the generator, and then PostgreSQL, on another machine; or reduce the CPU that each of them needs for a request.',
+    sentence: `The machine is short of cores: ${sharers(isPostgresRead)} share ${number(host.cores)} cores, which are busy ${busy(host)} of the time${most}. The service answered ${rate(one)}, and could answer more on cores of its own.`,
+    next: isPostgresRead
+      ? 'Run the generator, and then PostgreSQL, on another machine; or reduce the CPU that each of them needs for a request.'
+      : 'Run the load generator on another machine, or reduce the CPU that the service needs for a request.',
   }
 }
 
@@ -43,7 +46,7 @@ function filledByShares(one: Case, host: Demand, shares: readonly Demand[]): Wor
 function filledByUnknown(one: Case, host: Demand, shares: readonly Demand[]): Wording {
   return {
     confidence: 'low',
-    sentence: `The machine is short of cores: its ${number(host.cores)} cores are busy ${busy(host)} of the time, but the processes whose CPU is known use only ${percent(coresOf(shares) / coresOf([host]))} of that. The rest is used by other programs, or by PostgreSQL or the service where their CPU is unknown. The service answered ${rate(one)}.`,
+    sentence: `The machine is short of cores: its ${number(host.cores)} cores are busy ${busy(host)} of the time, but the processes whose CPU is known use only ${percent(coresOf(shares) / coresOf([host]))} of that. The rest is used by other programs, or by a database or service whose CPU is unknown. The service answered ${rate(one)}.`,
     next: 'Stop other programs and repeat the run. Name the database (--database) or the process of the service (--pid) if its CPU is unknown.',
   }
 }

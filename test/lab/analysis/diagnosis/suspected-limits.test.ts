@@ -349,6 +349,18 @@ describe('a CPU that is unknown', () => {
     expect(sentence).not.toContain('generator')
     expect(sentence).toContain('the processes whose CPU is known use only 8 % of that')
   })
+
+  test('of a database that may not exist: nothing claims that PostgreSQL shares the cores', () => {
+    const known = { api: figure(0.85), apiThread: figure(0.95), generator: figure(0.8), host: figure(1.95) }
+    const full = diagnosis({ load, utilisation: { ...known, database: null } }, laptop)
+    expect(full.limit).toBe('host-cpu')
+    expect(full.sentence).toContain(
+      'the service, the load generator and whatever else runs here share 2 cores',
+    )
+    expect(JSON.stringify(full)).not.toContain('PostgreSQL')
+    const seen = diagnosis({ load, utilisation: { ...known, database: figure(0.2) } }, laptop)
+    expect(seen.sentence).toContain('the API, PostgreSQL and the load generator share 2 cores')
+  })
 })
 
 describe('load-generator', () => {
