@@ -47,8 +47,20 @@ function filledByUnknown(one: Case, host: Demand, shares: readonly Demand[]): Wo
   return {
     confidence: 'low',
     sentence: `The machine is short of cores: its ${number(host.cores)} cores are busy ${busy(host)} of the time, but the processes whose CPU is known use only ${percent(coresOf(shares) / coresOf([host]))} of that. The rest is used by other programs, or by a database or service whose CPU is unknown. The service answered ${rate(one)}.`,
-    next: 'Stop other programs and repeat the run. Name the database (--database) or the process of the service (--pid) if its CPU is unknown.',
+    next: `Stop other programs and repeat the run.${howToReadMore(one)}`,
   }
+}
+
+/** Where the user can get the CPU that is missing. Options of `attach` and of `run --url` differ. */
+function howToReadMore({ sample: { utilisation } }: Case): string {
+  return [
+    utilisation.database === null &&
+      ' If the service uses PostgreSQL, name the server with --database (of "run": --database-url).',
+    utilisation.api === null &&
+      ' "attach" reads the CPU of the service, if necessary with --pid; "run --url" does not.',
+  ]
+    .filter(sentence => sentence !== false)
+    .join('')
 }
 
 function busy({ utilisation }: Demand): string {

@@ -344,9 +344,16 @@ describe('a CPU that is unknown', () => {
   test('of the database: the generator is not named for the rest of a full host', () => {
     const unread = { api: figure(0.05), apiThread: figure(0.05), database: null }
     const utilisation = { ...unread, generator: figure(0.1), host: figure(1.95) }
-    const { limit, confidence, sentence } = diagnosis({ load, utilisation }, laptop)
+    const { limit, confidence, sentence, next } = diagnosis({ load, utilisation }, laptop)
     expect({ limit, confidence }).toEqual({ limit: 'host-cpu', confidence: 'low' })
     expect(sentence).not.toContain('generator')
+    // `run` has other options than `attach`.
+    expect(next).toContain('--database (of "run": --database-url)')
+    expect(next).not.toContain('--pid')
+    const unreadApi = { ...utilisation, api: null, apiThread: figure(0.05) }
+    expect(diagnosis({ load, utilisation: unreadApi }, laptop).next).toContain(
+      '"attach" reads the CPU of the service, if necessary with --pid; "run --url" does not.',
+    )
     expect(sentence).toContain('the processes whose CPU is known use only 8 % of that')
   })
 
