@@ -37,9 +37,13 @@ export function apiCpu(one: Case): SuspectedLimit | null {
       ...(hostIsFull(one) ? ['the host is full as well, so more cores would help too'] : []),
       ...queuedForCore(one),
     ],
-    next:
-      workers < circumstances.cores
-        ? 'Use less CPU per request (the profile shows where it goes), or add a worker: WORKERS is below the number of cores.'
-        : 'Use less CPU per request (the profile shows where it goes), or add cores and workers.',
+    next: `Use less CPU per request (the profile shows where it goes), or ${workers < circumstances.cores ? anotherWorker(one) : 'add cores and workers'}.`,
   }
+}
+
+/** Only the service of this repository has the setting WORKERS, and of services only it has metrics of its pool. */
+function anotherWorker({ sample }: Case): string {
+  return sample.pool === undefined
+    ? 'run another process of it (such as with node:cluster; in the service of this repository WORKERS), because it uses fewer cores than there are'
+    : 'add a worker: WORKERS is below the number of cores'
 }

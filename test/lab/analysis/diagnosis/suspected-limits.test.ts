@@ -423,6 +423,18 @@ describe('load-generator', () => {
   })
 })
 
+test('a full thread of a service that is not ours gets no advice about settings that it may not have', () => {
+  const utilisation = { api: figure(0.99), apiThread: figure(0.99), host: figure(1.8) }
+  expect(diagnosis({ utilisation }).next).toContain('or run another process of it (such as with node:cluster')
+  expect(diagnosis({ utilisation, pool: pool(20, 1) }).next).toContain('or add a worker: WORKERS is below')
+  expect(
+    diagnosis(
+      { utilisation: { ...utilisation, api: figure(3.9) }, knobs: { workers: 4 } },
+      { ...dedicated, cores: 4 },
+    ).next,
+  ).toContain('or add cores and workers.')
+})
+
 test('where nothing is full, the one that is nearly so is the best of weak signs', () => {
   const nearly = { api: figure(0.8), apiThread: figure(0.85), host: figure(1.5) }
   expect(diagnosis({ utilisation: nearly }, laptop)).toMatchObject({ limit: 'api-cpu', confidence: 'low' })
