@@ -77,7 +77,7 @@ async function attachTo(options: AttachOptions): Promise<number> {
   console.log(unknown ?? `service: ${pids.map(nameOf).join(', ')}`)
   const database =
     options.databaseUrl === undefined ? null : await seeDatabase(options.databaseUrl, '--database')
-  const unavailable = database?.unavailable ?? []
+  const unavailable = database?.unavailable ?? [postgresNotNamed]
   for (const sentence of unavailable) console.log(sentence)
   const ledgerUrls = async () => {
     const found = await ledgerProcesses(pids, url)
@@ -169,6 +169,9 @@ function profilerFor(
   }
   return { kind: 'inspector', pid: busiest }
 }
+
+const postgresNotNamed =
+  'PostgreSQL was not read. If the service uses one, name its server with --database postgresql://…'
 
 /** A new process compiles its code while the first requests come. */
 const processWarmupS = 3
