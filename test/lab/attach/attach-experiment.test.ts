@@ -152,6 +152,12 @@ test('takes a target for as many cores as it was seen to use', () => {
   expect([0.5, 1.05, 1.6, 2.1].map(workersOf)).toEqual([1, 1, 2, 2])
 })
 
+test('what was measured is no limit of what the service could do', () => {
+  const { answer } = attachExperiment(plan).conclude([closedAt(1, 100), closedAt(24, 1000)])
+  expect(answer).toMatch(/^The most that it answered: 1,000 requests\/s \(950–1,050\), at 24 connections\./)
+  expect(attachExperiment(plan).conclude([closedAt(1, 100)]).answer).toContain(', at 1 connection.')
+})
+
 test('trouble is too many failures, or no answer at all', () => {
   const exact = (value: number) => ({ median: value, low: value, high: value, repeats: 1 })
   const failing = sample({ errors: { ratio: exact(0.2), dropped: exact(0) } })
