@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import { delimiter, join, resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -36,10 +37,14 @@ const answerLimitMs = 5_000
  * Starts the user's service with the CPU ledger in each of its Node processes, and waits until the URL answers. Nothing of
  * the service is changed: the ledger comes through `NODE_OPTIONS`. Disposing of it ends its whole process group.
  *
- * Throws LAB_TARGET if something answers at the URL already, LAB_SERVICE_START if the service ends or does not answer.
+ * Throws LAB_USAGE if there is no such folder, LAB_TARGET if something answers at the URL already, LAB_SERVICE_START if
+ * the service ends or does not answer.
  */
 export async function startWithLedger(options: StartOptions): Promise<StartedService> {
   const { command, folder, url, signal } = options
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new LabError('LAB_USAGE', `--cwd ${folder} is no folder`, 'Correct --cwd.')
+  }
   if (await answers(url, signal)) {
     throw new LabError(
       'LAB_TARGET',

@@ -25,6 +25,13 @@ async function attach(...args: string[]) {
   return { status: status as number | null, stdout, stderr }
 }
 
+test('2: --cwd that is no folder', async () => {
+  for (const cwd of [join(folder, 'none'), cli]) {
+    const run = await attach('--url', 'http://127.0.0.1:9', '--start', 'npm start', '--cwd', cwd)
+    expect(run).toMatchObject({ status: 2, stderr: `--cwd ${cwd} is no folder\nCorrect --cwd.\n` })
+  }
+})
+
 test('a service whose PostgreSQL is not named: the report says how to name it, and claims none', async () => {
   const { url, process: service } = await startStandIn()
   const short = ['--max-connections', '1', '--max-rate', '1', '--duration', '1', '--repeats', '1']
