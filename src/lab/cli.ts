@@ -95,7 +95,7 @@ function commandLine(setExitCode: (code: number) => void): Command {
     .argument('<after>', 'the same')
     .option('--all', 'show the figures that did not change, too')
     .action((before: string, after: string, { all = false }: { all?: boolean }) =>
-      runCompareCommand(before, after, all),
+      setExitCode(runCompareCommand(before, after, all)),
     )
 
   lab

@@ -8,13 +8,19 @@ import {
 } from './analysis/compare.ts'
 import type { Shift } from './analysis/shift.ts'
 import { number, range } from './analysis/wording.ts'
+import { exitCodes } from './errors.ts'
 import type { Figure, Manifest, Results } from './results.ts'
 import { readResults } from './run/results-folder.ts'
 import { textTable } from './run/text-table.ts'
 
-/** Prints what changed beyond the noise from one result to another. */
-export function runCompareCommand(before: string, after: string, showAll: boolean): void {
-  console.log(comparisonText(readResults(before).results, readResults(after).results, showAll))
+/**
+ * Prints what changed beyond the noise from one result to another. Gives the exit code: results that have nothing in
+ * common are wrong usage.
+ */
+export function runCompareCommand(before: string, after: string, showAll: boolean): number {
+  const [earlier, later] = [readResults(before).results, readResults(after).results]
+  console.log(comparisonText(earlier, later, showAll))
+  return compareResults(earlier, later).samples.length === 0 ? exitCodes.usage : exitCodes.done
 }
 
 /** Pure, but for the colours that the terminal takes. */
@@ -96,7 +102,7 @@ function nameOf({ experiment, label }: SampleChanges): string {
 function summary({ samples }: ResultsComparison): string {
   const changes = samples.flatMap(sample => sample.changes)
   const count = (...wanted: Outcome[]) => changes.filter(({ outcome }) => wanted.includes(outcome)).length
-  if (changes.length === 0) return 'The two results have no sample in common.'
+  if (changes.length === 0) return nothingInCommon
   const tested = changes.filter(({ outcome }) => outcome !== 'not measured')
   const byChance = tested.reduce((sum, { ratio }) => sum + (ratio === null ? 0 : 1 - ratio.confidence), 0)
   return [
@@ -107,6 +113,9 @@ function summary({ samples }: ResultsComparison): string {
     `. By chance alone some ${Math.ceil(byChance)} might.`,
   ].join('')
 }
+
+const nothingInCommon = `The two results have no sample in common.
+"compare" needs results of the same experiment, with the same --url and --path. To compare two services, use "lab ab".`
 
 function isChange({ outcome }: Change): boolean {
   return outcome === 'better' || outcome === 'worse' || outcome === 'as the machine'

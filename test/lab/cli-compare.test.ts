@@ -49,6 +49,13 @@ test('compare: by folder or by file; a result of another schema is refused', asy
   expect(newer.stderr).toContain('has schema 99, and this version of the lab reads 1')
 })
 
+test('compare: 2 where the results have no sample in common, and says what to do', async () => {
+  const at = (label: string) => stored(label, resultsOf({ name: 'attach', samples: [sample({ label })] }))
+  const { status, stdout } = await lab('compare', at('127.0.0.1:3111'), at('127.0.0.1:3112'))
+  expect(status).toBe(2)
+  expect(stdout).toContain('To compare two services, use "lab ab".')
+})
+
 test('assert: exit code and JUnit file, of a result that exists', async () => {
   const path = stored('asserted', at(1000))
   const held = await lab('assert', path, 'throughput>900', 'ping:p99Ms<50')
