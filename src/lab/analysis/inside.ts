@@ -12,6 +12,7 @@ export function insideSentence(sample: Sample): string | null {
   const totalUs = outsideUs + (ledgerUs['request']?.median ?? 0)
   const installed = largestPackage(sample)
   const difference = differenceFromProcess(sample)
+  const ledgerItself = sample.layersUs?.[ledger]
   return [
     `A request to "${route.route}" uses ${spread(route.cpuUs, 'us')} of CPU.`,
     totalUs > 0 ? `${percent(outsideUs / totalUs)} of the CPU of the process belongs to no request.` : '',
@@ -21,6 +22,9 @@ export function insideSentence(sample: Sample): string | null {
     installed === null
       ? ''
       : `The installed package that uses most is ${installed[0]}: ${spread(installed[1], 'us')} a request.`,
+    ledgerItself === undefined
+      ? ''
+      : `The CPU of the service includes the ledger that --start loads: ${spread(ledgerItself, 'us')} a request.`,
   ]
     .filter(Boolean)
     .join(' ')

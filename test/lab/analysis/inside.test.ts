@@ -7,7 +7,7 @@ const routes = [
   { route: 'POST /items', cpuUs: figure(900), share: figure(0.1) },
 ]
 
-test('names the route, what belongs to no request, and the largest package', () => {
+test('names the route, what belongs to no request, the largest package, and the ledger’s own part', () => {
   const said = insideSentence(
     sample({
       routes,
@@ -22,7 +22,7 @@ test('names the route, what belongs to no request, and the largest package', () 
     }),
   )
   expect(said).toBe(
-    'A request to "GET /items/:id" uses 400 us (380–420) of CPU. 25 % of the CPU of the process belongs to no request. The installed package that uses most is pg: 200 us (190–210) a request.',
+    'A request to "GET /items/:id" uses 400 us (380–420) of CPU. 25 % of the CPU of the process belongs to no request. The installed package that uses most is pg: 200 us (190–210) a request. The CPU of the service includes the ledger that --start loads: 250 us (238–263) a request.',
   )
 })
 
