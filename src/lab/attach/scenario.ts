@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Type } from 'typebox'
+import type { TLocalizedValidationError } from 'typebox/error'
 import { Value } from 'typebox/value'
 import { LabError } from '../errors.ts'
 import { methods, type RequestTemplate } from '../load/templates.ts'
@@ -27,10 +28,33 @@ export async function readScenario(file: string): Promise<readonly RequestTempla
   const requests = await defaultExport(file)
   if (Value.Check(Requests, requests)) return requests
   const [first] = Value.Errors(Requests, requests)
-  throw unusable(
-    file,
-    `its default export is no list of requests${first ? `: ${first.instancePath} ${first.message}` : ''}`,
+  throw unusable(file, first === undefined ? noList : inWords(first))
+}
+
+const noList = 'its default export is no list of requests'
+
+/** The first thing that is wrong, by the number of the request and the field: `request 2: body must be a string`. */
+function inWords({
+  instancePath,
+  keyword,
+  message,
+}: Pick<TLocalizedValidationError, 'instancePath' | 'keyword' | 'message'>): string {
+  const [, index, ...fields] = instancePath.split('/')
+  const wrong = message.replace(
+    /^must be (?=(string|object|array|integer)$)/,
+    (be, type) => be + articles[type],
   )
+  if (index === undefined) return `${noList}: it ${wrong}`
+  const about = [`request ${Number(index) + 1}:`, fields.join('.')].filter(Boolean).join(' ')
+  if (keyword === 'boolean') return `${about} is no field of a request`
+  return keyword === 'pattern' ? `${about} must begin with /` : `${about} ${wrong}`
+}
+
+const articles: Readonly<Record<string, string>> = {
+  string: 'a ',
+  object: 'an ',
+  array: 'an ',
+  integer: 'an ',
 }
 
 async function defaultExport(file: string): Promise<unknown> {

@@ -30,16 +30,27 @@ test('reads the requests of a TypeScript module', async () => {
 })
 
 test.each([
-  ['no-default.ts', 'export const requests = []'],
-  ['empty.ts', 'export default []'],
-  ['relative.ts', "export default [{ path: 'items' }]"],
-  ['unknown.ts', "export default [{ path: '/', verb: 'GET' }]"],
-  ['broken.ts', 'export default ['],
-])('%s is refused with a line that names it', async (name, source) => {
+  [
+    'no-default.ts',
+    'export const requests = []',
+    'its default export is no list of requests: it must be an array',
+  ],
+  ['empty.ts', 'export default []', 'its default export is no list of requests: it must not have fewer'],
+  ['relative.ts', "export default [{ path: 'items' }]", 'request 1: path must begin with /'],
+  ['unknown.ts', "export default [{ path: '/', verb: 'GET' }]", 'request 1: verb is no field of a request'],
+  [
+    'object.ts',
+    "export default [{ path: '/' }, { path: '/', body: {} }]",
+    'request 2: body must be a string',
+  ],
+  ['text.ts', "export default ['/']", 'request 1: must be an object'],
+  ['header.ts', "export default [{ path: '/', headers: { a: 1 } }]", 'request 1: headers.a must be a string'],
+  ['broken.ts', 'export default [', ''],
+])('%s is refused with a line that names it and what is wrong', async (name, source, wrong) => {
   const file = scenario(name, source)
   await expect(readScenario(file)).rejects.toMatchObject({
     code: 'LAB_USAGE',
-    message: expect.stringContaining(`the scenario ${file} cannot be used: `),
+    message: expect.stringContaining(`the scenario ${file} cannot be used: ${wrong}`),
   })
 })
 
