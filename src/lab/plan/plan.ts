@@ -122,6 +122,8 @@ function notesOn(samples: readonly Sample[], { walBytesPerRow, repeats }: Measur
     ...(samples.every(({ load }) => load.generator !== 'k6')
       ? ['k6 was not measured, and costs more than undici: install it and run again']
       : []),
-    ...(repeats < 3 ? [`only ${repeats} repeats: the intervals are too narrow`] : []),
+    ...(repeats < 3
+      ? [`only ${repeats} ${repeats === 1 ? 'repeat' : 'repeats'}: the intervals are too narrow`]
+      : []),
   ]
 }

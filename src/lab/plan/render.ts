@@ -21,14 +21,15 @@ export function renderPlan({ objective, assumptions, figures, checks, notes }: P
       ? []
       : ['', 'Checked: from one worker under light load, a simulation of steps it was not told of says']),
     ...checks.map(checkLine),
-    ...(notes.length === 0 ? [] : ['', 'Not told:', ...notes.map(note => `- ${note}`)]),
+    ...(notes.length === 0 ? [] : ['', 'What this plan does not know:', ...notes.map(note => `- ${note}`)]),
   ].join('\n')
 }
 
 function spreadOf({ value, low, high, unit }: PlanFigure): string {
   const shown = (figure: number) =>
     Number.isInteger(figure) ? figure.toLocaleString('en-US') : number(figure)
-  const amount = unit === '' ? shown(value) : `${shown(value)} ${unit}`
+  const named = shown(value) === '1' ? unit.replace(/^(pod|core)s$/, '$1') : unit
+  const amount = named === '' ? shown(value) : `${shown(value)} ${named}`
   return low === high ? amount : `${amount} (${shown(low)}–${shown(high)})`
 }
 

@@ -148,7 +148,21 @@ describe('a plan', () => {
   })
 
   test('says what it could not tell', () => {
-    expect(renderPlan(planned())).toMatch(/Not told:[\s\S]*WAL was not measured[\s\S]*observability-price/)
+    expect(renderPlan(planned())).toMatch(
+      /What this plan does not know:[\s\S]*WAL was not measured[\s\S]*observability-price/,
+    )
+  })
+
+  test('says one pod and one repeat in the singular', () => {
+    const once = samples.map(one => {
+      const { median } = one.throughputPerS
+      return { ...one, throughputPerS: { ...one.throughputPerS, values: [median], repeats: 1 } }
+    })
+    const plan = planFor(results(once), { ...objective, ratePerS: 100 }, assumptions)
+    if (!('figures' in plan)) throw new Error(JSON.stringify(plan))
+    const text = renderPlan(plan)
+    expect(text).toMatch(/workers, one a pod +1 pod$/m)
+    expect(text).toContain('only 1 repeat: ')
   })
 
   test('keeps all connections under max_connections', () => {
