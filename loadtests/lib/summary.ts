@@ -32,7 +32,7 @@ export function describe(title: string, data: SummaryData): string {
     `  ${title}`,
     `  ${seconds(data.state.testRunDurationMs)}, ${count('http_reqs')} requests, ${perSecond(value(data, 'http_reqs', 'rate'))}${users === undefined ? '' : `, up to ${users} users`}`,
     `  latency  p50 ${latency('med')}  p90 ${latency('p(90)')}  p99 ${latency('p(99)')}  max ${latency('max')}`,
-    `  failed   ${percent(value(data, 'http_req_failed', 'rate'))} of the requests, ${failedChecks} checks`,
+    `  failed   ${percent(value(data, 'http_req_failed', 'rate'))} of the requests, ${failedChecks} failed checks`,
     ...(dropped > 0
       ? [
           `  dropped  ${dropped} iterations that k6 could not start in time: all its users were waiting, or it lacked CPU.`,

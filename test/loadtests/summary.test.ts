@@ -25,7 +25,7 @@ group('describe', () => {
     expect(text).toContain('64 users\n')
     expect(text).toContain('30.0 s, 3000 requests, 100 requests/s, up to 64 users')
     expect(text).toContain('p50 1.23 ms  p90 4.00 ms  p99 120 ms  max 300 ms')
-    expect(text).toContain('1.23 % of the requests, 10 checks')
+    expect(text).toContain('1.23 % of the requests, 10 failed checks')
     expect(text).toContain('broken   http_req_duration: p(99)<100')
     expect(text).not.toContain('p(90)<100')
     expect(text).not.toContain('dropped')
