@@ -19,7 +19,7 @@ export function scalingInWords(scalings: readonly Scaling[]): string[] {
 
 function uslInWords({ lambdaPerS, sigma, kappa, peak }: UslFit): string {
   const law = [
-    `one client alone gets ${interval(lambdaPerS, 'requests/s')}`,
+    `by the Universal Scalability Law one client alone gets ${interval(lambdaPerS, 'requests/s')}`,
     `${share(sigma)} of the work is done for one request at a time (σ)`,
     `each pair of clients adds ${share(kappa)} for coordination (κ)`,
   ].join(', ')

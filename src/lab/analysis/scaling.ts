@@ -56,7 +56,9 @@ interface Fits {
 
 const ofBatches: Fits = {
   fits: [],
-  notes: ['no fit: rows that share a batch cost less under a higher load, and the law cannot express that'],
+  notes: [
+    'no fit: rows that share a batch cost less under a higher load, and the Universal Scalability Law cannot express that',
+  ],
 }
 
 /** Beyond it the law describes something else than what was measured. */
@@ -80,7 +82,12 @@ function uslFit(sweep: readonly Sample[], largest: number): Fits {
   const peak = peakOf(fitted)
   const worstError = Math.max(...measured.map((rate, i) => Math.abs((onFit[i] ?? rate) / rate - 1)))
   if (worstError > tooFar) {
-    return { fits: [], notes: [`no fit: the law misses a measured point by ${number(worstError * 100)} %`] }
+    return {
+      fits: [],
+      notes: [
+        `no fit: the Universal Scalability Law misses a measured point by ${number(worstError * 100)} %`,
+      ],
+    }
   }
   const fit: UslFit = {
     model: 'usl',

@@ -86,7 +86,9 @@ test('a point that the law misses is told of; where it misses by far, there is n
     scalingOf(doubling.map(n => swept('prepared', n, n === 8 ? usl(n) * share : usl(n))))[0]
   expect(withEighth(0.7)?.notes.join()).toContain('the fit misses a measured point by')
   expect(withEighth(0.7)?.fits).toHaveLength(1)
-  expect(withEighth(0.4)?.notes.join()).toContain('no fit: the law misses a measured point by')
+  expect(withEighth(0.4)?.notes.join()).toContain(
+    'no fit: the Universal Scalability Law misses a measured point by',
+  )
   expect(withEighth(0.4)?.fits).toEqual([])
 })
 
@@ -123,7 +125,7 @@ test('too few concurrencies, or an open loop, is no sweep', () => {
 test('in words: what the law says, with intervals, and what cannot be said', () => {
   const [prepared = ''] = scalingInWords(scalingOf(doubling.map(n => swept('prepared', n, usl(n)))))
   expect(prepared).toMatch(
-    /^prepared, 1 to 64 connections: one client alone gets 2,000 requests\/s \([\d,–]+\), 5 % \(/,
+    /^prepared, 1 to 64 connections: by the Universal Scalability Law one client alone gets 2,000 requests\/s \([\d,–]+\), 5 % \(/,
   )
   expect(prepared).toMatch(/throughput peaks with .+ at 21\.8 connections .+; the knee is between/)
   const straight = scalingInWords(scalingOf(doubling.map(n => swept('idle', n, 100 * n))))
