@@ -77,7 +77,7 @@ export async function withClient<T>(
     await requireVersion(client)
     return await use(client)
   } catch (error) {
-    throw error instanceof StartError ? error : startErrorOf(error)
+    throw error instanceof StartError ? error : startErrorOf(error, config)
   } finally {
     await client.end()
   }
@@ -118,14 +118,24 @@ async function checkSettings(client: pg.Client, config: Config, log: Logger): Pr
   }
 }
 
+const ownerMigrates =
+  'Set MIGRATION_USER and MIGRATION_PASSWORD to the role that owns the tables and their schema'
 const noTls = /does not support SSL/
 
+const unreachable =
+  /^(ECONN\w+|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|E(HOST|NET)UNREACH|ENOENT|EACCES)$|timeout expired|terminated unexpectedly/
+
+type Remedy = readonly [cause: RegExp, remedy: string]
+
+/** Before the others if no variable says where the database is: `pg` then looks for it on this machine. */
+const ifNamedNowhere: readonly Remedy[] = [unreachable, /no PostgreSQL user name/].map(cause => [
+  cause,
+  'Neither DATABASE_URL nor PGHOST is set: set DATABASE_URL=postgres://user:password@host:5432/db.',
+])
+
 /** The cause is Node's error code, PostgreSQL's SQLSTATE (appendix A of its manual) or the message of `pg`. */
-const remedies: readonly (readonly [cause: RegExp, remedy: string])[] = [
-  [
-    /^(ECONN\w+|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|E(HOST|NET)UNREACH|ENOENT|EACCES)$|timeout expired|terminated unexpectedly/,
-    'Set DATABASE_URL (or PGHOST …) to a PostgreSQL that runs.',
-  ],
+const remedies: readonly Remedy[] = [
+  [unreachable, 'Set DATABASE_URL (or PGHOST …) to a PostgreSQL that runs.'],
   [
     /password must be a (non-empty )?string/,
     'PostgreSQL asks for a password and none is set. Put it into DATABASE_URL, or set PGPASSWORD.',
@@ -161,17 +171,23 @@ const remedies: readonly (readonly [cause: RegExp, remedy: string])[] = [
     /^25006$/,
     'The database is read-only and its schema is not up to date: migrate the primary server first, or unset default_transaction_read_only.',
   ],
+  [/permission denied for schema/, `${ownerMigrates}, or GRANT the role CREATE on the schema.`],
   [
-    /^42501$/,
-    'Set MIGRATION_USER and MIGRATION_PASSWORD to the role that owns the tables and their schema, or GRANT the role CREATE on the schema.',
+    /permission denied for database/,
+    'GRANT the role CONNECT on the database, or set DATABASE_URL to a role that may use it.',
   ],
+  [/^42501$/, `${ownerMigrates}.`],
+  [/invalid command-line argument/, 'Write PGOPTIONS, and options= in DATABASE_URL, as -c name=value.'],
 ]
 
-function startErrorOf(error: unknown): StartError {
+function startErrorOf(error: unknown, { databaseUrl }: Config): StartError {
   const { code, message, errors } = error as AggregateError & { code?: string }
   // A refused connection to `localhost` is an AggregateError without a message.
   const reason = (message || errors?.map(String).join(', ') || String(error)).replace(/\s*\n\s*/g, ' ')
+  const isNamed = databaseUrl !== undefined || process.env['PGHOST']
   const [, remedy = 'See the log of PostgreSQL.'] =
-    remedies.find(([cause]) => (code !== undefined && cause.test(code)) || cause.test(reason)) ?? []
+    [...(isNamed ? [] : ifNamedNowhere), ...remedies].find(
+      ([cause]) => (code !== undefined && cause.test(code)) || cause.test(reason),
+    ) ?? []
   return new StartError(`the database cannot be used: ${reason}. ${remedy}`, { cause: error })
 }

@@ -201,7 +201,28 @@ describe('a start that cannot succeed ends with exit code 1 and one line that sa
     url.password = 'hunter2'
     await expectFailure(
       { DATABASE_URL: url.href },
-      /: the database cannot be used: permission denied for schema public\. Set MIGRATION_USER and MIGRATION_PASSWORD [^\n]*\n$/,
+      /: the database cannot be used: permission denied for schema public\. Set MIGRATION_USER and MIGRATION_PASSWORD [^\n]* or GRANT the role CREATE on the schema\.\n$/,
+    )
+    await admin.query(`REVOKE CONNECT ON DATABASE ${url.pathname.slice(1)} FROM PUBLIC`)
+    await expectFailure(
+      { DATABASE_URL: url.href },
+      /: the database cannot be used: permission denied for database [^ ]+\. GRANT the role CONNECT on the database, /,
+    )
+  })
+
+  it('no variable that names a database', async () => {
+    const hint =
+      /\. Neither DATABASE_URL nor PGHOST is set: set DATABASE_URL=postgres:\/\/user:password@host:5432\/db\.\n$/
+    await expectFailure({ DATABASE_URL: '', PGUSER: 'me', PGPORT: '1' }, hint)
+    const { port } = new URL(database.url)
+    // Without USER, as in a container.
+    await expectFailure({ DATABASE_URL: '', PGPORT: port }, hint)
+  })
+
+  it('PGOPTIONS that are not options', async () => {
+    await expectFailure(
+      { PGOPTIONS: 'work_mem=8MB' },
+      /: work_mem=8MB\. Write PGOPTIONS, [^\n]* as -c name=value\.\n$/,
     )
   })
 
