@@ -63,7 +63,6 @@ function commandLine(setExitCode: (code: number) => void): Command {
   withRunOptions(lab.command('run'))
     .description('run experiments by name')
     .option('--only <value...>', 'only steps with this setting, for example "Fastify + pg" in peers')
-    .option('--resume <result>', 'continue an interrupted run: its folder under results/')
     .addArgument(
       new Argument('<experiment...>', 'see `list`').argParser<Experiment[]>((name, chosen) => [
         ...(chosen ?? []),
@@ -131,6 +130,7 @@ function withRunOptions(command: Command): Command {
     .option('--duration <s>', 'length of each measurement, after the warm-up', seconds)
     .option('--repeats <n>', 'measurements of each step', count(100))
     .option('--out <dir>', 'folder for results', 'results')
+    .option('--resume <result>', 'continue an interrupted run: its folder under results/')
     .option('--url <url>', 'measure a service that runs already, sending load only', httpUrl)
     .option('--insecure', 'accept any certificate of that service', false)
     .option('--i-own-this-target', 'load it although its address is public, because it is mine', false)

@@ -65,6 +65,7 @@ describe.concurrent('exit codes', () => {
     const { status, stderr } = await lab('run', 'peers', '--resume', file, '--no-live')
     expect(status).toBe(2)
     expect(stderr).toContain('complete.json is complete')
+    expect(await lab('--resume', file, '--no-live')).toMatchObject({ status: 2, stderr })
   })
 
   test('2: an insert table of something else', async () => {
@@ -162,6 +163,7 @@ test('130: Ctrl-C leaves what was measured, marked incomplete', async () => {
   const [code] = await once(run, 'close')
   expect(code).toBe(130)
   expect(stdout).toContain('interrupted')
+  expect(stdout).toMatch(/^Go on with the same command and --resume \S*\/cut\/[^/\s]+-ping$/m)
   const results = resultsIn(out)
   expect(Value.Check(Results, results)).toBe(true)
   expect(results).toMatchObject({ complete: false, experiments: [{ name: 'ping' }] })

@@ -118,6 +118,13 @@ export async function runLab(experiments: readonly Experiment[], options: RunOpt
   const measuredSteps = openMeasuredSteps(folder.path, plans, options.generator)
   // From here on a run that is killed leaves a result that says so.
   folder.save(results(false))
+  const untilThen = [
+    `what was measured until then: ${relative('.', folder.reportFile)}`,
+    // `attach` and `ab` begin again.
+    ...(attached === undefined
+      ? [`Go on with the same command and --resume ${quoted(relative('.', folder.path))}`]
+      : []),
+  ].join('\n')
   const finish = (complete: boolean) => {
     const final = results(complete)
     folder.save(final)
@@ -143,11 +150,10 @@ export async function runLab(experiments: readonly Experiment[], options: RunOpt
   } catch (error) {
     finish(false)
     if (!signal.aborted) {
-      if (measured.length > 0)
-        console.log(`\nwhat was measured until then: ${relative('.', folder.reportFile)}`)
+      if (measured.length > 0) console.log(`\n${untilThen}`)
       throw error
     }
-    console.log(`\ninterrupted; what was measured until then: ${relative('.', folder.reportFile)}`)
+    console.log(`\ninterrupted; ${untilThen}`)
     return exitCodes.interrupted
   }
   finish(true)
