@@ -343,7 +343,10 @@ const withCluster: Readonly<Record<string, Needs>> = {
     'kubectl create namespace insertlab',
     'kubectl -n insertlab create secret generic postgres-monitor --type=kubernetes.io/basic-auth --from-literal=username=monitor --from-literal=password="$(openssl rand -hex 16)"',
     'kubectl -n insertlab create secret generic postgres-service --type=kubernetes.io/basic-auth --from-literal=username=insertlab --from-literal=password="$(openssl rand -hex 16)" --from-literal=dbname=insertlab',
+    'kubectl -n insertlab create secret generic postgres-app --type=kubernetes.io/basic-auth --from-literal=username=insertlab_owner --from-literal=password=… --from-literal=dbname=insertlab',
+    'kubectl -n insertlab create secret generic postgres-service --type=kubernetes.io/basic-auth --from-literal=username=insertlab --from-literal=password=… --from-literal=dbname=insertlab',
     'kubectl apply --server-side -k deploy/k8s/overlays/operators',
+    'kubectl apply --server-side -k deploy/k8s/overlays/gke',
     'kubectl -n insertlab wait --for=condition=complete --timeout=10m job/migrate',
     'kubectl -n insertlab get testruns --watch',
     'kubectl -n insertlab delete job migrate --ignore-not-found',
@@ -356,11 +359,14 @@ const withCluster: Readonly<Record<string, Needs>> = {
   ]),
 }
 
-/** No engine is where tests run. `compose.thorough.ts` reads the file and its profiles where the plugin is. */
+/** No engine and no helm is where tests run. `compose.thorough.ts` reads the file and its profiles where the plugin is. */
 const withEngine: Readonly<Record<string, Needs>> = each({ programs: [], check: namesWhatThereIs }, [
   'docker compose up --build',
   'docker compose run --rm -e VUS=128 k6 run /loadtests/insert.ts',
   'docker compose --profile peers up -d --build --wait',
+  'docker build -f deploy/docker/Dockerfile -t registry.example.com/insertlab-service:0.1.0 .',
+  'docker push registry.example.com/insertlab-service:0.1.0',
+  'helm install kube-prometheus-stack oci://ghcr.io/prometheus-community/charts/kube-prometheus-stack --namespace monitoring --create-namespace --values deploy/k8s/components/prometheus-operator/values.yaml',
 ])
 
 function each(needs: Needs, lines: readonly string[]): Record<string, Needs> {
@@ -385,7 +391,7 @@ async function asksForCluster(line: string): Promise<void> {
   expect(code).not.toBe(0)
 }
 
-/** Profile, service and scenario of the command are those of compose.yaml. */
+/** Profile, service and scenario of the command are those of compose.yaml; the files that it names are there. */
 async function namesWhatThereIs(line: string): Promise<void> {
   const { services } = parse(readFileSync(join(repository, 'compose.yaml'), 'utf8')) as {
     services: Record<string, { profiles?: string[] }>
@@ -395,6 +401,9 @@ async function namesWhatThereIs(line: string): Promise<void> {
   for (const [, name, script = ''] of line.matchAll(/ (\w+) run (\/\S+)/g)) {
     expect(Object.keys(services)).toContain(name)
     expect(existsSync(join(repository, script)), script).toBe(true)
+  }
+  for (const [, file = ''] of line.matchAll(/ (?:-f|--values) (\S+)/g)) {
+    expect(existsSync(join(repository, file)), file).toBe(true)
   }
 }
 
