@@ -1,17 +1,14 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { Value } from 'typebox/value'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Results } from '../../src/lab/results.ts'
 import { findFreePort } from '../../src/lab/stack/free-port.ts'
+import { runLab } from '../helpers/lab-command.ts'
 import { startStandIn } from './run/stand-in-bed.ts'
 
-const cli = fileURLToPath(new URL('../../src/lab/cli.ts', import.meta.url))
 const standIn = fileURLToPath(new URL('stand-in.ts', import.meta.url))
 let folder = ''
 
@@ -24,17 +21,8 @@ function ab(...args: string[]) {
   return abWith('postgresql://127.0.0.1/not-asked', ...args)
 }
 
-async function abWith(databaseUrl: string, ...args: string[]) {
-  const run = spawn(process.execPath, [cli, 'ab', ...args, '--out', folder, '--no-live'], {
-    env: { ...process.env, DATABASE_URL: databaseUrl },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  const [stdout, stderr, [status]] = await Promise.all([
-    text(run.stdout),
-    text(run.stderr),
-    once(run, 'exit'),
-  ])
-  return { status: status as number | null, stdout, stderr }
+function abWith(databaseUrl: string, ...args: string[]) {
+  return runLab(['ab', ...args, '--out', folder, '--no-live'], { DATABASE_URL: databaseUrl })
 }
 
 const short = ['--windows', '3', '--window', '1', '--warm-up', '1', '--connections', '4']

@@ -3,15 +3,13 @@ import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Results } from '../../src/lab/results.ts'
+import { labCli, runLab } from '../helpers/lab-command.ts'
 import { resultsOf } from './analysis/results.ts'
 import { figure, sample } from './analysis/samples.ts'
 import { startStandIn } from './run/stand-in-bed.ts'
 
-const cli = fileURLToPath(new URL('../../src/lab/cli.ts', import.meta.url))
 let folder = ''
 
 beforeAll(() => {
@@ -19,15 +17,7 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-async function lab(...args: string[]) {
-  const run = spawn(process.execPath, [cli, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
-  const [stdout, stderr, [status]] = await Promise.all([
-    text(run.stdout),
-    text(run.stderr),
-    once(run, 'exit'),
-  ])
-  return { status: status as number | null, stdout, stderr }
-}
+const lab = (...args: string[]) => runLab(args)
 
 function stored(name: string, results: unknown): string {
   const path = join(folder, name)
@@ -90,7 +80,9 @@ test('run --assert, and a run that is killed', async () => {
     expect(readFileSync(join(out, 'latest', 'junit.xml'), 'utf8')).toContain('errors="1"')
 
     const cut = join(folder, 'cut')
-    const run = spawn(process.execPath, [cli, ...args, '--out', cut], { stdio: ['ignore', 'pipe', 'ignore'] })
+    const run = spawn(process.execPath, [labCli, ...args, '--out', cut], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
     run.stdout.on('data', () => {
       if (existsSync(join(cut, 'latest', 'results.json'))) run.kill('SIGKILL')
     })

@@ -3,15 +3,13 @@ import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
-import { fileURLToPath } from 'node:url'
 import { Value } from 'typebox/value'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Results } from '../../src/lab/results.ts'
+import { labCli, runLab } from '../helpers/lab-command.ts'
 import { resultsOf } from './analysis/results.ts'
 import { startStandIn } from './run/stand-in-bed.ts'
 
-const cli = fileURLToPath(new URL('../../src/lab/cli.ts', import.meta.url))
 let folder = ''
 let service: Awaited<ReturnType<typeof startStandIn>>
 
@@ -28,17 +26,8 @@ function lab(...args: string[]) {
   return labWith({}, ...args)
 }
 
-async function labWith(env: Record<string, string>, ...args: string[]) {
-  const run = spawn(process.execPath, [cli, ...args], {
-    env: { ...process.env, DATABASE_URL: '', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  const [stdout, stderr, [status]] = await Promise.all([
-    text(run.stdout),
-    text(run.stderr),
-    once(run, 'exit'),
-  ])
-  return { status: status as number | null, stdout, stderr }
+function labWith(env: Record<string, string>, ...args: string[]) {
+  return runLab(args, { DATABASE_URL: '', ...env })
 }
 
 function resultsIn(out: string): unknown {
@@ -151,7 +140,7 @@ test('run: results that fit their schema, a report, a link to the latest, a diag
 test('130: Ctrl-C leaves what was measured, marked incomplete', async () => {
   const out = join(folder, 'cut')
   const args = ['run', 'ping', '--url', service.url, '--generator', 'undici', '--duration', '1', '--out', out]
-  const run = spawn(process.execPath, [cli, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const run = spawn(process.execPath, [labCli, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
   let stdout = ''
   let interrupted = false
   run.stdout.setEncoding('utf8').on('data', (chunk: string) => {

@@ -1,32 +1,18 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
-import { fileURLToPath } from 'node:url'
 import { afterAll, expect, test } from 'vitest'
 import type { Results } from '../../../src/lab/results.ts'
+import { labCli, runLab } from '../../helpers/lab-command.ts'
 import { startStandIn } from '../run/stand-in-bed.ts'
 
-const cli = fileURLToPath(new URL('../../../src/lab/cli.ts', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'insertlab-attach-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-async function attach(...args: string[]) {
-  const run = spawn(process.execPath, [cli, 'attach', ...args, '--out', folder, '--no-live'], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  const [stdout, stderr, [status]] = await Promise.all([
-    text(run.stdout),
-    text(run.stderr),
-    once(run, 'exit'),
-  ])
-  return { status: status as number | null, stdout, stderr }
-}
+const attach = (...args: string[]) => runLab(['attach', ...args, '--out', folder, '--no-live'])
 
 test('2: --cwd that is no folder', async () => {
-  for (const cwd of [join(folder, 'none'), cli]) {
+  for (const cwd of [join(folder, 'none'), labCli]) {
     const run = await attach('--url', 'http://127.0.0.1:9', '--start', 'npm start', '--cwd', cwd)
     expect(run).toMatchObject({ status: 2, stderr: `--cwd ${cwd} is no folder\nCorrect --cwd.\n` })
   }

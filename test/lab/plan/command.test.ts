@@ -1,11 +1,8 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { repository } from '../../programs.ts'
+import { runLab } from '../../helpers/lab-command.ts'
 import { results, samples } from './known-costs.ts'
 
 let folder = ''
@@ -17,18 +14,7 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(folder, { recursive: true }))
 
-async function plan(...args: string[]) {
-  const run = spawn(process.execPath, ['src/lab/cli.ts', 'plan', ...args], {
-    cwd: repository,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  const [stdout, stderr, [status]] = await Promise.all([
-    text(run.stdout),
-    text(run.stderr),
-    once(run, 'exit'),
-  ])
-  return { status: status as number | null, stdout, stderr }
-}
+const plan = (...args: string[]) => runLab(['plan', ...args])
 
 test('prints the plan as JSON, and writes it as an overlay, over no one else’s', async () => {
   const mine = join(folder, 'mine')
