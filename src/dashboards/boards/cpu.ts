@@ -25,7 +25,7 @@ const cpuReading = (counter: string) => ratio(reading(counter), reading(k6Metric
 const ownWork = `label_replace(${rate(metricNames.attributedCpu, service)}, "bucket", "own work", "", "")`
 const shared = rate(metricNames.unattributedCpu, service, ['bucket'])
 /** Below one request a second, timers and scrapes are most of the CPU, and they belong to no request. */
-const perRequest = (layers: string) => `${layers} / on () group_left () (${requestRate(service)} >= 1)`
+const perRequest = (layers: string) => ratio(layers, `${requestRate(service)} >= 1`, 'on () group_left ()')
 
 /** Ids of the load tests in the time range, with the time of their last figure; the background is not a test. */
 const lastSeen = `max by (testid) (max_over_time(timestamp(${k6Metrics.vus}{testid!="background"})[$__range:5s]))`
