@@ -5,6 +5,11 @@ export function number(value: number): string {
   return value.toLocaleString('en-US', { maximumSignificantDigits: 3 })
 }
 
+/** A number of things, whose plural ends in s: `1 row`, `12 rows`. */
+export function counted(value: number, noun: string): string {
+  return `${value} ${noun}${value === 1 ? '' : 's'}`
+}
+
 /** A figure with its spread: `54.1 us (53.2–55.8)`; a single repeat has none and says so. */
 export function spread(figure: Figure, unit: string): string {
   return `${number(figure.median)} ${unit} (${range(figure)})`

@@ -1,6 +1,6 @@
 import { describeFailures } from '../analysis/diagnosis/failing.ts'
 import { fewestConcurrencies } from '../analysis/usl.ts'
-import { number, percent, spread } from '../analysis/wording.ts'
+import { counted, number, percent, spread } from '../analysis/wording.ts'
 import {
   byThroughput,
   type Conclusion,
@@ -173,7 +173,7 @@ function conclude(plan: AttachPlan, samples: readonly Sample[]): Conclusion {
   const diagnosed = withCores(best, sweep)
   return {
     answer: [
-      `The most that it answered: ${spread(best.throughputPerS, 'requests/s')}, at ${connectionsOf(best)}.`,
+      `The most that it answered: ${spread(best.throughputPerS, 'requests/s')}, at ${counted(best.load.connections ?? 0, 'connection')}.`,
       single === undefined ? '' : `One client alone waits ${spread(single.latencyMs.p50, 'ms')}.`,
       highest === undefined
         ? noRateHeld(plan, samples)
@@ -185,10 +185,6 @@ function conclude(plan: AttachPlan, samples: readonly Sample[]): Conclusion {
     ...(single !== undefined && single !== best && { predictFrom: withCores(single, sweep) }),
     refine: diagnosis => withReason(fromOutside(diagnosis, sweep), plan.cpuUnknown),
   }
-}
-
-function connectionsOf({ load: { connections = 0 } }: Sample): string {
-  return `${connections} ${connections === 1 ? 'connection' : 'connections'}`
 }
 
 function noRateHeld({ p99Ms }: AttachPlan, samples: readonly Sample[]): string {

@@ -1,5 +1,5 @@
 import { meanResponseMs } from '../analysis/little.ts'
-import { percent, spread } from '../analysis/wording.ts'
+import { counted, percent, spread } from '../analysis/wording.ts'
 import type { Reproduction, Sample } from '../results.ts'
 import { byThroughput, type Conclusion, closed, type Experiment, find, type Step } from './experiment.ts'
 import { reproduction } from './reproduction.ts'
@@ -41,7 +41,7 @@ export const blockingCalls: Experiment = {
 }
 
 function variantOf(count: number): string {
-  return `blocking calls, ${count} ${count === 1 ? 'worker' : 'workers'}`
+  return `blocking calls, ${counted(count, 'worker')}`
 }
 
 const withWorkers = (samples: readonly Sample[], count: number) => find(samples, variantOf(count), users)

@@ -1,5 +1,5 @@
 import { ratio } from '../analysis/figures.ts'
-import { spread } from '../analysis/wording.ts'
+import { counted, spread } from '../analysis/wording.ts'
 import type { Sample } from '../results.ts'
 import { byThroughput, type Conclusion, closed, type Experiment, find, type Step } from './experiment.ts'
 
@@ -40,7 +40,7 @@ function step(workers: number, connections: number, rows: number): Step {
 }
 
 function variantOf(workers: number, rows: number): string {
-  return `${workers} ${workers === 1 ? 'worker' : 'workers'}, ${rows} ${rows === 1 ? 'row' : 'rows'}`
+  return `${counted(workers, 'worker')}, ${counted(rows, 'row')}`
 }
 
 function conclude(samples: readonly Sample[]): Conclusion {

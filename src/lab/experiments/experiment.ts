@@ -1,3 +1,4 @@
+import { counted } from '../analysis/wording.ts'
 import { type LoadGenerator, type LoadShape, rampS } from '../load/generator.ts'
 import type { RequestTemplate } from '../load/templates.ts'
 import type { Diagnosis, Knobs, Reproduction, Sample } from '../results.ts'
@@ -111,7 +112,7 @@ export interface Conclusion {
 /** Names a step in tables and plots: `prepared, 64 connections`. */
 export function labelOf({ variant, load }: Pick<Step, 'variant' | 'load'>): string {
   if (load.mode === 'open') return `${variant}, ${load.ratePerS} requests/s`
-  return `${variant}, ${load.connections} ${load.connections === 1 ? 'connection' : 'connections'}`
+  return `${variant}, ${counted(load.connections, 'connection')}`
 }
 
 /**

@@ -1,5 +1,5 @@
 import { ratio } from '../analysis/figures.ts'
-import { percent, spread } from '../analysis/wording.ts'
+import { counted, percent, spread } from '../analysis/wording.ts'
 import type { Reproduction, Sample } from '../results.ts'
 import { byThroughput, type Conclusion, closed, type Experiment, find, type Step } from './experiment.ts'
 import { reproduction, statement } from './reproduction.ts'
@@ -35,7 +35,7 @@ export const rowsPerRequest: Experiment = {
 }
 
 function variantOf(strategy: string, rows: number): string {
-  return `${strategy}, ${rows} ${rows === 1 ? 'row' : 'rows'}`
+  return `${strategy}, ${counted(rows, 'row')}`
 }
 
 function conclude(samples: readonly Sample[]): Conclusion {

@@ -1,6 +1,6 @@
 import { ratio } from '../analysis/figures.ts'
 import { meanResponseMs } from '../analysis/little.ts'
-import { spread } from '../analysis/wording.ts'
+import { counted, spread } from '../analysis/wording.ts'
 import type { Reproduction, Sample } from '../results.ts'
 import { byThroughput, type Conclusion, closed, type Experiment, find, type Step } from './experiment.ts'
 import { reproduction } from './reproduction.ts'
@@ -76,8 +76,8 @@ function step(kind: Kind, count: number, users: number, pool = kind === 'small p
 }
 
 function variantOf(kind: Kind, count: number, pool: number): string {
-  const ofPool = kind === 'small pool' ? `, ${pool} ${pool === 1 ? 'connection' : 'connections'} each` : ''
-  return `${kind}, ${count} ${count === 1 ? 'worker' : 'workers'}${ofPool}`
+  const ofPool = kind === 'small pool' ? `, ${counted(pool, 'connection')} each` : ''
+  return `${kind}, ${counted(count, 'worker')}${ofPool}`
 }
 
 const of = (samples: readonly Sample[], kind: Kind, count: number, users: number, pool?: number) =>

@@ -1,5 +1,5 @@
 import { percentileInterval } from '../analysis/bootstrap.ts'
-import { number } from '../analysis/wording.ts'
+import { counted, number } from '../analysis/wording.ts'
 import type { Results, Sample } from '../results.ts'
 import { type Check, checksOf } from './check.ts'
 import { type Costs, costsOf, type Measured } from './costs.ts'
@@ -122,8 +122,6 @@ function notesOn(samples: readonly Sample[], { walBytesPerRow, repeats }: Measur
     ...(samples.every(({ load }) => load.generator !== 'k6')
       ? ['k6 was not measured, and costs more than undici: install it and run again']
       : []),
-    ...(repeats < 3
-      ? [`only ${repeats} ${repeats === 1 ? 'repeat' : 'repeats'}: the intervals are too narrow`]
-      : []),
+    ...(repeats < 3 ? [`only ${counted(repeats, 'repeat')}: the intervals are too narrow`] : []),
   ]
 }

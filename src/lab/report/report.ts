@@ -1,4 +1,5 @@
 import type { CpuProfile } from '../analysis/call-tree.ts'
+import { counted } from '../analysis/wording.ts'
 import type { Results } from '../results.ts'
 import { diagnosisList } from './diagnosis.ts'
 import { htmlDocument, masthead, stylesheet } from './document.ts'
@@ -40,5 +41,5 @@ function titleOf({ experiments, complete, startedAt }: Results): string {
 
 export function incompleteNotice(experiments: number): Html {
   return html`<p class="incomplete" role="note"><b>Incomplete run.</b> It was interrupted. What is shown was measured
-    (${experiments} ${experiments === 1 ? 'experiment' : 'experiments'}); what is missing was not run.</p>`
+    (${counted(experiments, 'experiment')}); what is missing was not run.</p>`
 }

@@ -1,4 +1,4 @@
-import { number } from '../../analysis/wording.ts'
+import { counted, number } from '../../analysis/wording.ts'
 import type { Measured } from '../costs.ts'
 import type { Assumptions, Objective, Sizing } from '../sizing.ts'
 import { beyond, type Interval, type PlanFigure } from './figure.ts'
@@ -27,7 +27,7 @@ export function applicationFigures(
   const many = beyond([
     [
       ratePerS / workerRatePerS > measured.workers,
-      `measured with ${measured.workers} ${measured.workers === 1 ? 'worker' : 'workers'} at most`,
+      `measured with ${counted(measured.workers, 'worker')} at most`,
     ],
   ])
   return [
