@@ -19,13 +19,18 @@ import { textTable } from './run/text-table.ts'
  */
 export function runCompareCommand(before: string, after: string, showAll: boolean): number {
   const [earlier, later] = [readResults(before).results, readResults(after).results]
-  console.log(comparisonText(earlier, later, showAll))
-  return compareResults(earlier, later).samples.length === 0 ? exitCodes.usage : exitCodes.done
+  const comparison = compareResults(earlier, later)
+  console.log(comparisonText(earlier, later, comparison, showAll))
+  return comparison.samples.length === 0 ? exitCodes.usage : exitCodes.done
 }
 
 /** Pure, but for the colours that the terminal takes. */
-export function comparisonText(before: Results, after: Results, showAll: boolean): string {
-  const comparison = compareResults(before, after)
+export function comparisonText(
+  before: Results,
+  after: Results,
+  comparison: ResultsComparison,
+  showAll: boolean,
+): string {
   return [
     headline('before', before),
     headline('after ', after),

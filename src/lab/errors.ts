@@ -1,6 +1,16 @@
 /** Exit codes of the lab's command line; part of its contract. */
 export const exitCodes = { done: 0, assertionFailed: 1, usage: 2, environment: 3, interrupted: 130 } as const
 
+/** Runs a command, and gives its exit code: that of an interruption if it failed because of one. */
+export async function exitCodeOf(signal: AbortSignal, command: () => Promise<number>): Promise<number> {
+  try {
+    return await command()
+  } catch (error) {
+    if (signal.aborted) return exitCodes.interrupted
+    throw error
+  }
+}
+
 /**
  * Everything the lab can refuse, with a stable code. The message is one line that says what is wrong and
  * where; `remedy` says what to do about it.

@@ -15,9 +15,15 @@ async function initialStatements(database: string): Promise<string> {
 
 test('no password of a role is left in pg_stat_statements, which dashboards show', async () => {
   const database = await createConnectedDatabase()
-  onTestFinished(() => database.drop())
   const { rows } = await database.sql.query<{ name: string }>('SELECT current_database() AS name')
   const name = rows[0]?.name ?? ''
+  onTestFinished(async () => {
+    await database.sql.query(`ALTER DATABASE ${name} OWNER TO CURRENT_USER`)
+    for (const role of ['insertlab_owner', 'insertlab', 'monitor']) {
+      await database.sql.query(`DROP ROLE IF EXISTS ${name}_${role}`)
+    }
+    await database.drop()
+  })
   const statements = await initialStatements(name)
   expect(statements.match(/planted-\w+-password/g)).toHaveLength(3)
 
@@ -29,8 +35,4 @@ test('no password of a role is left in pg_stat_statements, which dashboards show
   const queries = known.rows.map(({ query }) => query)
   expect(queries.some(query => query.includes('counted_again'))).toBe(true)
   expect(queries.filter(query => query.includes('planted'))).toEqual([])
-
-  await database.sql.query(`REASSIGN OWNED BY ${name}_insertlab_owner TO CURRENT_USER`)
-  await database.sql.query(`DROP OWNED BY ${name}_insertlab_owner, ${name}_insertlab, ${name}_monitor`)
-  await database.sql.query(`DROP ROLE ${name}_insertlab_owner, ${name}_insertlab, ${name}_monitor`)
 })

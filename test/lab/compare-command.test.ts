@@ -1,5 +1,6 @@
 import { stripVTControlCharacters } from 'node:util'
 import { expect, test } from 'vitest'
+import { compareResults } from '../../src/lab/analysis/compare.ts'
 import { figureOf } from '../../src/lab/analysis/figures.ts'
 import { comparisonText } from '../../src/lab/compare-command.ts'
 import type { Figure, Manifest, Results } from '../../src/lab/results.ts'
@@ -22,7 +23,7 @@ function run(throughput: number, p99: number, change: Partial<Manifest> = {}): R
 }
 
 function text(before: Results, after: Results, showAll = false): string {
-  return stripVTControlCharacters(comparisonText(before, after, showAll))
+  return stripVTControlCharacters(comparisonText(before, after, compareResults(before, after), showAll))
 }
 
 test('shows what changed, with its ratio, and counts the rest', () => {

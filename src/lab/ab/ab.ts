@@ -1,7 +1,7 @@
 import { isHttpUrl } from '../arguments.ts'
 import { readScenario } from '../attach/scenario.ts'
 import { targetProcesses } from '../attach/target-process.ts'
-import { exitCodes } from '../errors.ts'
+import { exitCodeOf } from '../errors.ts'
 import { requireSuccess } from '../load/first-request.ts'
 import type { LoadGenerator } from '../load/generator.ts'
 import { takeNumbers } from '../load/numbers.ts'
@@ -37,13 +37,8 @@ export interface AbOptions
  * Throws LAB_TARGET where a URL may not be loaded, a service does not answer the request with success, or DATABASE_URL
  * names another machine, and LAB_SERVICE_START where a command does not bring up a service that answers the path.
  */
-export async function compareServices(options: AbOptions): Promise<number> {
-  try {
-    return await compare(options)
-  } catch (error) {
-    if (options.signal.aborted) return exitCodes.interrupted
-    throw error
-  }
+export function compareServices(options: AbOptions): Promise<number> {
+  return exitCodeOf(options.signal, () => compare(options))
 }
 
 async function compare(options: AbOptions): Promise<number> {

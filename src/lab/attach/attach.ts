@@ -1,4 +1,4 @@
-import { exitCodes, LabError } from '../errors.ts'
+import { exitCodeOf, LabError } from '../errors.ts'
 import { ledgerProcesses } from '../inside/ledger-pages.ts'
 import { profilerOfRunning } from '../inside/running-profiler.ts'
 import { type StartedService, startWithLedger } from '../inside/started-service.ts'
@@ -51,13 +51,8 @@ export interface AttachOptions extends ProcessName, Pick<RunOptions, 'outFolder'
  * LAB_TARGET where the target may not or need not be loaded, and where it fails under load; what was measured
  * until then is kept and reported.
  */
-export async function attach(options: AttachOptions): Promise<number> {
-  try {
-    return await attachTo(options)
-  } catch (error) {
-    if (options.signal.aborted) return exitCodes.interrupted
-    throw error
-  }
+export function attach(options: AttachOptions): Promise<number> {
+  return exitCodeOf(options.signal, () => attachTo(options))
 }
 
 async function attachTo(options: AttachOptions): Promise<number> {

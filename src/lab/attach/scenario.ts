@@ -40,21 +40,14 @@ function inWords({
   message,
 }: Pick<TLocalizedValidationError, 'instancePath' | 'keyword' | 'message'>): string {
   const [, index, ...fields] = instancePath.split('/')
-  const wrong = message.replace(
-    /^must be (?=(string|object|array|integer)$)/,
-    (be, type) => be + articles[type],
-  )
+  const wrong = message
+    .replace(/^must be (?=(object|array|integer)$)/, 'must be an ')
+    .replace(/^must be (?=string$)/, 'must be a ')
   if (index === undefined) return `${noList}: it ${wrong}`
   const about = [`request ${Number(index) + 1}:`, fields.join('.')].filter(Boolean).join(' ')
+  // What `additionalProperties: false` reports: no value of this field is right.
   if (keyword === 'boolean') return `${about} is no field of a request`
   return keyword === 'pattern' ? `${about} must begin with /` : `${about} ${wrong}`
-}
-
-const articles: Readonly<Record<string, string>> = {
-  string: 'a ',
-  object: 'an ',
-  array: 'an ',
-  integer: 'an ',
 }
 
 async function defaultExport(file: string): Promise<unknown> {
