@@ -16,13 +16,13 @@ export function trace(spec: TracePanelSpec): SomePanel {
 
 /** The columns of a list, as Grafana names them, the most useful first. */
 const columns = ['Duration', 'Name', 'Start time', 'Trace ID'] as const
+/** In pixels, wide enough for the contents. The name gets the rest. */
+const widths = { traceDuration: 110, startTime: 190, traceID: 285 } as const
 
 export type TraceListSpec = TracePanelSpec & {
   /** The column whose highest value comes first. */
   first: (typeof columns)[number]
 }
-/** In pixels, wide enough for the contents. The name gets the rest. */
-const widths = { traceDuration: 110, startTime: 190, traceID: 285 } as const
 
 /** Width of the time range that shows the service as it was when a trace began. */
 const aroundATraceMs = 5 * 60_000
@@ -46,19 +46,20 @@ export function traceList(spec: TraceListSpec, link: { dashboardUid: string; var
   for (const [field, width] of Object.entries(widths)) {
     list.overrideByName(field, [{ id: 'custom.width', value: width }])
   }
-  const withLink = (field: string, title: string, url: string) =>
-    list.overrideByName(field, [{ id: 'links', value: [{ title, url }] }])
   // The data source's own links lead to Explore, which an anonymous viewer may not open.
-  withLink(
-    'startTime',
-    'Show the service at that time',
-    `/d/insertlab-cpu?time=\${__value.numeric}&time.window=${aroundATraceMs}`,
-  )
-  withLink(
-    'traceID',
-    'Show this trace',
-    `/d/${link.dashboardUid}?var-${link.variable}=\${__value.raw}&\${__url_time_range}`,
-  )
+  const links = {
+    startTime: {
+      title: 'Show the service at that time',
+      url: `/d/insertlab-cpu?time=\${__value.numeric}&time.window=${aroundATraceMs}`,
+    },
+    traceID: {
+      title: 'Show this trace',
+      url: `/d/${link.dashboardUid}?var-${link.variable}=\${__value.raw}&\${__url_time_range}`,
+    },
+  }
+  for (const [field, one] of Object.entries(links)) {
+    list.overrideByName(field, [{ id: 'links', value: [one] }])
+  }
   return list
 }
 
