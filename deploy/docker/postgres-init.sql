@@ -5,7 +5,7 @@
 \getenv service_password SERVICE_DB_PASSWORD
 \getenv monitor_password MONITOR_DB_PASSWORD
 
--- Or pg_stat_statements would keep the statements below with their passwords, and show them to the exporter's role.
+-- Without this, pg_stat_statements would keep the statements below with their passwords, and show them to the exporter.
 SET pg_stat_statements.track = none;
 
 CREATE EXTENSION IF NOT EXISTS pg_stat_statements;

@@ -44,6 +44,6 @@ export function apiCpu(one: Case): SuspectedLimit | null {
 /** Only the service of this repository has the setting WORKERS, and of services only it has metrics of its pool. */
 function anotherWorker({ sample }: Case): string {
   return sample.pool === undefined
-    ? 'run another process of it (such as with node:cluster; in the service of this repository WORKERS), because it uses fewer cores than there are'
+    ? 'start another process of it (with node:cluster, or WORKERS in the service of this repository): it uses fewer cores than there are'
     : 'add a worker: WORKERS is below the number of cores'
 }
