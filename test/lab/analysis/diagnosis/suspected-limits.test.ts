@@ -425,7 +425,9 @@ describe('load-generator', () => {
 
 test('a full thread of a service that is not ours gets no advice about settings that it may not have', () => {
   const utilisation = { api: figure(0.99), apiThread: figure(0.99), host: figure(1.8) }
-  expect(diagnosis({ utilisation }).next).toContain('or start another process of it (with node:cluster, or WORKERS')
+  expect(diagnosis({ utilisation }).next).toContain(
+    'or start another process of it (with node:cluster, or WORKERS',
+  )
   expect(diagnosis({ utilisation, pool: pool(20, 1) }).next).toContain('or add a worker: WORKERS is below')
   expect(
     diagnosis(
