@@ -260,11 +260,11 @@ const elsewhere: Readonly<Record<string, readonly Where[]>> = {
   ],
   'npm ci && npm test': [
     ['.ci/run', 'npm ci --no-audit'],
-    ['.ci/run', '\nnpm test ||'],
+    ['.ci/run', '\nrun_part quick npm test\n'],
   ],
-  'npx vitest run --project thorough test/faults': [['.ci/run', '\nnpm run test:all ||']],
+  'npx vitest run --project thorough test/faults': [['.ci/run', '\nrun_part thorough npm run test:all\n']],
   'INSERTLAB_WRITE_FAULTS=1 npx vitest run --project thorough test/faults': [
-    ['.ci/run', '\nnpm run test:all ||'],
+    ['.ci/run', '\nrun_part thorough npm run test:all\n'],
     ['test/faults/table.ts', "'INSERTLAB_WRITE_FAULTS'"],
   ],
   'npm run lab -- run insert-cost': [['test/lab/lab.thorough.ts', "startLab('run', 'insert-cost',"]],
