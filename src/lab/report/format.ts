@@ -112,6 +112,18 @@ export const limitNames: Record<Limit, string> = {
   inconclusive: 'inconclusive',
 }
 
+/** The ledger's entries in words: the requests' own, and each bucket of what belongs to none. */
+export const ledgerEntries: ReadonlyMap<string, string> = new Map([
+  ['request', 'charged to the request'],
+  ['http', 'HTTP parsing, socket reads'],
+  ['sockets', 'reads from shared connections'],
+  ['after_response', 'after the response'],
+  ['telemetry', 'telemetry'],
+  ['helper_threads', 'helper threads'],
+  ['startup', 'startup'],
+  ['rest', 'timers, event loop'],
+])
+
 function stepOf(figure: Figure): number {
   return magnitude(figure.median === 0 ? figure.high : figure.median) - 2
 }

@@ -22,6 +22,11 @@ export function trusted(markup: string): Html {
   return new Html(markup)
 }
 
+/** What may be wider than the page: it scrolls sideways by itself, also by keyboard. */
+export function scrollRegion(label: string, content: Html): Html {
+  return html`<div class="scroll" role="region" tabindex="0" aria-label="${label}">${content}</div>`
+}
+
 /**
  * Text without invisible characters that a browser acts on: control characters, and direction overrides,
  * which change how a label reads.

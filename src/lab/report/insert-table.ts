@@ -6,10 +6,9 @@ import { apart, ratio } from '../analysis/figures.ts'
 import { extraRows, missingRows } from '../analysis/row-audit.ts'
 import type { ExperimentResult, Figure, Manifest, Results, RowAudit, Sample } from '../results.ts'
 import { formatFigure, formatInstant, formatNumber, formatRepeats, scaleFigure } from './format.ts'
-import { insertTablePlot, type RowCost } from './plots/insert-table.ts'
+import { type Cost, insertTablePlot } from './plots/cpu-by-process.ts'
 import { standaloneSvg } from './plots/standalone-svg.ts'
 
-const pictureWidthPx = 880
 const busy = 64
 const manyRows = 10
 
@@ -31,13 +30,13 @@ export function insertTable(results: Results): { markdown: string; svg: string }
   const experiment = results.experiments.find(({ name }) => name === 'peers')
   const rows = experiment === undefined ? [] : rowsOf(experiment, results.manifest)
   if (experiment === undefined || rows.length === 0) return null
-  const costs: RowCost[] = rows.flatMap(({ stack, one }) => {
+  const costs: Cost[] = rows.flatMap(({ stack, one }) => {
     const { api, database } = one.cpuPerRequestUs
-    return api === null ? [] : [{ stack, api, database }]
+    return api === null ? [] : [{ label: stack, api, database }]
   })
   return {
     markdown: page(results, experiment, rows),
-    svg: standaloneSvg(insertTablePlot(costs), pictureWidthPx),
+    svg: standaloneSvg(insertTablePlot(costs)),
   }
 }
 

@@ -1,8 +1,7 @@
 import { insideSentence } from '../analysis/inside.ts'
 import type { Sample } from '../results.ts'
-import { formatFigure, formatFigureFixed, scaleFigure } from './format.ts'
+import { formatFigure, formatFigureFixed, ledgerEntries, scaleFigure } from './format.ts'
 import { type Html, html } from './html.ts'
-import { ledgerEntries } from './plots/palette.ts'
 import { prose } from './prose.ts'
 
 /**
@@ -32,7 +31,7 @@ export function insideSection(samples: readonly Sample[], diagnosed: Sample | nu
           )}
           ${buckets.map(
             ([name, figure]) =>
-              html`<tr><th scope="row">no request: ${ledgerEntries.get(name)?.text ?? name}</th>${none}${cell(formatFigure(figure))}</tr>`,
+              html`<tr><th scope="row">no request: ${ledgerEntries.get(name) ?? name}</th>${none}${cell(formatFigure(figure))}</tr>`,
           )}
         </tbody>
       </table>

@@ -1,8 +1,14 @@
 import { cpuOverControl, rateOverControl } from '../analysis/demand.ts'
 import type { Figure, Sample } from '../results.ts'
-import { formatFigure, formatFigureFixed, formatNumber, notMeasured, scaleFigure } from './format.ts'
+import {
+  formatFigure,
+  formatFigureFixed,
+  formatNumber,
+  ledgerEntries,
+  notMeasured,
+  scaleFigure,
+} from './format.ts'
 import { type Html, html } from './html.ts'
-import { ledgerEntries } from './plots/palette.ts'
 
 interface Column {
   heading: string
@@ -75,7 +81,7 @@ export function sampleTables(samples: readonly Sample[], isLowerBound: boolean):
   )
   const ledgerColumns = [...new Set(entries)].map(
     (entry): Column => ({
-      heading: ledgerEntries.get(entry)?.text ?? entry,
+      heading: ledgerEntries.get(entry) ?? entry,
       unit: 'µs',
       read: sample => sample.ledgerUs?.[entry] ?? null,
     }),

@@ -85,7 +85,7 @@ describe.skipIf(!available('chromium'))('in Chromium', () => {
     await using live = await open()
     live.show(soFar(8, 8))
     const { page } = await look(live.url, 400)
-    await page.locator('#ping [data-plot=throughput-sweep] svg.narrow').waitFor()
+    await page.locator('#ping [data-plot=throughput-sweep] svg.drawing').waitFor()
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(400)
     await page.close()
   })

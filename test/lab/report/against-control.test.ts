@@ -42,7 +42,7 @@ describe('againstControl', () => {
   it('shows each pair and the medians, as far apart as their ratios', () => {
     const plot = againstControl(samples)
     const { document } = parseHTML(plot ? renderPlot(plot).markup : '')
-    const dots = [...document.querySelectorAll('svg.wide [aria-label=dot]')].map(group =>
+    const dots = [...document.querySelectorAll('svg.drawing [aria-label=dot]')].map(group =>
       [...group.querySelectorAll('circle')].map(circle => Number(circle.getAttribute('cx'))),
     )
     const [repeats = [], medians = []] = dots

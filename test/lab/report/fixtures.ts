@@ -138,6 +138,7 @@ export const pingSweep: ExperimentResult = {
   ),
   verdict: {
     limit: 'api-cpu',
+    accused: 'ping, 64 connections',
     confidence: 'high',
     sentence:
       'One worker answers at least 84 900 empty requests a second, and its own processor time is what stops it.',

@@ -36,7 +36,7 @@ const profiles = new Map([
 
 function boxesOf(markup: string) {
   const { document } = parseHTML(markup)
-  return [...document.querySelectorAll('svg.wide [aria-label=rect] rect')].map(box => ({
+  return [...document.querySelectorAll('svg.drawing [aria-label=rect] rect')].map(box => ({
     text: box.querySelector('title')?.textContent ?? '',
     width: Number(box.getAttribute('width')),
     left: Number(box.getAttribute('x')),

@@ -1,7 +1,6 @@
 import { parseHTML } from 'linkedom'
 import { describe, expect, it } from 'vitest'
 import { scalingOf } from '../../../src/lab/analysis/scaling.ts'
-import { logTicks } from '../../../src/lab/report/plots/axes.ts'
 import { cpuByLayer } from '../../../src/lab/report/plots/cpu-by-layer.ts'
 import { naiveAndLedger } from '../../../src/lab/report/plots/naive-and-ledger.ts'
 import { plotsFor } from '../../../src/lab/report/plots/plots-for.ts'
@@ -142,7 +141,7 @@ describe('cpuByLayer', () => {
       layersUs,
       cpuPerRequestUs: { ...(sample as Sample).cpuPerRequestUs, api: figure(26, 25, 27) },
     })
-    const svg = plot && parseHTML(renderPlot(plot).markup).document.querySelector('svg.wide')
+    const svg = plot && parseHTML(renderPlot(plot).markup).document.querySelector('svg.drawing')
     const value = [...(svg?.querySelectorAll('text') ?? [])].find(text => text.textContent?.includes('0.585'))
     const startPx = Number(value?.getAttribute('transform')?.match(/translate\(([\d.]+)/)?.[1])
     // 10 px from its mark; at 12 px a character of such a value takes 6.5 (Chromium, DejaVu Sans).
@@ -186,7 +185,7 @@ describe('scaling', () => {
       [pingScaling, false],
       [short, true],
     ] as const) {
-      const svg = drawn(experiment).querySelector('svg.wide')
+      const svg = drawn(experiment).querySelector('svg.drawing')
       const dots = [...(svg?.querySelectorAll('circle') ?? [])].map(dot => Number(dot.getAttribute('cx')))
       const lines = [...(svg?.querySelectorAll('[aria-label=line]') ?? [])]
       const isDashed = (line: Line) => line.getAttribute('stroke-dasharray') !== null
@@ -204,7 +203,7 @@ describe('scaling', () => {
     const [plot] = plotsFor(short)
     expect(plot?.note).toMatch(/\(λ\).*\(σ\).*\(κ\); 95 % bootstrap intervals/)
     expect(plot?.note).toContain('is extrapolated: nothing beyond 32 was measured')
-    const text = drawn(pingScaling).querySelector('svg.wide')?.textContent
+    const text = drawn(pingScaling).querySelector('svg.drawing')?.textContent
     expect(text).toContain('predicted ceiling 82,600')
     expect(text).toMatch(/knee [\d.]+/)
   })
@@ -224,7 +223,7 @@ describe('renderPlot', () => {
   it.each(plots.map(plot => [`${plot.name}: ${plot.title}`, plot] as const))('%s', (_, plot) => {
     const { document } = parseHTML(renderPlot(plot).markup)
     const drawings = [...document.querySelectorAll('svg')]
-    expect(drawings).toHaveLength(2)
+    expect(drawings).toHaveLength(1)
     for (const svg of drawings) {
       expect(svg.getAttribute('role')).toBe('img')
       expect(svg.getAttribute('aria-label')).toContain(plot.title)
@@ -240,7 +239,7 @@ describe('renderPlot', () => {
   it('puts a mark where its value is: bars are as long as their figures', () => {
     const plot = plotsFor(insertCost).find(({ name }) => name === 'cpu-by-process')
     const { document } = parseHTML(plot ? renderPlot(plot).markup : '')
-    const bars = [...(document.querySelector('svg.wide')?.querySelectorAll('[aria-label=bar] rect') ?? [])]
+    const bars = [...(document.querySelector('svg.drawing')?.querySelectorAll('[aria-label=bar] rect') ?? [])]
     const widthOf = (fill: string, row: number) => {
       const inRow = bars.filter(bar => bar.getAttribute('fill') === fill)[row]
       return Number(inRow?.getAttribute('width')) + 1
@@ -248,13 +247,5 @@ describe('renderPlot', () => {
     expect(bars).toHaveLength(3 * insertCost.samples.length)
     expect(widthOf('var(--api)', 0) / widthOf('var(--api)', 1)).toBeCloseTo(128 / 54.2, 1)
     expect(widthOf('var(--database)', 0) / widthOf('var(--api)', 0)).toBeCloseTo(141 / 128, 1)
-  })
-})
-
-describe('logTicks', () => {
-  it('gives round ticks inside the domain, fewer where there is less room', () => {
-    expect(logTicks([18, 3_000], 600)).toEqual([20, 50, 100, 200, 500, 1_000, 2_000])
-    expect(logTicks([18, 3_000], 120)).toEqual([100, 1_000])
-    expect(logTicks([0.07, 5], 600)).toEqual([0.1, 0.2, 0.5, 1, 2, 5])
   })
 })

@@ -168,7 +168,7 @@ describe('renderReport', () => {
       /^single, 1 connection 0 0–0 (not measured ){4}/,
     )
     const plot = section?.querySelector('[data-plot=latency-percentiles]')
-    expect(plot?.querySelectorAll('svg.wide circle')).toHaveLength(2 * 3)
+    expect(plot?.querySelectorAll('svg.drawing circle')).toHaveLength(2 * 3)
   })
 
   it('marks an interrupted run and shows what it had', () => {

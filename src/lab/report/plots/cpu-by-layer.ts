@@ -2,17 +2,15 @@ import * as Plot from '@observablehq/plot'
 import { helperThreads } from '../../analysis/cpu-layers.ts'
 import { figureOf } from '../../analysis/figures.ts'
 import type { Figure, Sample } from '../../results.ts'
-import { figureInText, formatFigure, formatNumber, formatRepeats, scaleFigure, shorten } from '../format.ts'
-import { valueAxisX } from './axes.ts'
-import { colours, layerColour } from './palette.ts'
+import { figureInText, formatNumber, formatRepeats, scaleFigure, shorten } from '../format.ts'
+import { valueAxis } from './axes.ts'
+import { colours, layerColour, layersBySize } from './palette.ts'
 import type { ReportPlot } from './report-plot.ts'
-import { layOutRows, roomForPx, rowPlot, rowValues } from './rows.ts'
+import { barMarks, rowPlot } from './rows.ts'
 
-interface Step {
-  layer: string
-  figure: Figure
-  x1: number
-  x2: number
+interface Layer {
+  readonly layer: string
+  readonly figure: Figure
 }
 
 /**
@@ -22,27 +20,45 @@ interface Step {
 export function cpuByLayer(samples: readonly Sample[]): ReportPlot[] {
   const order = layersBySize(samples)
   return samples.flatMap(sample => {
-    const steps = stepsOf(sample, order)
-    return steps.length > 0 ? [waterfall(sample, steps, layerColour(samples))] : []
+    const layers = layersOf(sample, order)
+    return layers.length > 0 ? [waterfall(sample, layers, layerColour(samples))] : []
   })
 }
 
-function waterfall(sample: Sample, steps: readonly Step[], colourOf: (layer: string) => string): ReportPlot {
+function waterfall(
+  sample: Sample,
+  layers: readonly Layer[],
+  colourOf: (layer: string) => string,
+): ReportPlot {
   const outside = sample.cpuPerRequestUs.api
-  const total = steps.at(-1)?.x2 ?? 0
-  const largest = steps.toSorted((a, b) => b.figure.median - a.figure.median)[0]
-  const share = largest && total > 0 ? Math.round((100 * largest.figure.median) / total) : 0
+  let totalUs = 0
+  const bars = layers.map(({ layer, figure }, row) => {
+    const x1 = totalUs
+    totalUs += figure.median
+    return { row, x1, x2: totalUs, colour: colourOf(layer) }
+  })
+  const largest = layers.toSorted((a, b) => b.figure.median - a.figure.median)[0]
+  const share = largest && totalUs > 0 ? Math.round((100 * largest.figure.median) / totalUs) : 0
+  const texts = layers.map(({ figure }) => figureInText(figure, 'µs'))
   return {
     name: 'cpu-by-layer',
-    title: `Where the CPU goes with “${shorten(sample.label, 60)}”: the largest part of ${formatNumber(total)} µs, ${share} %, is ${shorten(largest?.layer ?? '', 60)}`,
+    title: `Where the CPU goes with “${shorten(sample.label, 60)}”: the largest part of ${formatNumber(totalUs)} µs, ${share} %, is ${shorten(largest?.layer ?? '', 60)}`,
     key: [],
     note: [
-      `${samplerOf(sample)} folded by layer, taken in a window of its own and scaled to the measured one; median of ${formatRepeats(steps.map(step => step.figure))}, in brackets the lowest and highest.`,
+      `${samplerOf(sample)} folded by layer, taken in a window of its own and scaled to the measured one; median of ${formatRepeats(layers.map(({ figure }) => figure))}, in brackets the lowest and highest.`,
       outside ? `Dashed line: CPU of the process per request, ${figureInText(outside, 'µs')}.` : '',
       ...trust(sample),
     ].join(' '),
-    description: steps.map(step => `${step.layer} ${figureInText(step.figure, 'µs')}`).join('; '),
-    draw: widthPx => draw(steps, outside, colourOf, widthPx),
+    description: layers.map(({ layer }, row) => `${layer} ${texts[row]}`).join('; '),
+    options: rowPlot({
+      labels: layers.map(({ layer }) => layer),
+      values: texts,
+      axis: valueAxis([totalUs, outside?.median ?? 0], 'API CPU per request (µs)'),
+      marks: [
+        ...(outside ? [Plot.ruleX([outside.median], { stroke: colours.ink, strokeDasharray: '4 3' })] : []),
+        ...barMarks(bars),
+      ],
+    }),
   }
 }
 
@@ -78,14 +94,6 @@ const underSeen =
 const overSeen =
   'On a busy host, the profile also has samples from times in which the thread waited for a core.'
 
-/** One order for all samples, so that their waterfalls can be compared step by step. */
-function layersBySize(samples: readonly Sample[]): string[] {
-  const largest = new Map<string, number>()
-  for (const [layer, figure] of samples.flatMap(sample => Object.entries(sample.layersUs ?? {})))
-    largest.set(layer, Math.max(figure.median, largest.get(layer) ?? 0))
-  return [...largest].toSorted(([, a], [, b]) => b - a).map(([layer]) => layer)
-}
-
 const smallLayers = 'all others'
 const smallShare = 0.01
 const fewLayers = 12
@@ -104,63 +112,10 @@ function withoutSmall(layersUs: NonNullable<Sample['layersUs']>): Record<string,
   return { ...Object.fromEntries(all.filter(one => !small.includes(one))), [smallLayers]: together }
 }
 
-function stepsOf(sample: Sample, order: readonly string[]): Step[] {
-  let end = 0
+function layersOf(sample: Sample, order: readonly string[]): Layer[] {
   const shown = withoutSmall(sample.layersUs ?? {})
   return [...order, smallLayers].flatMap(layer => {
     const figure = shown[layer]
-    if (figure === undefined) return []
-    const x1 = end
-    end += figure.median
-    return [{ layer, figure, x1, x2: end }]
+    return figure === undefined ? [] : [{ layer, figure }]
   })
-}
-
-function draw(
-  steps: readonly Step[],
-  outside: Figure | null,
-  colourOf: (layer: string) => string,
-  widthPx: number,
-): Plot.PlotOptions {
-  const texts = steps.map(step => figureInText(step.figure, 'µs'))
-  const textPx = roomForPx(texts)
-  const rows = layOutRows(
-    steps.map(step => step.layer),
-    { widthPx, valuesPx: widthPx < 500 ? 80 : textPx },
-  )
-  const ends = steps.map(step => step.x2)
-  const axis = valueAxisX(
-    outside ? [...ends, outside.median] : ends,
-    'API CPU per request (µs)',
-    rows.innerWidthPx,
-  )
-  const end = axis.scale.domain[1]
-  /** Where a value stands: behind its bar, or behind the dashed line where that would run through it. */
-  const besides = (x: number) => {
-    const isCrossed =
-      outside !== null && x < outside.median && outside.median < x + (textPx / rows.innerWidthPx) * end
-    return isCrossed ? outside.median : x
-  }
-  const indexed = steps.map((step, row) => ({ ...step, row }))
-  return rowPlot(rows, axis.scale, [
-    ...axis.marks,
-    ...(outside ? [Plot.ruleX([outside.median], { stroke: colours.ink, strokeDasharray: '4 3' })] : []),
-    Plot.barX(indexed, {
-      y: 'row',
-      x1: 'x1',
-      x2: 'x2',
-      fill: step => colourOf(step.layer),
-      insetTop: rows.barInset,
-      insetBottom: rows.barInset,
-      dy: rows.dy,
-    }),
-    rowValues(
-      indexed.map(({ row, x2, figure }) => ({
-        row,
-        x: besides(x2),
-        text: rows.labelsAbove ? `${formatFigure(figure).median} µs` : (texts[row] ?? ''),
-      })),
-      rows,
-    ),
-  ])
 }

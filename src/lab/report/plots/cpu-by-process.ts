@@ -1,16 +1,17 @@
-import * as Plot from '@observablehq/plot'
 import type { Figure, Sample } from '../../results.ts'
-import { figureInText, formatNumber, formatRepeats, formatSum, shorten } from '../format.ts'
-import { valueAxisX } from './axes.ts'
+import { formatRepeats, formatSum } from '../format.ts'
+import { valueAxis } from './axes.ts'
 import { processes } from './palette.ts'
 import type { ReportPlot } from './report-plot.ts'
-import { layOutRows, rowPlot, rowValues, whiskersOnBars } from './rows.ts'
+import { type Bar, barMarks, comparison, described, inRows, rowPlot } from './rows.ts'
 
-interface Row {
-  row: number
-  label: string
-  api: Figure
-  parts: { id: string; colour: string; figure: Figure | null; x1: number; x2: number }[]
+/** CPU of processes, us; null: not measured. */
+export interface Cost {
+  readonly label: string
+  readonly api: Figure
+  readonly database: Figure | null
+  /** Absent where the generator is left out. */
+  readonly generator?: Figure | null
 }
 
 /**
@@ -18,88 +19,62 @@ interface Row {
  * the API's figure.
  */
 export function cpuByProcess(samples: readonly Sample[]): ReportPlot | null {
-  const rows = samples.flatMap(toRow).map((row, i) => ({ ...row, row: i }))
-  if (rows.length === 0) return null
-  const shown = processes.filter(process =>
-    rows.some(row => row.parts.some(part => part.id === process.id && part.figure !== null)),
+  const costs = samples.flatMap(({ label, cpuPerRequestUs: { api, database, generator } }) =>
+    api === null ? [] : [{ label, api, database, generator }],
   )
-  const hasGap = rows.some(row => row.parts.some(part => part.figure === null))
+  if (costs.length === 0) return null
+  const ofApi = costs.map(({ label, api }) => ({ label, figure: api }))
+  const hasGap = costs.some(({ database, generator }) => database === null || generator === null)
   return {
     name: 'cpu-by-process',
-    title: titleOf(rows),
-    key: shown.map(process => ({ colour: process.colour, text: process.name })),
+    title: comparison('API CPU per request', 'µs', ofApi),
     note: [
-      `CPU time of each process tree, divided by the answered requests; median of ${formatRepeats(rows.map(row => row.api))}.`,
+      `CPU time of each process tree, divided by the answered requests; median of ${formatRepeats(costs.map(({ api }) => api))}.`,
       'Whiskers: lowest and highest repeat of the API.',
       ...(hasGap ? ['“?” was not measured.'] : []),
     ].join(' '),
-    description: rows.map(row => `${row.label}: API ${figureInText(row.api, 'µs')}`).join('; '),
-    draw: widthPx => draw(rows, widthPx),
+    description: described(ofApi, 'µs'),
+    ...stackedBars(costs, 'CPU per request (µs)'),
   }
 }
 
-function toRow(sample: Sample): Omit<Row, 'row'>[] {
-  const { api } = sample.cpuPerRequestUs
-  if (api === null) return []
-  let end = 0
-  const parts = processes.map(({ id, colour }) => {
-    const figure = sample.cpuPerRequestUs[id]
-    const x1 = end
-    end += figure?.median ?? 0
-    return { id, colour, figure, x1, x2: end }
+/** CPU per durable row of each stack, in the given order: the picture of the insert table. */
+export function insertTablePlot(costs: readonly Cost[]): ReportPlot {
+  return {
+    name: 'insert-table',
+    title: 'CPU per durable row, one row a request, 64 connections',
+    note: 'Whiskers: lowest and highest repeat of the API.',
+    description: described(
+      costs.map(({ label, api }) => ({ label, figure: api })),
+      'µs',
+    ),
+    ...stackedBars(costs, 'CPU per durable row (µs), API + PostgreSQL'),
+  }
+}
+
+/** The processes of each row in a line, with the spread of the API. */
+function stackedBars(costs: readonly Cost[], axisLabel: string): Pick<ReportPlot, 'key' | 'options'> {
+  const shown = processes.filter(({ id }) => costs.some(cost => cost[id]))
+  const bars = costs.flatMap((cost, row): Bar[] => {
+    let end = 0
+    return processes.map(({ id, colour }) => {
+      const x1 = end
+      end += cost[id]?.median ?? 0
+      return { row, x1, x2: end, colour }
+    })
   })
-  return [{ label: sample.label, api, parts }]
+  const spread = inRows(costs.map(({ api }) => api))
+  return {
+    key: shown.map(({ colour, name }) => ({ colour, text: name })),
+    options: rowPlot({
+      labels: costs.map(({ label }) => label),
+      values: costs.map(cost => `${formatSum(partsOf(cost))} µs`),
+      axis: valueAxis([...bars.map(({ x2 }) => x2), ...costs.map(({ api }) => api.high)], axisLabel),
+      marks: barMarks(bars, spread),
+    }),
+  }
 }
 
-function titleOf(rows: readonly Row[]): string {
-  const sorted = rows.toSorted((a, b) => a.api.median - b.api.median)
-  const least = sorted[0]
-  const most = sorted.at(-1)
-  if (least === undefined || most === undefined || rows.length === 1)
-    return `A request costs the API ${least ? figureInText(least.api, 'µs') : '?'} of CPU`
-  const lowest = Math.min(...rows.map(row => row.api.low))
-  const highest = Math.max(...rows.map(row => row.api.high))
-  if (least.api.high >= most.api.low)
-    return `No difference in API CPU per request beyond the spread of the repeats: ${formatNumber(lowest)} to ${formatNumber(highest)} µs`
-  return `API CPU per request: from ${figureInText(least.api, 'µs')} with “${shorten(least.label, 60)}” to ${figureInText(most.api, 'µs')} with “${shorten(most.label, 60)}”`
-}
-
-function draw(data: readonly Row[], widthPx: number): Plot.PlotOptions {
-  const rows = layOutRows(
-    data.map(row => row.label),
-    { widthPx, valuesPx: 165 },
-  )
-  const totals = data.map(row => ({
-    row: row.row,
-    x: Math.max(row.parts.at(-1)?.x2 ?? 0, row.api.high),
-    text: `${formatSum(row.parts.map(part => part.figure))} µs`,
-  }))
-  const axis = valueAxisX(
-    totals.map(total => total.x),
-    'CPU per request (µs)',
-    rows.innerWidthPx,
-  )
-  return rowPlot(rows, axis.scale, [
-    ...axis.marks,
-    Plot.barX(
-      data
-        .flatMap(row => row.parts.map(part => ({ ...part, row: row.row })))
-        .filter(part => part.x2 > part.x1),
-      {
-        y: 'row',
-        x1: 'x1',
-        x2: 'x2',
-        fill: 'colour',
-        insetTop: rows.barInset,
-        insetBottom: rows.barInset,
-        insetRight: 1,
-        dy: rows.dy,
-      },
-    ),
-    ...whiskersOnBars(
-      data.map(row => ({ row: row.row, figure: row.api })),
-      rows,
-    ),
-    rowValues(totals, rows),
-  ])
+function partsOf({ api, database, generator }: Cost): (Figure | null)[] {
+  return generator === undefined ? [api, database] : [api, database, generator]
 }

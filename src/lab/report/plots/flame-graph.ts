@@ -10,8 +10,9 @@ import {
 import type { Sample } from '../../results.ts'
 import { formatNumber, shorten } from '../format.ts'
 import { visible } from '../html.ts'
-import { colours, isOfNode, layerColour } from './palette.ts'
-import { fontSizePx, type ReportPlot } from './report-plot.ts'
+import { axisX } from './axes.ts'
+import { colours, isOfNode, layerColour, layersBySize } from './palette.ts'
+import { fontSizePx, plotWidthPx, type ReportPlot } from './report-plot.ts'
 
 /** One function, or a run of Node's own functions that call each other. */
 interface Box {
@@ -25,7 +26,7 @@ interface Box {
 }
 
 const rowPx = 18
-/** Of the width of the plot. */
+/** Narrower boxes are left out; a share of the plot's width. */
 const narrowest = 0.01
 const glyphPx = fontSizePx * 0.56
 const marginPx = 14
@@ -45,12 +46,12 @@ export function flameGraph(
   const { layersUs } = sample
   if (layersUs === undefined || found.length === 0) return null
   const calls = layeredCalls(found)
-  const all = bySize(layersUs)
+  const all = layersBySize([sample])
   const seen = all.filter(layer => layer !== helperThreads && layer !== receiving)
   const totalUs = seen.reduce((sum, layer) => sum + (layersUs[layer]?.median ?? 0), 0)
   const samples = seen.reduce((sum, layer) => sum + samplesIn(calls, layer), 0)
   if (samples === 0) return null
-  const boxes = boxesBelow(calls, { depth: 0, x: 0, usPerSample: totalUs / samples })
+  const boxes = boxesBelow(calls, totalUs / samples)
   const sendingUs = layersUs[socketWrites]?.median ?? 0
   const shown = all.filter(layer => boxes.some(box => box.layer === layer))
   const named = shown.filter(layer => !isOfNode(layer) && colourOf(layer) !== colours.other)
@@ -72,12 +73,8 @@ export function flameGraph(
       `no functions, so they are missing. ${found.length === 1 ? 'One repeat' : `${found.length} repeats together`}. A browser’s DevTools ` +
       `(Performance, Load profile) open the raw profiles: ${files.join(', ')}.`,
     description: topBoxes(boxes),
-    draw: widthPx => draw(boxes, totalUs, colourOf, widthPx),
+    options: drawn(boxes, totalUs, colourOf),
   }
-}
-
-function bySize(layersUs: NonNullable<Sample['layersUs']>): string[] {
-  return Object.keys(layersUs).toSorted((a, b) => (layersUs[b]?.median ?? 0) - (layersUs[a]?.median ?? 0))
 }
 
 function samplesIn(call: LayeredCall, layer: string): number {
@@ -87,14 +84,8 @@ function samplesIn(call: LayeredCall, layer: string): number {
   )
 }
 
-interface Place {
-  readonly depth: number
-  readonly x: number
-  readonly usPerSample: number
-}
-
 /** Lays out the callees of a call from left to right, the most expensive first. */
-function boxesBelow(call: LayeredCall, { depth, x, usPerSample }: Place): Box[] {
+function boxesBelow(call: LayeredCall, usPerSample: number, depth = 0, x = 0): Box[] {
   let left = x
   return calleesOf(call)
     .map(callee => ({ callee, width: weight(callee) * usPerSample }))
@@ -103,7 +94,7 @@ function boxesBelow(call: LayeredCall, { depth, x, usPerSample }: Place): Box[] 
     .flatMap(({ callee, width }) => {
       const x1 = left
       left += width
-      const below = boxesBelow(callee, { depth: depth + 1, x: x1, usPerSample })
+      const below = boxesBelow(callee, usPerSample, depth + 1, x1)
       if (callee.layer === null) return below
       const calledUs = calleesOf(callee).reduce((sum, one) => sum + weight(one), 0) * usPerSample
       const box = { text: textOf(callee), layer: callee.layer, depth, x1, x2: left, ownUs: width - calledUs }
@@ -136,17 +127,15 @@ function topBoxes(boxes: readonly Box[]): string {
     .join('; ')
 }
 
-function draw(
+function drawn(
   boxes: readonly Box[],
   totalUs: number,
   colourOf: (layer: string) => string,
-  widthPx: number,
 ): Plot.PlotOptions {
-  const pxPerUs = (widthPx - 2 * marginPx) / totalUs
-  const drawn = boxes.filter(box => box.x2 - box.x1 >= narrowest * totalUs)
-  const rows = 1 + Math.max(...drawn.map(box => box.depth))
+  const pxPerUs = (plotWidthPx - 2 * marginPx) / totalUs
+  const shown = boxes.filter(box => box.x2 - box.x1 >= narrowest * totalUs)
+  const rows = 1 + Math.max(...shown.map(box => box.depth))
   const lettersIn = (box: Box) => Math.floor(((box.x2 - box.x1) * pxPerUs - 8) / glyphPx)
-  const place = { x1: 'x1', x2: 'x2', y1: 'depth', y2: (box: Box) => box.depth + 1 }
   return {
     height: rows * rowPx + 56,
     marginLeft: marginPx,
@@ -156,8 +145,12 @@ function draw(
     x: { domain: [0, totalUs] },
     y: { domain: [rows, 0], axis: null },
     marks: [
-      Plot.rect(drawn, {
-        ...place,
+      ...axisX('API CPU per request (µs)'),
+      Plot.rect(shown, {
+        x1: 'x1',
+        x2: 'x2',
+        y1: 'depth',
+        y2: box => box.depth + 1,
         fill: box => colourOf(box.layer),
         fillOpacity: 0.45,
         inset: 0.5,
@@ -167,7 +160,7 @@ function draw(
           ),
       }),
       Plot.text(
-        drawn.filter(box => lettersIn(box) >= 4),
+        shown.filter(box => lettersIn(box) >= 4),
         {
           x: 'x1',
           y: box => box.depth + 0.5,
@@ -178,16 +171,6 @@ function draw(
           pointerEvents: 'none',
         },
       ),
-      Plot.axisX({
-        ticks: Math.max(3, Math.round(widthPx / 110)),
-        tickSize: 0,
-        tickPadding: 8,
-        fill: colours.muted,
-        label: 'API CPU per request (µs) →',
-        labelAnchor: 'right',
-        labelOffset: 38,
-        labelArrow: 'none',
-      }),
     ],
   }
 }

@@ -1,13 +1,12 @@
 import * as Plot from '@observablehq/plot'
 import type { Figure, Sample } from '../../results.ts'
 import { formatFigure, formatNumber, formatRepeats, shorten } from '../format.ts'
-import { valueAxisX } from './axes.ts'
+import { valueAxis } from './axes.ts'
 import { colours } from './palette.ts'
 import type { ReportPlot } from './report-plot.ts'
-import { layOutRows, rowPlot, rowValues, whiskers } from './rows.ts'
+import { dots, inRows, insets, rowPlot, stems } from './rows.ts'
 
 interface Row {
-  row: number
   label: string
   naive: Figure
   /** null where the service keeps no ledger. */
@@ -27,16 +26,18 @@ const agreement = 1.25
  * the process. Null where no sample has the usual reading and another one to compare.
  */
 export function naiveAndLedger(samples: readonly Sample[]): ReportPlot | null {
-  const rows = samples
-    .flatMap(sample => {
-      const { ledger = null, naive = null } = sample.reportedCpuUs ?? {}
-      const outside = sample.cpuPerRequestUs.api
-      const truth = outside ?? ledger
-      return naive === null || truth === null ? [] : [{ label: sample.label, ledger, naive, outside, truth }]
-    })
-    .map((row, i) => ({ ...row, row: i }))
+  const rows = samples.flatMap(sample => {
+    const { ledger = null, naive = null } = sample.reportedCpuUs ?? {}
+    const outside = sample.cpuPerRequestUs.api
+    const truth = outside ?? ledger
+    return naive === null || truth === null ? [] : [{ label: sample.label, ledger, naive, outside, truth }]
+  })
   if (rows.length === 0) return null
   const hasLedger = rows.some(row => row.ledger !== null)
+  const naive = rows.map(row => row.naive)
+  const ledger = rows.map(row => row.ledger)
+  const outside = rows.map(row => row.outside)
+  const shown = [...naive, ...ledger].filter(figure => figure !== null)
   return {
     name: 'naive-and-ledger',
     title: titleOf(rows),
@@ -56,7 +57,32 @@ export function naiveAndLedger(samples: readonly Sample[]): ReportPlot | null {
     description: rows
       .map(({ label, naive, truth }) => `${label}: ${us(truth)} used, usual reading ${us(naive)}`)
       .join('; '),
-    draw: widthPx => draw(rows, widthPx),
+    options: rowPlot({
+      labels: rows.map(({ label }) => label),
+      values: rows.map(({ naive, truth }) =>
+        truth.median > 0 ? `× ${formatNumber(naive.median / truth.median, 2)}` : '',
+      ),
+      axis: valueAxis(
+        [
+          ...shown.flatMap(({ low, high }) => [low, high]),
+          ...outside.flatMap(figure => figure?.median ?? []),
+        ],
+        'CPU reported for one request (µs)',
+        10,
+      ),
+      marks: [
+        stems(rows.map(({ truth, naive }) => [truth.median, naive.median])),
+        Plot.tickX(inRows(outside), {
+          y: 'row',
+          x: mark => mark.figure.median,
+          stroke: colours.ink,
+          strokeWidth: 2,
+          ...insets(-2),
+        }),
+        ...dots(inRows(naive), colours.naive, true),
+        ...dots(inRows(ledger), colours.api),
+      ],
+    }),
   }
 }
 
@@ -90,55 +116,4 @@ function distance({ naive, truth }: Row): number {
 
 function us(figure: Figure): string {
   return `${formatFigure(figure).median} µs`
-}
-
-function draw(data: readonly Row[], widthPx: number): Plot.PlotOptions {
-  const rows = layOutRows(
-    data.map(row => row.label),
-    { widthPx, valuesPx: 80 },
-  )
-  const naive = data.map(row => ({ row: row.row, figure: row.naive }))
-  const ledger = data.flatMap(row => (row.ledger === null ? [] : [{ row: row.row, figure: row.ledger }]))
-  const outside = data.flatMap(row => (row.outside === null ? [] : [{ row: row.row, figure: row.outside }]))
-  const values = [
-    ...[...naive, ...ledger].flatMap(({ figure }) => [figure.low, figure.median, figure.high]),
-    ...outside.map(({ figure }) => figure.median),
-  ]
-  const axis = valueAxisX(values, 'CPU reported for one request (µs)', rows.innerWidthPx, 10)
-  const inset = rows.barInset - 2
-  const dot = { y: 'row', x: (mark: { figure: Figure }) => mark.figure.median, r: 4.5, dy: rows.dy }
-  return rowPlot(rows, axis.scale, [
-    ...axis.marks,
-    Plot.ruleY(data, {
-      y: 'row',
-      x1: row => row.truth.median,
-      x2: row => row.naive.median,
-      stroke: colours.muted,
-      strokeOpacity: 0.5,
-      dy: rows.dy,
-    }),
-    Plot.tickX(outside, {
-      y: 'row',
-      x: mark => mark.figure.median,
-      stroke: colours.ink,
-      strokeWidth: 2,
-      insetTop: inset,
-      insetBottom: inset,
-      dy: rows.dy,
-    }),
-    ...whiskers(naive, rows, colours.naive),
-    ...whiskers(ledger, rows, colours.api),
-    Plot.dot(naive, { ...dot, fill: colours.page, stroke: colours.naive, strokeWidth: 2 }),
-    Plot.dot(ledger, { ...dot, fill: colours.api }),
-    rowValues(
-      data
-        .filter(row => row.truth.median > 0)
-        .map(row => ({
-          row: row.row,
-          x: Math.max(row.naive.high, row.truth.high, row.ledger?.high ?? 0),
-          text: `× ${formatNumber(row.naive.median / row.truth.median, 2)}`,
-        })),
-      rows,
-    ),
-  ])
 }

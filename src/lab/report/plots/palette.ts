@@ -37,18 +37,20 @@ export function isOfNode(layer: string): boolean {
   return layer.startsWith('node:')
 }
 
+/** The layers of all samples, the largest first: one order, so that samples can be compared layer by layer. */
+export function layersBySize(samples: readonly Pick<Sample, 'layersUs'>[]): string[] {
+  const largestUs = new Map<string, number>()
+  for (const [layer, { median }] of samples.flatMap(({ layersUs = {} }) => Object.entries(layersUs)))
+    largestUs.set(layer, Math.max(median, largestUs.get(layer) ?? 0))
+  return [...largestUs].toSorted(([, a], [, b]) => b - a).map(([layer]) => layer)
+}
+
 /**
  * Colours of the layers of the samples of an experiment, the same in all its plots. Installed packages and the folders of
  * own code get one by their size; the smallest share one.
  */
 export function layerColour(samples: readonly Pick<Sample, 'layersUs'>[]): (layer: string) => string {
-  const largestUs = new Map<string, number>()
-  for (const [layer, { median }] of samples.flatMap(({ layersUs = {} }) => Object.entries(layersUs)))
-    largestUs.set(layer, Math.max(median, largestUs.get(layer) ?? 0))
-  const others = [...largestUs]
-    .filter(([layer]) => layerColours[layer] === undefined && !isOfNode(layer))
-    .toSorted(([, a], [, b]) => b - a)
-    .map(([layer]) => layer)
+  const others = layersBySize(samples).filter(layer => layerColours[layer] === undefined && !isOfNode(layer))
   return layer =>
     layerColours[layer] ??
     (isOfNode(layer) ? nodeColour : (partColours[others.indexOf(layer)] ?? colours.other))
@@ -56,18 +58,6 @@ export function layerColour(samples: readonly Pick<Sample, 'layersUs'>[]): (laye
 
 const nodeColour = 'var(--series-6)'
 const partColours = ['1', '2', '3', '5', '4'].map(n => `var(--series-${n})`)
-
-/** The ledger's entries in words: the requests' own and each bucket of what belongs to none. */
-export const ledgerEntries: ReadonlyMap<string, { colour: string; text: string }> = new Map([
-  ['request', { colour: colours.api, text: 'charged to the request' }],
-  ['http', { colour: 'var(--series-7)', text: 'HTTP parsing, socket reads' }],
-  ['sockets', { colour: colours.database, text: 'reads from shared connections' }],
-  ['after_response', { colour: 'var(--series-3)', text: 'after the response' }],
-  ['telemetry', { colour: 'var(--series-2)', text: 'telemetry' }],
-  ['helper_threads', { colour: colours.generator, text: 'helper threads' }],
-  ['startup', { colour: 'var(--series-5)', text: 'startup' }],
-  ['rest', { colour: 'var(--series-6)', text: 'timers, event loop' }],
-])
 
 const seriesColours = ['1', '2', '3', '4', '5', '6'].map(n => `var(--series-${n})`)
 

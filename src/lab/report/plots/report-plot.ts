@@ -1,9 +1,9 @@
 import * as Plot from '@observablehq/plot'
 import { parseHTML } from 'linkedom'
-import { type Html, html, trusted, visible } from '../html.ts'
+import { type Html, html, scrollRegion, trusted, visible } from '../html.ts'
 import { prose } from '../prose.ts'
 
-/** A plot as a value: what it says in words, and how to draw it at a given width. */
+/** A plot as a value: what it says in words, and what is drawn. */
 export interface ReportPlot {
   /** Stable name, for anchors and tests. */
   name: string
@@ -15,17 +15,11 @@ export interface ReportPlot {
   note: string
   /** The same content for a reader who cannot see it. */
   description: string
-  draw: (widthPx: number) => Plot.PlotOptions
+  options: Plot.PlotOptions
 }
 
 export const fontSizePx = 12
-
-/** Each plot is drawn twice and the stylesheet shows one: an SVG that is merely scaled down to a telephone
- *  has text of five pixels. */
-const drawings = [
-  { className: 'drawing wide', widthPx: 880 },
-  { className: 'drawing narrow', widthPx: 360 },
-] as const
+export const plotWidthPx = 880
 
 /** A plot as a figure with inline SVG: no script, no reference to anything outside the page. */
 export function renderPlot(plot: ReportPlot): Html {
@@ -33,39 +27,35 @@ export function renderPlot(plot: ReportPlot): Html {
     entry =>
       html`<li><span class="swatch${entry.hollow ? ' hollow' : ''}" style="--swatch: ${entry.colour}"></span>${entry.text}</li>`,
   )
+  const svg = svgMarkup(plot, { fontFamily: 'inherit' }, { class: 'drawing' })
   return html`<figure class="plot" data-plot="${plot.name}">
     <figcaption>
       <h4>${prose(plot.title)}</h4>
       ${key.length > 0 ? html`<ul class="key">${key}</ul>` : null}
     </figcaption>
-    ${drawings.map(drawing => drawSvg(plot, drawing.widthPx, drawing.className))}
+    ${scrollRegion('Plot', trusted(svg))}
     <p class="note">${prose(plot.note)}</p>
   </figure>
   `
 }
 
-function drawSvg(plot: ReportPlot, widthPx: number, className: string): Html {
-  return trusted(svgMarkup(plot, widthPx, { fontFamily: 'inherit' }, { class: className }))
-}
-
 /** A plot as markup without colours of its own: they are variables of the stylesheet. */
 export function svgMarkup(
-  plot: ReportPlot,
-  widthPx: number,
+  { options, title, description }: ReportPlot,
   { fontFamily }: { fontFamily: string },
   attributes: Readonly<Record<string, string>>,
 ): string {
   const { document } = parseHTML('<!doctype html><html><body></body></html>')
   const svg = Plot.plot({
-    ...plot.draw(widthPx),
-    width: widthPx,
+    ...options,
+    width: plotWidthPx,
     document,
     className: 'chart',
     style: { fontSize: `${fontSizePx}px`, fontFamily },
   })
   svg.querySelector('style')?.remove()
   svg.setAttribute('role', 'img')
-  svg.setAttribute('aria-label', visible(`${plot.title}. ${plot.description}`))
+  svg.setAttribute('aria-label', visible(`${title}. ${description}`))
   for (const [name, value] of Object.entries(attributes)) svg.setAttribute(name, value)
   return svg.outerHTML
 }

@@ -1,28 +1,13 @@
 import * as Plot from '@observablehq/plot'
 import { variantOf } from '../../analysis/scaling.ts'
 import { throughputAt, type Usl } from '../../analysis/usl.ts'
+import { capitalised } from '../../analysis/wording.ts'
 import type { Estimate, ExperimentResult, Figure, Sample, Scaling, UslFit } from '../../results.ts'
-import {
-  figureInText,
-  formatEstimate,
-  formatNumber,
-  formatRepeats,
-  formatSetting,
-  shorten,
-} from '../format.ts'
+import { formatEstimate, formatNumber, formatRepeats, formatSetting, shorten } from '../format.ts'
 import { colours } from './palette.ts'
 import type { ReportPlot } from './report-plot.ts'
-import { ceilingMarks, layOutPlane, overMarks } from './xy.ts'
-
-interface Curve {
-  readonly points: readonly { readonly x: number; readonly figure: Figure }[]
-  readonly usl: Usl | null
-  readonly lastMeasured: number
-  /** As far as the law is drawn. */
-  readonly lastDrawn: number
-  readonly knee: Scaling['knee']
-  readonly ceiling: Figure | null
-}
+import { described } from './rows.ts'
+import { ceilingMarks, measuredMarks, overMarks, type Point, planePlot } from './xy.ts'
 
 /** How far beyond what was measured the law may be drawn, as a factor of the largest concurrency. */
 const furthest = 2
@@ -34,16 +19,16 @@ const furthest = 2
  */
 export function scalingCurves({ samples, scaling = [], verdict: diagnosis }: ExperimentResult): ReportPlot[] {
   return scaling.flatMap(one => {
-    const fit = one.fits.find(candidate => candidate.model === 'usl')
+    const fit = one.fits.find(candidate => candidate.model === 'usl') ?? null
     const swept = samples.filter(sample => isOf(sample, one))
-    return swept.length < 2 || (fit === undefined && one.knee === null)
-      ? []
-      : [scalingCurve(one, fit ?? null, swept, diagnosis.ceiling)]
+    if (swept.length < 2 || (fit === null && one.knee === null)) return []
+    const isDiagnosed = swept.some(({ label }) => label === diagnosis.accused)
+    return [scalingCurve(one, fit, swept, isDiagnosed ? (diagnosis.ceiling?.predictedPerS ?? null) : null)]
   })
 }
 
 /** Whether a sample is a step of this sweep. */
-export function isOf(sample: Sample, { variant, connections }: Scaling): boolean {
+function isOf(sample: Sample, { variant, connections }: Scaling): boolean {
   const { mode, connections: own } = sample.load
   return mode === 'closed' && own !== undefined && connections.includes(own) && variantOf(sample) === variant
 }
@@ -52,45 +37,65 @@ function scalingCurve(
   { variant, knee, notes }: Scaling,
   fit: UslFit | null,
   swept: readonly Sample[],
-  ceiling: ExperimentResult['verdict']['ceiling'],
+  ceiling: Figure | null,
 ): ReportPlot {
   const points = swept
-    .map(({ load, throughputPerS }) => ({ x: load.connections ?? 1, figure: throughputPerS }))
+    .map(({ load, throughputPerS }) => ({
+      x: load.connections ?? 1,
+      figure: throughputPerS,
+      colour: colours.ink,
+    }))
     .toSorted((a, b) => a.x - b.x)
-  const lastMeasured = points.at(-1)?.x ?? 1
+  const figures = points.map(({ figure }) => figure)
+  const [first, last] = [points[0]?.x ?? 1, points.at(-1)?.x ?? 1]
   const peak = fit?.peak ?? null
-  const curve: Curve = {
-    points,
-    usl: fit && { lambdaPerS: fit.lambdaPerS.value, sigma: fit.sigma.value, kappa: fit.kappa.value },
-    lastMeasured,
-    lastDrawn:
-      peak === null || peak.measured
-        ? lastMeasured
-        : Math.min(peak.connections.value, furthest * lastMeasured),
-    knee,
-    ceiling: points.some(({ figure }) => isSame(figure, ceiling?.measuredPerS))
-      ? (ceiling?.predictedPerS ?? null)
-      : null,
-  }
+  const lastDrawn = peak === null || peak.measured ? last : Math.min(peak.connections.value, furthest * last)
+  const fitted = lawBetween(fit, first, last)
+  const beyond = lastDrawn > last ? lawBetween(fit, last, lastDrawn) : []
+  const line = { x: 'x', y: 'y', stroke: colours.api, strokeWidth: 2 } as const
   return {
     name: 'scaling-curve',
-    title: titleOf(variant, curve),
+    title: titleOf(variant, knee, points),
     key: fit === null ? [] : [{ colour: colours.api, text: 'Universal Scalability Law, fitted' }],
     note: [
-      `Dots: measured, median of ${formatRepeats(points.map(({ figure }) => figure))}, whiskers from lowest to highest.`,
-      fit === null ? '' : parameters(fit),
-      ...notes.map(note => `${note[0]?.toUpperCase()}${note.slice(1)}.`),
-    ]
-      .filter(Boolean)
-      .join(' '),
-    description: points
-      .map(({ x, figure }) => `${formatSetting(x)} clients: ${figureInText(figure, 'req/s')}`)
-      .join('; '),
-    draw: widthPx => draw(curve, widthPx),
+      `Dots: measured, median of ${formatRepeats(figures)}, whiskers from lowest to highest.`,
+      ...(fit === null ? [] : [parameters(fit)]),
+      ...notes.map(note => `${capitalised(note)}.`),
+    ].join(' '),
+    description: described(
+      points.map(({ x, figure }) => ({ label: `${formatSetting(x)} clients`, figure })),
+      'req/s',
+    ),
+    options: planePlot({
+      xs: points.map(({ x }) => x),
+      xLabel: 'concurrent clients',
+      lastX: lastDrawn,
+      ys: [
+        0,
+        ...[...figures, ...(ceiling ? [ceiling] : [])].map(({ high }) => high),
+        ...[...fitted, ...beyond].map(({ y }) => y),
+      ],
+      marks: [
+        ...kneeMarks(knee, first),
+        ...ceilingMarks(ceiling),
+        Plot.lineY(fitted, line),
+        Plot.lineY(beyond, { ...line, strokeDasharray: '5 4' }),
+        Plot.text(beyond.slice(-1), {
+          x: 'x',
+          y: 'y',
+          text: () => 'extrapolated',
+          fill: colours.api,
+          textAnchor: 'end',
+          dy: 16,
+          ...overMarks,
+        }),
+        ...measuredMarks(points),
+      ],
+    }),
   }
 }
 
-function titleOf(variant: string, { knee, points }: Curve): string {
+function titleOf(variant: string, knee: Scaling['knee'], points: readonly Point[]): string {
   const name = `“${shorten(variant, 60)}”`
   if (knee === null) {
     const [first, last] = [points[0], points.at(-1)]
@@ -114,71 +119,20 @@ function times100({ value, low, high }: Estimate): Estimate {
   return { value: 100 * value, low: 100 * low, high: 100 * high }
 }
 
-function isSame(figure: Figure, other: Figure | undefined): boolean {
-  return figure.median === other?.median && figure.low === other.low && figure.high === other.high
-}
-
 const curvePoints = 80
 
-/** The law between two concurrencies, in steps of equal ratio. */
-function along(usl: Usl, from: number, to: number): { x: number; y: number }[] {
+/** The law between two concurrencies, in steps of equal ratio; empty without a fit. */
+function lawBetween(fit: UslFit | null, from: number, to: number): { x: number; y: number }[] {
+  if (fit === null) return []
+  const usl: Usl = { lambdaPerS: fit.lambdaPerS.value, sigma: fit.sigma.value, kappa: fit.kappa.value }
   return Array.from({ length: curvePoints + 1 }, (_, i) => {
     const x = from * (to / from) ** (i / curvePoints)
     return { x, y: throughputAt(usl, x) }
   })
 }
 
-function draw(
-  { points, usl, lastMeasured, lastDrawn, knee, ceiling }: Curve,
-  widthPx: number,
-): Plot.PlotOptions {
-  const first = points[0]?.x ?? 1
-  const fitted = usl === null ? [] : along(usl, first, lastMeasured)
-  const beyond = usl === null || lastDrawn <= lastMeasured ? [] : along(usl, lastMeasured, lastDrawn)
-  const figures = [...points.map(({ figure }) => figure), ...(ceiling ? [ceiling] : [])]
-  const { options } = layOutPlane({
-    widthPx,
-    xs: points.map(({ x }) => x),
-    xLabel: 'concurrent clients',
-    xDomain: [first, lastDrawn],
-    ys: [0, ...figures.flatMap(({ low, high }) => [low, high]), ...[...fitted, ...beyond].map(({ y }) => y)],
-    yLabel: 'throughput (req/s)',
-    marginRight: 24,
-  })
-  const line = { x: 'x', y: 'y', stroke: colours.api, strokeWidth: 2 } as const
-  return {
-    ...options,
-    marks: [
-      ...(options.marks ?? []),
-      ...(knee ? kneeMarks(knee, first) : []),
-      ...(ceiling ? ceilingMarks(ceiling) : []),
-      Plot.lineY(fitted, line),
-      Plot.lineY(beyond, { ...line, strokeDasharray: '5 4' }),
-      Plot.text(beyond.slice(-1), {
-        x: 'x',
-        y: 'y',
-        text: () => 'extrapolated',
-        fill: colours.api,
-        textAnchor: 'end',
-        dy: 16,
-        ...overMarks,
-      }),
-      Plot.ruleX(
-        points.filter(({ figure }) => figure.repeats > 1),
-        {
-          x: 'x',
-          y1: p => p.figure.low,
-          y2: p => p.figure.high,
-          stroke: colours.ink,
-          strokeWidth: 1.5,
-        },
-      ),
-      Plot.dot(points, { x: 'x', y: p => p.figure.median, r: 4, fill: colours.ink }),
-    ],
-  }
-}
-
-function kneeMarks(knee: NonNullable<Scaling['knee']>, first: number): Plot.Markish[] {
+function kneeMarks(knee: Scaling['knee'], first: number): Plot.Markish[] {
+  if (knee === null) return []
   const at = [{ x: knee.connections, low: Math.max(first, knee.low), high: knee.high }]
   return [
     Plot.rectX(at, { x1: 'low', x2: 'high', fill: colours.muted, fillOpacity: 0.12 }),

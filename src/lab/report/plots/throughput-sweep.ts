@@ -1,24 +1,23 @@
 import * as Plot from '@observablehq/plot'
-import type { ExperimentResult, Figure, Sample } from '../../results.ts'
+import type { ExperimentResult, Sample } from '../../results.ts'
 import { figureInText, formatFigure, formatRepeats, formatSetting, shorten } from '../format.ts'
 import { visible } from '../html.ts'
 import { type Dimension, describeSetting, describeValue, distinct, splitDimensions } from '../variation.ts'
 import { colours, seriesColour } from './palette.ts'
 import type { ReportPlot } from './report-plot.ts'
-import { ceilingMarks, isNarrow, layOutPlane } from './xy.ts'
+import { ceilingMarks, measuredMarks, type Point, planePlot } from './xy.ts'
 
-interface Point {
-  x: number
-  figure: Figure
+interface SweepPoint extends Point {
+  readonly series: string
+  readonly colour: string
 }
 interface Series {
-  name: string
-  colour: string
-  points: readonly Point[]
+  readonly name: string
+  readonly points: readonly SweepPoint[]
 }
 interface Sweep {
-  axis: Dimension
-  series: readonly Series[]
+  readonly axis: Dimension
+  readonly series: readonly Series[]
 }
 
 /** Fewer points do not show a curve. */
@@ -31,27 +30,60 @@ const fewestSteps = 3
 export function throughputSweep(experiment: ExperimentResult): ReportPlot | null {
   const sweep = findSweep(experiment.samples)
   if (sweep === null) return null
-  const best = sweep.series
-    .flatMap(series => series.points.map(point => ({ series, point })))
-    .toSorted((a, b) => b.point.figure.median - a.point.figure.median)[0]
+  const { axis, series } = sweep
+  const points = series.flatMap(one => one.points)
+  const best = points.toSorted((a, b) => b.figure.median - a.figure.median)[0]
   if (best === undefined) return null
-  const isSingle = sweep.series.length === 1
+  const isSingle = series.length === 1
   const ceiling = isSingle ? (experiment.verdict.ceiling?.predictedPerS ?? null) : null
   return {
     name: 'throughput-sweep',
-    title: `Highest throughput reached: ${figureInText(best.point.figure, 'req/s')} at ${settingInWords(sweep.axis, best.point.x)}${isSingle ? '' : `, ${shorten(best.series.name, 60)}`}`,
+    title: `Highest throughput reached: ${figureInText(best.figure, 'req/s')} at ${settingInWords(axis, best.x)}${isSingle ? '' : `, ${shorten(best.series, 60)}`}`,
     key: [],
     note: [
       `Answered requests a second; median of ${formatRepeats(experiment.samples.map(s => s.throughputPerS))}; band and whiskers from lowest to highest.`,
       ceiling ? `Dotted line: predicted ceiling, ${figureInText(ceiling, 'req/s')}.` : '',
     ].join(' '),
-    description: sweep.series
+    description: series
       .map(({ name, points }) => {
         const steps = points.map(p => `${formatSetting(p.x)}: ${formatFigure(p.figure).median}`)
-        return `${name || 'throughput in req/s'}, by ${sweep.axis.name}: ${steps.join(', ')}`
+        return `${name || 'throughput in req/s'}, by ${axis.name}: ${steps.join(', ')}`
       })
       .join('; '),
-    draw: widthPx => draw(sweep, ceiling, widthPx),
+    options: planePlot({
+      xs: [...new Set(points.map(({ x }) => x))].toSorted((a, b) => a - b),
+      xLabel: `${axis.name}${axis.name === 'rate' ? ' (req/s)' : ''}`,
+      ys: [...points.map(({ figure }) => figure), ...(ceiling ? [ceiling] : [])].flatMap(({ low, high }) => [
+        low,
+        high,
+      ]),
+      marks: [
+        Plot.areaY(points, {
+          x: 'x',
+          y1: p => p.figure.low,
+          y2: p => p.figure.high,
+          z: 'series',
+          fill: 'colour',
+          fillOpacity: 0.18,
+        }),
+        Plot.lineY(points, {
+          x: 'x',
+          y: p => p.figure.median,
+          z: 'series',
+          stroke: 'colour',
+          strokeWidth: 2,
+        }),
+        ...measuredMarks(points),
+        ...ceilingMarks(ceiling),
+      ],
+      endLabels: series.flatMap(({ name, points }) =>
+        points.slice(-1).map(({ x, figure, colour }) => ({
+          ...{ x, colour },
+          y: figure.median,
+          text: shorten(visible(name), 26),
+        })),
+      ),
+    }),
   }
 }
 
@@ -78,9 +110,13 @@ export function findSweep(samples: readonly Sample[]): Sweep | null {
   const groups = Map.groupBy(samples, nameOf)
   const series = [...groups].map(([name, members], i) => ({
     name,
-    colour: groups.size === 1 ? colours.api : seriesColour(i),
     points: members
-      .map(sample => ({ x: Number(axis.read(sample)), figure: sample.throughputPerS }))
+      .map(sample => ({
+        x: Number(axis.read(sample)),
+        figure: sample.throughputPerS,
+        series: name,
+        colour: groups.size === 1 ? colours.api : seriesColour(i),
+      }))
       .toSorted((a, b) => a.x - b.x),
   }))
   return series.some(({ points }) => points.length >= fewestSteps) ? { axis, series } : null
@@ -91,78 +127,4 @@ function settingInWords({ name }: Dimension, value: number): string {
   if (name === 'rate') return `${formatSetting(value)} req/s offered`
   if (name === 'connections') return `${formatSetting(value)} ${value === 1 ? 'connection' : 'connections'}`
   return `${name} ${formatSetting(value)}`
-}
-
-function draw({ axis, series }: Sweep, ceiling: Figure | null, widthPx: number): Plot.PlotOptions {
-  const labels = series.map(({ name }) => shorten(visible(name), isNarrow(widthPx) ? 14 : 26))
-  const labelPx = Math.max(...labels.map(label => label.length)) * 7
-  const points = series.flatMap(({ points, colour }) => points.map(point => ({ ...point, colour })))
-  const figures = [...points.map(({ figure }) => figure), ...(ceiling ? [ceiling] : [])]
-  const { options, innerHeightPx, shareOfHeight } = layOutPlane({
-    widthPx,
-    xs: [...new Set(points.map(({ x }) => x))].toSorted((a, b) => a - b),
-    xLabel: `${axis.name}${axis.name === 'rate' ? ' (req/s)' : ''}`,
-    ys: figures.flatMap(({ low, high }) => [low, high]),
-    yLabel: 'throughput (req/s)',
-    marginRight: Math.max(18, labelPx + 16),
-  })
-  const ends = endLabels(series, labels, value => shareOfHeight(value) * innerHeightPx)
-  return {
-    ...options,
-    marks: [
-      ...(options.marks ?? []),
-      ...series.map(line =>
-        Plot.areaY(line.points, {
-          x: 'x',
-          y1: p => p.figure.low,
-          y2: p => p.figure.high,
-          fill: line.colour,
-          fillOpacity: 0.18,
-        }),
-      ),
-      ...series.map(line =>
-        Plot.lineY(line.points, { x: 'x', y: p => p.figure.median, stroke: line.colour, strokeWidth: 2 }),
-      ),
-      Plot.ruleX(
-        points.filter(p => p.figure.repeats > 1),
-        { x: 'x', y1: p => p.figure.low, y2: p => p.figure.high, stroke: 'colour', strokeWidth: 1.5 },
-      ),
-      Plot.dot(points, { x: 'x', y: p => p.figure.median, r: 4, fill: 'colour' }),
-      ...ends.map(end =>
-        Plot.text([end], {
-          x: 'x',
-          y: 'y',
-          text: 'text',
-          fill: end.colour,
-          textAnchor: 'start',
-          dx: 10,
-          dy: end.dy,
-          fontWeight: 600,
-        }),
-      ),
-      ...(ceiling ? ceilingMarks(ceiling) : []),
-    ],
-  }
-}
-
-const labelGapPx = 15
-
-/** Labels at the lines' ends, pushed apart from below upwards so that none covers another. */
-function endLabels(
-  series: readonly Series[],
-  labels: readonly string[],
-  heightPx: (value: number) => number,
-) {
-  let floorPx = Number.NEGATIVE_INFINITY
-  return series
-    .flatMap(({ points, colour }, i) => {
-      const last = points.at(-1)
-      return last ? [{ x: last.x, y: last.figure.median, text: labels[i] ?? '', colour }] : []
-    })
-    .toSorted((a, b) => a.y - b.y)
-    .map(label => {
-      const ownPx = heightPx(label.y)
-      floorPx = Math.max(ownPx, floorPx + labelGapPx)
-      return { ...label, dy: ownPx - floorPx }
-    })
 }

@@ -1,89 +1,146 @@
 import * as Plot from '@observablehq/plot'
 import type { Figure } from '../../results.ts'
 import { formatNumber, formatSetting } from '../format.ts'
-import { logTicks } from './axes.ts'
 import { colours } from './palette.ts'
+import { plotWidthPx } from './report-plot.ts'
 
-/** A plot of values against something that was swept. */
+/** Throughput at one step of what was swept. */
+export interface Point {
+  readonly x: number
+  readonly figure: Figure
+}
+
+/** Names a line at its end, in the line's colour. */
+export interface EndLabel {
+  readonly x: number
+  readonly y: number
+  readonly text: string
+  readonly colour: string
+}
+
+/** A plot of throughput against something that was swept. */
 export interface Plane {
-  readonly widthPx: number
   /** What was swept, ascending: the ticks of the horizontal axis. */
   readonly xs: readonly number[]
   readonly xLabel: string
-  /** What the horizontal axis spans, if not from the first to the last of `xs`. */
-  readonly xDomain?: readonly [number, number]
+  /** The end of the horizontal axis, if not the last of `xs`. */
+  readonly lastX?: number
   /** Every value to be shown, ends of whiskers included. */
   readonly ys: readonly number[]
-  readonly yLabel: string
-  readonly marginRight: number
+  readonly marks: readonly Plot.Markish[]
+  readonly endLabels?: readonly EndLabel[]
 }
 
-export interface PlaneLayout {
-  readonly options: Plot.PlotOptions
-  readonly innerHeightPx: number
-  /** Where a value lies on the vertical axis, from 0 at the bottom to 1. */
-  readonly shareOfHeight: (value: number) => number
-}
+const heightPx = 340
+const margins = { marginTop: 34, marginBottom: 52, marginLeft: 62 }
+const glyphPx = 7
 
 /** Values from zero unless they differ by orders of magnitude; what was swept by ratio where it spans one. */
-export function layOutPlane({ widthPx, xs, xLabel, xDomain, ys, yLabel, marginRight }: Plane): PlaneLayout {
-  const heightPx = isNarrow(widthPx) ? 280 : 340
-  const margin = { top: 34, bottom: 52, left: 62 }
-  const innerHeightPx = heightPx - margin.top - margin.bottom
-  const [firstX, lastX] = xDomain ?? [xs[0] ?? 0, xs.at(-1) ?? 1]
-  const isLogX = firstX > 0 && lastX / firstX >= 8
-  const lowest = Math.min(...ys)
-  const highest = Math.max(...ys)
+export function planePlot({ xs, xLabel, lastX, ys, marks, endLabels = [] }: Plane): Plot.PlotOptions {
+  const marginRight = Math.max(24, ...endLabels.map(({ text }) => text.length * glyphPx + 16))
+  const [first, last] = [xs[0] ?? 0, lastX ?? xs.at(-1) ?? 1]
+  const [lowest, highest] = [Math.min(...ys), Math.max(...ys)]
+  const isLogX = first > 0 && last / first >= 8
   const isLogY = lowest > 0 && highest / lowest >= 50
-  const y: [number, number] = isLogY ? [lowest / 1.2, highest * 1.2] : [0, highest * 1.05 || 1]
-  const x: [number, number] = [isLogX ? firstX : Math.min(0, firstX), lastX]
-  const yTicks = isLogY ? logTicks(y, innerHeightPx) : 5
+  const x: Plot.ScaleOptions = {
+    type: isLogX ? 'log' : 'linear',
+    domain: [isLogX ? first : Math.min(0, first), last],
+    range: [margins.marginLeft, plotWidthPx - marginRight],
+  }
+  const y: Plot.ScaleOptions = {
+    type: isLogY ? 'log' : 'linear',
+    domain: isLogY ? [lowest / 1.2, highest * 1.2] : [0, highest * 1.05 || 1],
+    range: [heightPx - margins.marginBottom, margins.marginTop],
+  }
+  const tickSpacing = 50
   return {
-    innerHeightPx,
-    shareOfHeight: value => position(value, y, isLogY),
-    options: {
-      height: heightPx,
-      marginTop: margin.top,
-      marginBottom: margin.bottom,
-      marginLeft: margin.left,
-      marginRight,
-      x: { type: isLogX ? 'log' : 'linear', domain: x },
-      y: { type: isLogY ? 'log' : 'linear', domain: y },
-      marks: [
-        Plot.gridY({ ticks: yTicks, stroke: colours.grid, strokeOpacity: 1 }),
-        Plot.axisY({
-          ticks: yTicks,
-          text: formatSetting,
-          tickSize: 0,
-          fill: colours.muted,
-          label: `↑ ${yLabel}${isLogY ? ', log scale' : ''}`,
-          labelArrow: 'none',
-        }),
-        Plot.axisX({
-          ticks: thinOut(xs, x, isLogX, widthPx - margin.left - marginRight),
-          text: formatSetting,
-          tickSize: 4,
-          fill: colours.muted,
-          stroke: colours.muted,
-          label: `${xLabel}${isLogX ? ', log scale' : ''} →`,
-          labelAnchor: 'right',
-          labelOffset: 40,
-          labelArrow: 'none',
-        }),
-      ],
-    },
+    height: heightPx,
+    ...margins,
+    marginRight,
+    x,
+    y,
+    marks: [
+      Plot.gridY({ tickSpacing, stroke: colours.grid, strokeOpacity: 1 }),
+      Plot.axisY({
+        tickSpacing,
+        tickFormat: formatSetting,
+        tickSize: 0,
+        fill: colours.muted,
+        label: `↑ throughput (req/s)${isLogY ? ', log scale' : ''}`,
+        labelArrow: 'none',
+      }),
+      Plot.axisX({
+        ticks: thinOut(xs, Plot.scale({ x })),
+        text: formatSetting,
+        tickSize: 4,
+        fill: colours.muted,
+        stroke: colours.muted,
+        label: `${xLabel}${isLogX ? ', log scale' : ''} →`,
+        labelAnchor: 'right',
+        labelOffset: 40,
+        labelArrow: 'none',
+      }),
+      ...marks,
+      Plot.text(pushedApart(endLabels, Plot.scale({ y })), {
+        x: 'x',
+        y: 'y',
+        text: 'text',
+        fill: 'colour',
+        textAnchor: 'start',
+        dx: 10,
+        fontWeight: 600,
+      }),
+    ],
   }
 }
 
-export function isNarrow(widthPx: number): boolean {
-  return widthPx < 500
+/** The swept values themselves as ticks, without those whose labels would touch their left neighbour's. */
+function thinOut(xs: readonly number[], scale: Plot.Scale): number[] {
+  let previousPx = Number.NEGATIVE_INFINITY
+  return xs.filter(x => {
+    const px = scale.apply(x)
+    if (px - previousPx < 8 + formatSetting(x).length * glyphPx) return false
+    previousPx = px
+    return true
+  })
+}
+
+const labelGapPx = 15
+
+/** Labels pushed apart from below upwards so that none covers another. */
+function pushedApart(labels: readonly EndLabel[], scale: Plot.Scale): EndLabel[] {
+  let ceilingPx = Number.POSITIVE_INFINITY
+  return labels
+    .toSorted((a, b) => a.y - b.y)
+    .map(label => {
+      ceilingPx = Math.min(scale.apply(label.y), ceilingPx - labelGapPx)
+      return { ...label, y: scale.invert?.(ceilingPx) ?? label.y }
+    })
 }
 
 /** Words beside a mark, kept legible by the page's colour around them. */
 export const overMarks = { stroke: colours.page, strokeWidth: 4 } as const
 
+/** A dot at each median, with a whisker from the lowest to the highest repeat. */
+export function measuredMarks(points: readonly (Point & { readonly colour: string })[]): Plot.Markish[] {
+  return [
+    Plot.ruleX(
+      points.filter(({ figure }) => figure.repeats > 1),
+      {
+        x: 'x',
+        y1: point => point.figure.low,
+        y2: point => point.figure.high,
+        stroke: 'colour',
+        strokeWidth: 1.5,
+      },
+    ),
+    Plot.dot(points, { x: 'x', y: point => point.figure.median, r: 4, fill: 'colour' }),
+  ]
+}
+
 /** The predicted ceiling, named on its line. */
-export function ceilingMarks(ceiling: Figure): Plot.Markish[] {
+export function ceilingMarks(ceiling: Figure | null): Plot.Markish[] {
+  if (ceiling === null) return []
   return [
     Plot.ruleY([ceiling.median], { stroke: colours.ink, strokeDasharray: '2 3' }),
     Plot.text([ceiling], {
@@ -97,25 +154,4 @@ export function ceilingMarks(ceiling: Figure): Plot.Markish[] {
       ...overMarks,
     }),
   ]
-}
-
-/** The swept values themselves as ticks, without those whose labels would touch their left neighbour's. */
-function thinOut(
-  xs: readonly number[],
-  domain: readonly [number, number],
-  isLog: boolean,
-  lengthPx: number,
-): number[] {
-  let previousPx = Number.NEGATIVE_INFINITY
-  return xs.filter(x => {
-    const px = position(x, domain, isLog) * lengthPx
-    if (px - previousPx < 8 + formatSetting(x).length * 7) return false
-    previousPx = px
-    return true
-  })
-}
-
-/** Where a value lies on an axis, 0 to 1. */
-function position(value: number, [low, high]: readonly [number, number], isLog: boolean): number {
-  return isLog ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low)
 }
