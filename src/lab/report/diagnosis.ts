@@ -17,7 +17,7 @@ export function diagnosisList(experiments: readonly ExperimentResult[]): Html {
         <p class="source"><a href="#${name}">${name}</a></p>
         <p class="sentence">${prose(diagnosis.sentence)}</p>
         ${diagnosis.caution === undefined ? null : html`<p class="caution">${prose(diagnosis.caution)}</p>`}
-        <p class="meta">${limitBadge(diagnosis)} ${confidence(diagnosis)}</p>
+        <p class="meta">${limitBadge(diagnosis)} ${diagnosis.confidence} confidence: ${confidenceMeanings[diagnosis.confidence]}</p>
         <p class="next"><b>Next</b> ${prose(diagnosis.next)}</p>
       </li>`,
     )}
@@ -34,20 +34,12 @@ export function diagnosisDetails(diagnosis: Diagnosis): Html {
     <dl class="checks">
       <div><dt>Ceiling</dt><dd>${ceilingText(diagnosis)}</dd></div>
       <div><dt>Tested</dt><dd>${confirmationText(diagnosis)}</dd></div>
-      <div><dt>Confidence</dt><dd>${diagnosis.confidence}: ${confidenceMeanings[diagnosis.confidence]}</dd></div>
-      <div><dt>Next</dt><dd>${prose(diagnosis.next)}</dd></div>
     </dl>`
 }
 
 function limitBadge({ limit }: Diagnosis): Html {
   const prefix = limit === 'inconclusive' || limit === 'none-observed' ? '' : 'Suspected limit: '
   return html`<span class="badge">${prefix}${limitNames[limit]}</span>`
-}
-
-/** The dots repeat the word for quick reading; a screen reader gets the word only. */
-function confidence({ confidence: level }: Diagnosis): Html {
-  const dots = { high: '●●●', medium: '●●○', low: '●○○' }[level]
-  return html`<span class="confidence"><span aria-hidden="true">${dots}</span> ${level} confidence</span>`
 }
 
 function causeList({ causes }: Diagnosis): Html {

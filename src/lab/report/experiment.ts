@@ -1,5 +1,5 @@
 import type { CpuProfile } from '../analysis/call-tree.ts'
-import type { ExperimentResult, Figure, Manifest, Sample } from '../results.ts'
+import type { ExperimentResult, Manifest, Sample } from '../results.ts'
 import { diagnosisDetails } from './diagnosis.ts'
 import { formatSetting } from './format.ts'
 import { type Html, html } from './html.ts'
@@ -29,7 +29,6 @@ export function experimentSection(
       <h2 id="${name}-title">${prose(question)}</h2>
       <p class="answer">${prose(answer)}</p>
       <p class="hypothesis"><b>Hypothesis</b> ${prose(hypothesis)}</p>
-      ${isLowerBound ? html`<p class="note">Read every throughput of this experiment as “at least”.</p>` : null}
     </header>
     ${samples.length === 0 ? html`<p class="note">No sample was completed: there is nothing to plot.</p>` : null}
     ${plotsFor(experiment, profiles).map(renderPlot)}
@@ -73,17 +72,15 @@ function valuesIn(samples: readonly Sample[], dimension: Dimension): string[] {
 
 /** Doubts about the samples; null where there are none. */
 function doubtsAbout(samples: readonly Sample[]): Html | null {
-  const doubted = samples
-    .map(({ label, doubts = [], complaint }) => ({
-      label,
-      doubts:
-        complaint === undefined ? doubts : [...doubts, `requests failed, and the log said: ${complaint}`],
-    }))
-    .filter(({ doubts }) => doubts.length > 0)
+  const doubted = samples.flatMap(({ label, doubts = [], complaint }) => {
+    const failed = complaint === undefined ? [] : [`requests failed, and the log said: ${complaint}`]
+    const all = [...doubts, ...failed].join('; ')
+    return all === '' ? [] : [html`<li>“${label}”: ${prose(all)}</li>`]
+  })
   if (doubted.length === 0) return null
   return html`<aside class="caveats" aria-label="Doubts">
     <h4>Doubts about some of these figures</h4>
-    <ul>${doubted.map(({ label, doubts }) => html`<li>“${label}”: ${prose(doubts.join('; '))}</li>`)}</ul>
+    <ul>${doubted}</ul>
   </aside>`
 }
 
@@ -100,20 +97,11 @@ function loadInWords(samples: readonly Sample[]): string {
   return [...new Set(loads)].join(' or ')
 }
 
-/**
- * The sample being diagnosed: the one that the diagnosis names, or (in older results) the one with the
- * throughput of its ceiling, or the one with the highest throughput. null where there are no samples.
- */
+/** The sample being diagnosed; in older results, which do not name it, the one with the highest throughput. */
 function diagnosedSample({ samples, verdict: diagnosis }: ExperimentResult): Sample | null {
-  const measured = diagnosis.ceiling?.measuredPerS
   return (
     samples.find(({ label }) => label === diagnosis.accused) ??
-    samples.find(({ throughputPerS }) => measured !== undefined && isSame(throughputPerS, measured)) ??
     samples.toSorted((a, b) => b.throughputPerS.median - a.throughputPerS.median)[0] ??
     null
   )
-}
-
-function isSame(a: Figure, b: Figure): boolean {
-  return a.median === b.median && a.low === b.low && a.high === b.high
 }

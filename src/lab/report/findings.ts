@@ -2,6 +2,7 @@ import type { ExperimentResult, Reproduction } from '../results.ts'
 import { formatFigure, formatNumber } from './format.ts'
 import { type Html, html } from './html.ts'
 import { prose } from './prose.ts'
+import { table } from './table.ts'
 
 /** What the source reports found, and what was found here; null where no experiment compares with them. */
 export function findingsTable(experiments: readonly ExperimentResult[]): Html | null {
@@ -14,25 +15,34 @@ export function findingsTable(experiments: readonly ExperimentResult[]): Html | 
     <h2 id="findings-title">${reproduced} of ${rows.length} reported comparisons reproduced</h2>
     <p>A comparison is reproduced if the ratio of its two figures has the same direction and order of size here as in the
       report. Absolute figures come from different machines and are not compared.</p>
-    <div class="scroll" role="region" tabindex="0" aria-label="Findings">
-      <table class="words">
-        <caption>The source reports’ findings, and ours</caption>
-        <thead><tr><th scope="col">Finding</th><th scope="col">Compared</th><th scope="col">Reported</th>
-          <th scope="col">Here <span>median (lowest–highest repeat)</span></th>
-          <th scope="col">Ratio <span>reported</span></th><th scope="col">Ratio <span>here</span></th>
-          <th scope="col">Reproduced</th></tr></thead>
-        <tbody>${rows.map(
-          row => html`<tr><th scope="row"><a href="#${row.name}">${row.finding}</a></th><td>${prose(row.compared)}</td>
-            <td>${prose(row.reported)}</td><td>${prose(row.ours)}</td>${ratioCells(row)}
-            <td><b>${row.reproduced ? 'yes' : 'not reproduced'}</b>, because ${prose(row.because)}</td></tr>`,
-        )}</tbody>
-      </table>
-    </div>
+    ${table({
+      caption: 'The source reports’ findings, and ours',
+      kind: 'words',
+      columns: [
+        ['Finding'],
+        ['Compared'],
+        ['Reported'],
+        ['Here', 'median (lowest–highest repeat)'],
+        ['Ratio', 'reported'],
+        ['Ratio', 'here'],
+        ['Reproduced'],
+      ],
+      rows: rows.map(row => [
+        html`<a href="#${row.name}">${row.finding}</a>`,
+        html`<td>${prose(row.compared)}</td>`,
+        html`<td>${prose(row.reported)}</td>`,
+        html`<td>${prose(row.ours)}</td>`,
+        ...ratioCells(row),
+        html`<td><b>${row.reproduced ? 'yes' : 'not reproduced'}</b>, because ${prose(row.because)}</td>`,
+      ]),
+    })}
   </section>`
 }
 
-function ratioCells({ ratio: { reported, ours } }: Reproduction): Html {
+function ratioCells({ ratio: { reported, ours } }: Reproduction): Html[] {
   const here = ours === null ? null : formatFigure(ours)
-  return html`<td>${reported === null ? '–' : `× ${formatNumber(reported, 2)}`}</td>
-    <td>${here === null ? '–' : html`× ${here.median} <small>${here.range ?? 'one run'}</small>`}</td>`
+  return [
+    html`<td>${reported === null ? '–' : `× ${formatNumber(reported, 2)}`}</td>`,
+    html`<td>${here === null ? '–' : html`× ${here.median} <small>${here.range ?? 'one run'}</small>`}</td>`,
+  ]
 }

@@ -24,19 +24,11 @@ export interface FormattedFigure {
 }
 
 /**
- * A figure to three significant digits of its median; low and high end at the same digit. `range` is null
- * for a single repeat, which has no spread to show.
+ * A figure to three significant digits of its median, or with `decimals` where the column's scale is known (cores, per
+ * cent busy); low and high end at the same digit. `range` is null for a single repeat, which has no spread to show.
  */
-export function formatFigure(figure: Figure): FormattedFigure {
-  return formatToStep(figure, stepOf(figure))
-}
-
-/** A figure with a fixed number of decimals, for columns whose scale is known (cores, per cent busy). */
-export function formatFigureFixed(figure: Figure, decimals: number): FormattedFigure {
-  return formatToStep(figure, -decimals)
-}
-
-function formatToStep(figure: Figure, step: number): FormattedFigure {
+export function formatFigure(figure: Figure, decimals?: number): FormattedFigure {
+  const step = decimals === undefined ? stepOf(figure) : -decimals
   return {
     median: atStep(figure.median, step),
     range: figure.repeats > 1 ? `${atStep(figure.low, step)}–${atStep(figure.high, step)}` : null,
@@ -55,8 +47,8 @@ export function formatSum(figures: readonly (Figure | null)[]): string {
 }
 
 /** A figure in running text: `54.2 µs (52.9–55.8)`; a single repeat says so instead of a range. */
-export function figureInText(figure: Figure, unit: string): string {
-  const { median, range } = formatFigure(figure)
+export function figureInText(figure: Figure, unit: string, decimals?: number): string {
+  const { median, range } = formatFigure(figure, decimals)
   return `${median}${thinSpace}${unit} (${range ?? 'one run'})`
 }
 

@@ -1,14 +1,8 @@
 import { cpuOverControl, rateOverControl } from '../analysis/demand.ts'
 import type { Figure, Sample } from '../results.ts'
-import {
-  formatFigure,
-  formatFigureFixed,
-  formatNumber,
-  ledgerEntries,
-  notMeasured,
-  scaleFigure,
-} from './format.ts'
+import { formatNumber, ledgerEntries, notMeasured, scaleFigure } from './format.ts'
 import { type Html, html } from './html.ts'
+import { emptyCell, figureCell, type Heading, spreadBelow, table } from './table.ts'
 
 interface Column {
   heading: string
@@ -74,112 +68,76 @@ const utilisationColumns: readonly Column[] = [
 export function sampleTables(samples: readonly Sample[], isLowerBound: boolean): Html {
   const isReported = samples.some(sample => sample.reportedCpuUs !== undefined)
   const hasControl = samples.some(sample => sample.besideUs !== undefined)
+  return html`
+    ${figureTable(isLowerBound ? 'Throughput (at least) and latency' : 'Throughput and latency', samples, loadColumns)}
+    ${figureTable('CPU per answered request', samples, isReported ? [...cpuColumns, ...reportedColumns] : cpuColumns)}
+    ${hasControl ? figureTable('The control of each sample, and the sample compared with it', samples, controlColumns) : null}
+    ${samples.map(pairsTable)}
+    ${figureTable('Resources in use', samples, utilisationColumns)}`
+}
+
+/** The whole CPU of the API: what the ledger charged the requests, and each bucket of what belongs to none. */
+export function ledgerTable(samples: readonly Sample[]): Html | null {
   const accounted = samples.filter(({ ledgerUs }) => ledgerUs !== undefined)
-  const profiled = samples.filter(({ layersUs }) => layersUs !== undefined)
-  const entries = samples.flatMap(({ ledgerUs = {} }) =>
+  const entries = accounted.flatMap(({ ledgerUs = {} }) =>
     Object.keys(ledgerUs).filter(entry => (ledgerUs[entry]?.high ?? 0) > 0),
   )
-  const ledgerColumns = [...new Set(entries)].map(
+  if (entries.length === 0) return null
+  const columns = [...new Set(entries)].map(
     (entry): Column => ({
       heading: ledgerEntries.get(entry) ?? entry,
       unit: 'µs',
       read: sample => sample.ledgerUs?.[entry] ?? null,
     }),
   )
-  return html`
-    ${figureTable(isLowerBound ? 'Throughput (at least) and latency' : 'Throughput and latency', samples, loadColumns)}
-    ${figureTable('CPU per answered request', samples, isReported ? [...cpuColumns, ...reportedColumns] : cpuColumns)}
-    ${hasControl ? figureTable('The control of each sample, and the sample compared with it', samples, controlColumns) : null}
-    ${samples.map(pairsTable)}
-    ${ledgerColumns.length > 0 ? figureTable('API CPU per request by the service’s ledger', accounted, ledgerColumns) : null}
-    ${profiled.length > 0 ? layersTable(profiled) : null}
-    ${figureTable('Resources in use', samples, utilisationColumns)}`
-}
-
-/** A service has dozens of layers, so each is a row, the largest first. */
-function layersTable(samples: readonly Sample[]): Html {
-  const largestUs = new Map<string, number>()
-  for (const [layer, { median }] of samples.flatMap(sample => Object.entries(sample.layersUs ?? {})))
-    largestUs.set(layer, Math.max(median, largestUs.get(layer) ?? 0))
-  const layers = [...largestUs].toSorted(([, a], [, b]) => b - a).map(([layer]) => layer)
-  return html`
-    <details>
-      <summary>API CPU per request by layer</summary>
-      <div class="scroll" role="region" tabindex="0" aria-label="API CPU per request by layer">
-        <table class="figures">
-          <thead><tr><th scope="col">Layer</th>
-            ${samples.map(({ label }) => html`<th scope="col">${label} <span>µs</span></th>`)}</tr></thead>
-          <tbody>
-            ${layers.map(
-              layer => html`<tr><th scope="row">${layer}</th>
-                ${samples.map(({ layersUs }) => cell(layersUs?.[layer] ?? null, {}, 'not seen'))}</tr>`,
-            )}
-            <tr><th scope="row">Seen in the profile, % of the main thread’s CPU</th>
-              ${samples.map(({ profile }) => cell(percent(profile?.agreement ?? null), {}))}</tr>
-          </tbody>
-        </table>
-      </div>
-    </details>`
+  return figureTable('API CPU per request by the service’s ledger', accounted, columns)
 }
 
 /** Every pair of windows of a sample that has a control; null of one that has none. */
 function pairsTable(sample: Sample): Html | null {
   const { label, besideUs, besidePerS, cpuPerRequestUs, throughputPerS } = sample
-  const rates = rateOverControl(sample)?.values
-  if (rates === undefined) return null
-  const costs = cpuOverControl(sample)?.values
-  const shown = (value: number | undefined) =>
-    value === undefined
-      ? html`<td class="missing">${notMeasured}</td>`
-      : html`<td>${formatNumber(value)}</td>`
-  return html`
-    <details>
-      <summary>Each pair of windows of “${label}”</summary>
-      <table class="figures">
-        <thead><tr><th scope="col">Pair</th>
-          <th scope="col">Control <span>µs</span></th><th scope="col">API <span>µs</span></th><th scope="col">CPU <span>× the control</span></th>
-          <th scope="col">Control <span>req/s</span></th><th scope="col">Throughput <span>req/s</span></th><th scope="col">Throughput <span>× the control</span></th></tr></thead>
-        <tbody>${rates.map(
-          (rate, pair) => html`<tr><th scope="row">${pair + 1}</th>
-            ${shown(besideUs?.values?.[pair])}${shown(cpuPerRequestUs.api?.values?.[pair])}${shown(costs?.[pair])}
-            ${shown(besidePerS?.values?.[pair])}${shown(throughputPerS.values?.[pair])}${shown(rate)}</tr>`,
-        )}</tbody>
-      </table>
-    </details>`
+  const rate = rateOverControl(sample)
+  if (rate?.values === undefined) return null
+  const cost = cpuOverControl(sample)
+  const columns = [besideUs, cpuPerRequestUs.api, cost, besidePerS, throughputPerS, rate]
+  const caption = `Each pair of windows of “${label}”`
+  const pairs = table({
+    caption,
+    kind: 'figures',
+    columns: [
+      ['Pair'],
+      ['Control', 'µs'],
+      ['API', 'µs'],
+      ['CPU', '× the control'],
+      ['Control', 'req/s'],
+      ['Throughput', 'req/s'],
+      ['Throughput', '× the control'],
+    ],
+    rows: rate.values.map((_, pair) => [
+      pair + 1,
+      ...columns.map(figure => {
+        const value = figure?.values?.[pair]
+        return value === undefined ? emptyCell(notMeasured) : html`<td>${formatNumber(value)}</td>`
+      }),
+    ]),
+  })
+  return html`<details><summary>${caption}</summary>${pairs}</details>`
 }
 
 function figureTable(caption: string, samples: readonly Sample[], columns: readonly Column[]): Html {
-  return html`
-    <div class="scroll" role="region" tabindex="0" aria-label="${caption}">
-      <table class="figures">
-        <caption>${caption} <span>median, below it the lowest and highest repeat</span></caption>
-        <thead>
-          <tr>
-            <th scope="col">Sample</th>
-            ${columns.map(column => html`<th scope="col">${column.heading} <span>${column.unit}</span></th>`)}
-            <th scope="col">Repeats <span>n</span></th>
-          </tr>
-        </thead>
-        <tbody>
-          ${samples.map(sample => row(sample, columns))}
-        </tbody>
-      </table>
-    </div>`
-}
-
-function row(sample: Sample, columns: readonly Column[]): Html {
-  const figures = columns.map(column => column.read(sample))
-  const repeats = [...new Set(figures.flatMap(figure => (figure === null ? [] : [figure.repeats])))]
-  return html`<tr>
-    <th scope="row">${sample.label}</th>
-    ${columns.map(column => cell(column.read(sample), column))}
-    <td>${repeats.length === 0 ? '–' : repeats.toSorted((a, b) => a - b).join(', ')}</td>
-  </tr>`
-}
-
-function cell(figure: Figure | null, { decimals }: Pick<Column, 'decimals'>, empty = notMeasured): Html {
-  if (figure === null) return html`<td class="missing">${empty}</td>`
-  const { median, range } =
-    decimals === undefined ? formatFigure(figure) : formatFigureFixed(figure, decimals)
-  return html`<td>${median} <small>${range ?? 'one run'}</small></td>`
+  return table({
+    caption,
+    note: spreadBelow,
+    kind: 'figures',
+    columns: [['Sample'], ...columns.map(({ heading, unit }): Heading => [heading, unit]), ['Repeats', 'n']],
+    rows: samples.map(sample => {
+      const figures = columns.map(({ read }) => read(sample))
+      const repeats = new Set(figures.flatMap(figure => figure?.repeats ?? []))
+      return [
+        sample.label,
+        ...columns.map(({ decimals }, i) => figureCell(figures[i] ?? null, decimals)),
+        html`<td>${[...repeats].toSorted((a, b) => a - b).join(', ') || '–'}</td>`,
+      ]
+    }),
+  })
 }

@@ -30,7 +30,7 @@ export const madeUpManifest: Manifest = {
   sharedCores: true,
   cgroupQuotaCores: null,
   stealRatio: 0.004,
-  warnings: [],
+  warnings: ['Everything shares 2 cores: every throughput is a lower bound.'],
 }
 
 interface PingStep {

@@ -19,7 +19,8 @@ test('routes and what belongs to no request, each with its spread; a bucket with
   expect(text).toContain('“shop, 64 connections”')
   expect(text).toContain('GET /items/:id 90.0 85.5–94.5 400 380–420')
   expect(text).toContain('GET, route unknown 10.0')
-  expect(text).toContain('no request: HTTP parsing, socket reads – 30.0 28.5–31.5')
+  expect(text).toContain('charged to the request µs HTTP parsing, socket reads µs')
+  expect(text).toContain('370 352–389 30.0 28.5–31.5')
   expect(text).not.toContain('startup')
 })
 

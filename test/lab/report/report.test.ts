@@ -1,11 +1,6 @@
 import { parseHTML } from 'linkedom'
 import { describe, expect, it } from 'vitest'
-import {
-  type FormattedFigure,
-  formatFigure,
-  formatFigureFixed,
-  scaleFigure,
-} from '../../../src/lab/report/format.ts'
+import { type FormattedFigure, formatFigure, scaleFigure } from '../../../src/lab/report/format.ts'
 import { renderReport } from '../../../src/lab/report/report.ts'
 import type { ExperimentResult, Figure, Results, Sample } from '../../../src/lab/results.ts'
 import { completeRun, figure, insertCost, locked, partialRun, pingSweep } from './fixtures.ts'
@@ -58,8 +53,10 @@ describe('renderReport', () => {
         expect(own).toMatch(new RegExp(` ${sample.throughputPerS.repeats}$`))
         for (const [layer, figure] of Object.entries(sample.layersUs ?? {})) {
           const { median, range } = formatFigure(figure)
-          const ofLayer = rows.filter(row => row.startsWith(`${layer} `)).join(' ')
-          expect(ofLayer).toContain(` ${median} ${range}`)
+          const plots = [...(section?.querySelectorAll('[data-plot=cpu-by-layer]') ?? [])].map(textOf)
+          const ofSample = plots.filter(plot => plot.includes(`“${sample.label}”`)).join(' ')
+          expect(ofSample).toContain(` ${layer} `)
+          expect(ofSample).toMatch(new RegExp(` ${median}.µs \\(${range}\\)`))
         }
       }
     }
@@ -89,24 +86,21 @@ describe('renderReport', () => {
   })
 
   it('calls throughput a lower bound where cores were shared or the generator was the limit, and only there', () => {
-    const alone = { ...completeRun, manifest: { ...completeRun.manifest, sharedCores: false } }
+    const alone = {
+      ...completeRun,
+      manifest: { ...completeRun.manifest, sharedCores: false, warnings: [] },
+    }
     const limited: ExperimentResult = {
       ...pingSweep,
       verdict: { ...pingSweep.verdict, limit: 'load-generator' },
     }
     expect(textOf(page.querySelector('.caveats'))).toContain(
-      'shared 2 cores: every throughput here is a lower bound',
+      'shares 2 cores: every throughput is a lower bound',
     )
     expect(textOf(page.body)).toContain('Throughput (at least)')
     expect(textOf(domOf(alone).body)).not.toContain('at least)')
     expect(domOf(alone).querySelector('.caveats')).toBeNull()
     expect(textOf(domOf({ ...alone, experiments: [limited] }).body)).toContain('Throughput (at least)')
-  })
-
-  it('says once that cores were shared where the run has warned of it already', () => {
-    const warning = 'Everything shares 2 cores: every throughput is a lower bound.'
-    const warned = domOf({ ...completeRun, manifest: { ...completeRun.manifest, warnings: [warning] } })
-    expect([...warned.querySelectorAll('.caveats li')].map(textOf)).toEqual([warning])
   })
 
   it('names what was not measured instead of showing a zero', () => {
@@ -117,7 +111,7 @@ describe('renderReport', () => {
 
   it('shows every resource of the diagnosed sample by use, queue and errors, and leaves out what was not read', () => {
     const section = domOf({ ...completeRun, experiments: [locked] }).getElementById('locks')
-    const rows = [...(section?.querySelectorAll('[aria-label=Resources] tbody tr') ?? [])].map(textOf)
+    const rows = [...(section?.querySelectorAll('[aria-label^=Every] tbody tr') ?? [])].map(textOf)
     const rowOf = (name: string) => rows.find(row => row.startsWith(name))?.replaceAll('\u202f', ' ')
     expect(rowOf('Connection pool')).toBe(
       'Connection pool 19.8 of 20 connections in use (19.6–20.0) 15.0 ms in use at a time (14.0–16.0) 43.0 requests waiting (41.0–44.0) 31.2 ms waited for a connection (29.0–34.1) 3.00 gave up waiting (0–9.00)',
@@ -132,7 +126,7 @@ describe('renderReport', () => {
       'UPDATE counters SET n = n + $1 WHERE id = $2 1.00 1.00–1.00 14,100 13,600–14,800',
     )
     expect(textOf(section?.querySelector('[aria-label=Doubts]'))).toContain('it was not steady')
-    const without = domOf(partialRun).querySelectorAll('#connections [aria-label=Resources] tbody tr')
+    const without = domOf(partialRun).querySelectorAll('#connections [aria-label^=Every] tbody tr')
     expect([...without].map(textOf).map(row => row.split(' ')[0])).toEqual(['API:', 'Load'])
   })
 
@@ -317,9 +311,9 @@ function figuresOf(sample: Sample): FormattedFigure[] {
     sample.errors.dropped,
   ]
   return [
-    ...measured(amounts).map(formatFigure),
-    ...measured(Object.values(cores)).map(value => formatFigureFixed(value, 2)),
-    ...measured([apiThread]).map(value => formatFigureFixed(scaleFigure(value, 100), 0)),
+    ...measured(amounts).map(value => formatFigure(value)),
+    ...measured(Object.values(cores)).map(value => formatFigure(value, 2)),
+    ...measured([apiThread]).map(value => formatFigure(scaleFigure(value, 100), 0)),
   ]
 }
 

@@ -20,16 +20,16 @@ interface Layer {
 export function cpuByLayer(samples: readonly Sample[]): ReportPlot[] {
   const order = layersBySize(samples)
   return samples.flatMap(sample => {
-    const layers = layersOf(sample, order)
+    const layers = order.flatMap((layer): Layer[] => {
+      const figure = sample.layersUs?.[layer]
+      return figure === undefined ? [] : [{ layer, figure }]
+    })
     return layers.length > 0 ? [waterfall(sample, layers, layerColour(samples))] : []
   })
 }
 
-function waterfall(
-  sample: Sample,
-  layers: readonly Layer[],
-  colourOf: (layer: string) => string,
-): ReportPlot {
+function waterfall(sample: Sample, all: readonly Layer[], colourOf: (layer: string) => string): ReportPlot {
+  const { layers, small } = withoutSmall(all)
   const outside = sample.cpuPerRequestUs.api
   let totalUs = 0
   const bars = layers.map(({ layer, figure }, row) => {
@@ -46,8 +46,9 @@ function waterfall(
     key: [],
     note: [
       `${samplerOf(sample)} folded by layer, taken in a window of its own and scaled to the measured one; median of ${formatRepeats(layers.map(({ figure }) => figure))}, in brackets the lowest and highest.`,
-      outside ? `Dashed line: CPU of the process per request, ${figureInText(outside, 'µs')}.` : '',
+      ...(outside ? [`Dashed line: CPU of the process per request, ${figureInText(outside, 'µs')}.`] : []),
       ...trust(sample),
+      ...(small.length > 0 ? [`Below 1 % each, together ${smallLayers}: ${small.join(', ')}.`] : []),
     ].join(' '),
     description: layers.map(({ layer }, row) => `${layer} ${texts[row]}`).join('; '),
     options: rowPlot({
@@ -98,24 +99,18 @@ const smallLayers = 'all others'
 const smallShare = 0.01
 const fewLayers = 12
 
-/** A service has dozens of packages: those of less than a hundredth each become one step. The table lists all. */
-function withoutSmall(layersUs: NonNullable<Sample['layersUs']>): Record<string, Figure> {
-  const all = Object.entries(layersUs)
-  const totalUs = all.reduce((sum, [, { median }]) => sum + median, 0)
-  const small = all.filter(([, { median }]) => median < smallShare * totalUs)
-  if (all.length <= fewLayers || small.length < 2) return layersUs
-  const repeats = small[0]?.[1].values ?? []
+/** A service has dozens of packages: those of less than a hundredth each become one step, the last. */
+function withoutSmall(all: readonly Layer[]): { layers: readonly Layer[]; small: readonly string[] } {
+  const totalUs = all.reduce((sum, { figure }) => sum + figure.median, 0)
+  const isSmall = ({ figure }: Layer) => figure.median < smallShare * totalUs
+  const small = all.filter(isSmall)
+  const repeats = small[0]?.figure.values ?? []
   const together = figureOf(
-    repeats.map((_, repeat) => small.reduce((sum, [, { values }]) => sum + (values?.[repeat] ?? 0), 0)),
+    repeats.map((_, repeat) => small.reduce((sum, { figure }) => sum + (figure.values?.[repeat] ?? 0), 0)),
   )
-  if (together === null) return layersUs
-  return { ...Object.fromEntries(all.filter(one => !small.includes(one))), [smallLayers]: together }
-}
-
-function layersOf(sample: Sample, order: readonly string[]): Layer[] {
-  const shown = withoutSmall(sample.layersUs ?? {})
-  return [...order, smallLayers].flatMap(layer => {
-    const figure = shown[layer]
-    return figure === undefined ? [] : [{ layer, figure }]
-  })
+  if (all.length <= fewLayers || small.length < 2 || together === null) return { layers: all, small: [] }
+  return {
+    layers: [...all.filter(layer => !isSmall(layer)), { layer: smallLayers, figure: together }],
+    small: small.map(({ layer }) => layer),
+  }
 }
