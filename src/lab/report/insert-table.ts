@@ -5,8 +5,15 @@
 import { apart, ratio } from '../analysis/figures.ts'
 import { extraRows, missingRows } from '../analysis/row-audit.ts'
 import type { ExperimentResult, Figure, Manifest, Results, RowAudit, Sample } from '../results.ts'
-import { formatFigure, formatInstant, formatNumber, formatRepeats, scaleFigure } from './format.ts'
-import { type Cost, insertTablePlot } from './plots/cpu-by-process.ts'
+import {
+  formatFigure,
+  formatInstant,
+  formatNumber,
+  formatRepeats,
+  formatSetting,
+  scaleFigure,
+} from './format.ts'
+import { insertTablePlot } from './plots/cpu-by-process.ts'
 import { standaloneSvg } from './plots/standalone-svg.ts'
 
 const busy = 64
@@ -17,12 +24,16 @@ interface Row {
   readonly stack: string
   readonly language: string
   readonly versions: string
+  readonly samples: readonly Sample[]
   readonly one: Sample
+  /** CPU of the API for one row, us. */
+  readonly api: Figure
   readonly oneAlone: Sample | undefined
   readonly ten: Sample | undefined
   readonly tenAlone: Sample | undefined
   readonly bulk: Sample | undefined
-  readonly samples: readonly Sample[]
+  /** How many times less CPU a row costs with the one statement for many rows; null: not measured. */
+  readonly gain: Figure | null
 }
 
 /** The page and the picture; null where the results have no insert of one row from many connections. */
@@ -30,112 +41,87 @@ export function insertTable(results: Results): { markdown: string; svg: string }
   const experiment = results.experiments.find(({ name }) => name === 'peers')
   const rows = experiment === undefined ? [] : rowsOf(experiment, results.manifest)
   if (experiment === undefined || rows.length === 0) return null
-  const costs: Cost[] = rows.flatMap(({ stack, one }) => {
-    const { api, database } = one.cpuPerRequestUs
-    return api === null ? [] : [{ label: stack, api, database }]
-  })
-  return {
-    markdown: page(results, experiment, rows),
-    svg: standaloneSvg(insertTablePlot(costs)),
-  }
+  const costs = rows.map(({ stack, api, one }) => ({
+    label: stack,
+    api,
+    database: one.cpuPerRequestUs.database,
+  }))
+  return { markdown: page(results, experiment, rows), svg: standaloneSvg(insertTablePlot(costs)) }
 }
 
 /** The stacks from the cheapest to the most expensive row, by the CPU of the API. */
-function rowsOf({ samples }: ExperimentResult, { node }: Manifest): Row[] {
-  const byStack = Map.groupBy(samples, ({ knobs }) => String(knobs['stack']))
-  const rows = [...byStack].flatMap(([stack, all]): Row[] => {
+function rowsOf({ samples: all }: ExperimentResult, { node }: Manifest): Row[] {
+  const byStack = Map.groupBy(all, ({ knobs }) => String(knobs['stack']))
+  const rows = [...byStack].flatMap(([stack, samples]): Row[] => {
     const find = (rows: number, connections: number, isBulk = false) =>
-      all.find(
+      samples.find(
         ({ knobs, load }) =>
           knobs['rows'] === rows && load.connections === connections && 'bulk' in knobs === isBulk,
       )
     const one = find(1, busy)
-    if (one === undefined || one.cpuPerRequestUs.api === null) return []
+    const api = costOf(one, 'api')
+    if (one === undefined || api === null) return []
     const versions = one.versions ?? `Node ${node.replace(/^v/, '')}`
-    return [
-      {
-        ...{ stack, versions, one, samples: all, language: versions.split(' ')[0] ?? '' },
-        ...{ oneAlone: find(1, 1), ten: find(manyRows, busy), tenAlone: find(manyRows, 1) },
-        bulk: find(manyRows, busy, true),
-      },
-    ]
+    const language = versions.split(' ')[0] ?? ''
+    const [ten, bulk] = [find(manyRows, busy), find(manyRows, busy, true)]
+    const [before, after] = [costOf(ten, 'api'), costOf(bulk, 'api')]
+    const gain = before === null || after === null ? null : ratio(before, after)
+    const [oneAlone, tenAlone] = [find(1, 1), find(manyRows, 1)]
+    return [{ stack, language, versions, samples, one, api, oneAlone, ten, tenAlone, bulk, gain }]
   })
-  return rows.toSorted((a, b) => apiUs(a) - apiUs(b))
-}
-
-function apiUs({ one }: Row): number {
-  return one.cpuPerRequestUs.api?.median ?? 0
+  return rows.toSorted((a, b) => a.api.median - b.api.median)
 }
 
 function page(results: Results, { repeat }: ExperimentResult, rows: readonly Row[]): string {
   const { manifest: machine, startedAt, complete } = results
   const durationS = rows[0]?.one.load.durationS ?? 0
-  const figures = rows.flatMap(({ one }) => one.cpuPerRequestUs.api ?? [])
   return `${[
     '# The insert table: what a durable row costs',
     `CPU of one insert, answered after the row is on disk, on ${rows.length} stacks, from one run. The code of each is in [deploy/peers](../deploy/peers/README.md); each file names the page of the documentation that it follows. This page and its picture are written by \`npm run lab -- insert-table <result>\`; do not edit them.`,
     `![CPU per durable row on each stack](insert-table.svg)`,
-    `Figures are CPU in µs per durable row: the median of ${formatRepeats(figures)}, in brackets the lowest and the highest. Compare ratios, not absolute figures: another machine has other figures, and so has this one at another hour. The order of two stacks is certain only where their ranges do not overlap.`,
+    `Figures are CPU in µs per durable row: the median of ${formatRepeats(rows.map(({ api }) => api))}, in brackets the lowest and the highest. Compare ratios, not absolute figures: another machine has other figures, and so has this one at another hour. The order of two stacks is certain only where their ranges do not overlap.`,
     ...(complete ? [] : ['**The run was interrupted: some repeats are missing.**']),
     '## In words',
     list(sentences(rows)),
     '## One row a request',
     'From the least CPU of the API to the most. "Alone" is one connection, where nothing shares a wake-up, a flush or a system call.',
-    table(
-      ['stack', 'API', 'PostgreSQL', 'requests/s', 'API, alone', 'PostgreSQL, alone'],
-      rows.map(({ stack, one, oneAlone }) => [
-        stack,
-        perRow(one, 'api'),
-        perRow(one, 'database'),
-        spread(one.throughputPerS),
-        perRow(oneAlone, 'api'),
-        perRow(oneAlone, 'database'),
-      ]),
-    ),
+    table(rows, [
+      ['stack', ({ stack }) => stack],
+      ['API', ({ one }) => perRow(one, 'api')],
+      ['PostgreSQL', ({ one }) => perRow(one, 'database')],
+      ['requests/s', ({ one }) => spread(one.throughputPerS)],
+      ['API, alone', ({ oneAlone }) => perRow(oneAlone, 'api')],
+      ['PostgreSQL, alone', ({ oneAlone }) => perRow(oneAlone, 'database')],
+    ]),
     `## ${manyRows} rows a request, per row`,
     `First ${manyRows} statements in one transaction, then one statement for all rows where the data layer has one: what one change of code brings without another stack. The batched stacks put the rows of all waiting requests into one statement by themselves.`,
-    table(
-      [
-        'stack',
-        'API',
-        'PostgreSQL',
-        'API, alone',
-        'the one statement',
-        'API',
-        'PostgreSQL',
-        'API: times less',
-      ],
-      rows.map(row => [
-        row.stack,
-        perRow(row.ten, 'api'),
-        perRow(row.ten, 'database'),
-        perRow(row.tenAlone, 'api'),
-        row.bulk === undefined ? '–' : `\`${String(row.bulk.knobs['bulk'])}\``,
-        perRow(row.bulk, 'api'),
-        perRow(row.bulk, 'database'),
-        orNone(gainOf(row)),
-      ]),
-    ),
+    table(rows, [
+      ['stack', ({ stack }) => stack],
+      ['API', ({ ten }) => perRow(ten, 'api')],
+      ['PostgreSQL', ({ ten }) => perRow(ten, 'database')],
+      ['API, alone', ({ tenAlone }) => perRow(tenAlone, 'api')],
+      ['the one statement', ({ bulk }) => (bulk === undefined ? '–' : `\`${String(bulk.knobs['bulk'])}\``)],
+      ['API', ({ bulk }) => perRow(bulk, 'api')],
+      ['PostgreSQL', ({ bulk }) => perRow(bulk, 'database')],
+      ['API: times less', ({ gain }) => orNone(gain)],
+    ]),
     '## Where the CPU of the API goes, by package',
     `µs of one row at ${busy} connections, the largest parts. Each stack was profiled once, in a window of its own after the first measured one, and its shares were scaled to that window. ${samplers}`,
-    table(
-      ['stack', 'parts'],
-      rows.map(row => [row.stack, parts(row)]),
-    ),
+    table(rows, [
+      ['stack', ({ stack }) => stack],
+      ['parts', parts],
+    ]),
     '## Every row is in the table',
     'After each measured window the table must have at least the rows that were answered for. Then 64 requests are sent, all answers awaited, and the table must have grown by exactly their rows and have the ids that were answered. A row too many is not lost: it may be of a request of the load whose client had gone.',
-    table(
-      [
-        'stack',
-        'answered for in the windows',
-        'in the table, with warm-up',
-        'answered for',
-        'grown by',
-        'ids found',
-        '',
-      ],
-      rows.map(auditLine),
-    ),
+    table(rows, [
+      ['stack', ({ stack }) => stack],
+      ['answered for in the windows', row => total(row, ({ windowRows }) => windowRows)],
+      ['in the table, with warm-up', row => total(row, ({ windowFound }) => windowFound)],
+      ['answered for', row => total(row, ({ exactRows }) => exactRows)],
+      ['grown by', row => total(row, ({ exactFound }) => exactFound)],
+      ['ids found', row => `${total(row, ({ idsFound }) => idsFound)} of ${total(row, ({ ids }) => ids)}`],
+      ['', auditVerdict],
+    ]),
     '## What was measured, and on what',
     list([
       `Date: ${formatInstant(startedAt)}; insertlab ${machine.insertlab}, commit ${machine.commit ?? 'unknown'}.`,
@@ -146,10 +132,10 @@ function page(results: Results, { repeat }: ExperimentResult, rows: readonly Row
       ...machine.warnings,
       `Repeat it: \`${repeat}\``,
     ]),
-    table(
-      ['stack', 'runs on'],
-      rows.map(({ stack, versions }) => [stack, versions]),
-    ),
+    table(rows, [
+      ['stack', ({ stack }) => stack],
+      ['runs on', ({ versions }) => versions],
+    ]),
   ].join('\n\n')}\n`
 }
 
@@ -171,41 +157,30 @@ function costOf(sample: Sample | undefined, of: 'api' | 'database'): Figure | nu
   return figure === null ? null : scaleFigure(figure, 1 / Number(sample?.knobs['rows'] ?? 1))
 }
 
-/** How many times less CPU the one statement costs; null: not measured. */
-function gainOf({ ten, bulk }: Row): Figure | null {
-  const [before, after] = [costOf(ten, 'api'), costOf(bulk, 'api')]
-  return before === null || after === null ? null : ratio(before, after)
-}
-
 /** What the figures say, as ratios. */
 function sentences(rows: readonly Row[]): string[] {
-  const languages = [...Map.groupBy(rows, ({ language }) => language)].filter(([, all]) => all.length > 1)
-  const [least, most] = [rows[0], rows.at(-1)]
+  const byLanguage = [...Map.groupBy(rows, ({ language }) => language)]
   return [
-    ...(least && most && least !== most ? [versus('Of all stacks', least, most)] : []),
-    ...languages.flatMap(([language, all]) => {
-      const first = all[0]
-      const last = all.at(-1)
-      return first && last ? [versus(`In ${language}`, first, last)] : []
-    }),
+    ...versus('Of all stacks', rows),
+    ...byLanguage.flatMap(([language, all]) => versus(`In ${language}`, all)),
     ...gains(rows),
   ]
 }
 
-function versus(where: string, least: Row, most: Row): string {
-  const [a, b] = [costOf(least.one, 'api'), costOf(most.one, 'api')]
-  if (a === null || b === null) return ''
-  const certainty = apart(a, b) ? '' : ' Their ranges overlap.'
-  return `${where}, a row of ${most.stack} costs the API ${spread(ratio(b, a))} times the CPU of a row of ${least.stack}.${certainty}`
+/** The most expensive of some stacks, compared with the cheapest. */
+function versus(where: string, rows: readonly Row[]): string[] {
+  const [least, most] = [rows[0], rows.at(-1)]
+  if (least === undefined || most === undefined || least === most) return []
+  const certainty = apart(least.api, most.api) ? '' : ' Their ranges overlap.'
+  return [
+    `${where}, a row of ${most.stack} costs the API ${spread(ratio(most.api, least.api))} times the CPU of a row of ${least.stack}.${certainty}`,
+  ]
 }
 
 /** What the one statement brings at least and at most. */
 function gains(rows: readonly Row[]): string[] {
   const known = rows
-    .flatMap(row => {
-      const gain = gainOf(row)
-      return gain === null ? [] : [{ stack: row.stack, gain }]
-    })
+    .flatMap(({ stack, gain }) => (gain === null ? [] : [{ stack, gain }]))
     .toSorted((a, b) => a.gain.median - b.gain.median)
   const [least, most] = [known[0], known.at(-1)]
   if (least === undefined || most === undefined) return []
@@ -227,32 +202,24 @@ function parts({ one }: Row): string {
   ].join(', ')
 }
 
-function auditLine({ stack, samples }: Row): string[] {
-  const audits = samples.flatMap(({ audit }) => audit ?? [])
-  const sum = (of: keyof (typeof audits)[number]) => grouped(audits.reduce((all, one) => all + one[of], 0))
-  const failed = samples.reduce((most, { errors }) => Math.max(most, errors.ratio.high), 0)
-  const total = (of: (audit: RowAudit) => number) => audits.reduce((all, one) => all + of(one), 0)
-  return [
-    stack,
-    sum('windowRows'),
-    sum('windowFound'),
-    sum('exactRows'),
-    sum('exactFound'),
-    `${sum('idsFound')} of ${sum('ids')}`,
-    [
-      audits.length === 0 ? 'not checked' : verdict(total(missingRows), total(extraRows)),
-      ...(failed > 0 ? ['some requests failed'] : []),
-    ].join(', '),
-  ]
+/** Over all audits of a stack. */
+function sum({ samples }: Row, of: (audit: RowAudit) => number): number {
+  return samples.reduce((all, { audit }) => all + (audit === undefined ? 0 : of(audit)), 0)
 }
 
-function verdict(missing: number, extra: number): string {
-  if (missing > 0) return `**${grouped(missing)} missing**`
-  return extra > 0 ? `all there, and ${grouped(extra)} more` : 'all there'
+function total(row: Row, of: (audit: RowAudit) => number): string {
+  return formatSetting(sum(row, of))
 }
 
-function grouped(count: number): string {
-  return count.toLocaleString('en-US')
+function auditVerdict(row: Row): string {
+  const isChecked = row.samples.some(({ audit }) => audit !== undefined)
+  const isFailing = row.samples.some(({ errors }) => errors.ratio.high > 0)
+  return `${isChecked ? foundInWords(row) : 'not checked'}${isFailing ? ', some requests failed' : ''}`
+}
+
+function foundInWords(row: Row): string {
+  if (sum(row, missingRows) > 0) return `**${total(row, missingRows)} missing**`
+  return sum(row, extraRows) > 0 ? `all there, and ${total(row, extraRows)} more` : 'all there'
 }
 
 /** `104 (98.1–120)`; a single repeat has no range. */
@@ -266,12 +233,14 @@ function list(items: readonly string[]): string {
 }
 
 /** A table in Markdown; columns after the first are figures, unless they have words. */
-function table(head: readonly string[], lines: readonly (readonly string[])[]): string {
+function table(
+  rows: readonly Row[],
+  columns: readonly (readonly [heading: string, cell: (row: Row) => string])[],
+): string {
+  const head = columns.map(([heading]) => heading)
+  const lines = rows.map(row => columns.map(([, cell]) => cell(row)))
   const isFigures = (column: number) => lines.every(line => /^(?:[\d(–]|$)/.test(line[column] ?? ''))
   const rule = head.map((_, column) => (column > 0 && isFigures(column) ? '--:' : '---'))
+  const escaped = (cell: string) => cell.replaceAll('|', '\\|')
   return [head, rule, ...lines].map(cells => `| ${cells.map(escaped).join(' | ')} |`).join('\n')
-}
-
-function escaped(cell: string): string {
-  return cell.replaceAll('|', '\\|')
 }

@@ -46,27 +46,22 @@ export function flameGraph(
   const { layersUs } = sample
   if (layersUs === undefined || found.length === 0) return null
   const calls = layeredCalls(found)
-  const all = layersBySize([sample])
-  const seen = all.filter(layer => layer !== helperThreads && layer !== receiving)
-  const totalUs = seen.reduce((sum, layer) => sum + (layersUs[layer]?.median ?? 0), 0)
-  const samples = seen.reduce((sum, layer) => sum + samplesIn(calls, layer), 0)
+  const samples = weight(calls)
   if (samples === 0) return null
+  const layers = layersBySize([sample])
+  const totalUs = layers
+    .filter(layer => layer !== helperThreads && layer !== receiving)
+    .reduce((sum, layer) => sum + (layersUs[layer]?.median ?? 0), 0)
   const boxes = boxesBelow(calls, totalUs / samples)
   const sendingUs = layersUs[socketWrites]?.median ?? 0
-  const shown = all.filter(layer => boxes.some(box => box.layer === layer))
-  const named = shown.filter(layer => !isOfNode(layer) && colourOf(layer) !== colours.other)
-  const [ofNode] = shown.filter(isOfNode)
-  const hasOthers = shown.some(layer => colourOf(layer) === colours.other)
+  const shown = layers.filter(layer => boxes.some(box => box.layer === layer))
+  const names = new Map(shown.map(layer => [colourOf(layer), nameInKey(layer, colourOf(layer))]))
   return {
     name: 'flame-graph',
     title:
       `Who calls what with “${shorten(sample.label, 60)}”: functions take ${formatNumber(totalUs)} µs of a request, ` +
       `${formatNumber(sendingUs)} µs of it in system calls that send`,
-    key: [
-      ...named.map(layer => ({ colour: colourOf(layer), text: layer })),
-      ...(ofNode === undefined ? [] : [{ colour: colourOf(ofNode), text: 'modules of Node' }]),
-      ...(hasOthers ? [{ colour: colours.other, text: 'all others' }] : []),
-    ],
+    key: [...names].map(([colour, text]) => ({ colour, text })),
     note:
       'Each box is a function. Its width is the CPU per request of the function and of the functions that it calls, which are ' +
       'below it. Several functions of a module of Node in a row are one box, and less than 1 % of the width is left out. The native part of the event loop and the helper threads have ' +
@@ -77,11 +72,10 @@ export function flameGraph(
   }
 }
 
-function samplesIn(call: LayeredCall, layer: string): number {
-  return call.callees.reduce(
-    (sum, callee) => sum + samplesIn(callee, layer),
-    call.layer === layer ? call.self : 0,
-  )
+/** Layers may share a colour: the modules of Node do, and so do those that are too small for one of their own. */
+function nameInKey(layer: string, colour: string): string {
+  if (isOfNode(layer)) return 'modules of Node'
+  return colour === colours.other ? 'all others' : layer
 }
 
 /** Lays out the callees of a call from left to right, the most expensive first. */
