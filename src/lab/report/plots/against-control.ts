@@ -2,7 +2,7 @@ import * as Plot from '@observablehq/plot'
 import { cpuOverControl } from '../../analysis/demand.ts'
 import { change, signedPercent } from '../../analysis/wording.ts'
 import type { Sample } from '../../results.ts'
-import { shorten } from '../format.ts'
+import { formatRepeats, shorten } from '../format.ts'
 import { axisX } from './axes.ts'
 import { colours } from './palette.ts'
 import type { ReportPlot } from './report-plot.ts'
@@ -27,7 +27,7 @@ export function againstControl(samples: readonly Sample[]): ReportPlot | null {
       { colour: colours.api, text: 'each pair of windows', hollow: true },
     ],
     note: [
-      `API CPU per answered request, divided by that of the control. The load goes to the service and to its control in turn; ${pairsOf(rows)}.`,
+      `API CPU per answered request, divided by that of the control; median of ${formatRepeats(figures)}. The load goes to the service and to its control in turn: each repeat is a pair of windows.`,
       'At the vertical line both cost the same.',
     ].join(' '),
     description: rows.map(({ label, figure }) => `${label}: ${change(figure)}`).join('; '),
@@ -54,12 +54,6 @@ export function againstControl(samples: readonly Sample[]): ReportPlot | null {
       ],
     }),
   }
-}
-
-function pairsOf(rows: readonly Labelled[]): string {
-  const counts = rows.map(({ figure }) => figure.repeats)
-  const [fewest, most] = [Math.min(...counts), Math.max(...counts)]
-  return fewest === most ? `${most} pairs of windows` : `${fewest} to ${most} pairs of windows`
 }
 
 function titleOf(rows: readonly Labelled[]): string {

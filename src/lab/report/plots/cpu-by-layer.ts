@@ -30,6 +30,7 @@ export function cpuByLayer(samples: readonly Sample[]): ReportPlot[] {
 
 function waterfall(sample: Sample, all: readonly Layer[], colourOf: (layer: string) => string): ReportPlot {
   const { layers, small } = withoutSmall(all)
+  const sampler = samplerOf(sample)
   const outside = sample.cpuPerRequestUs.api
   let totalUs = 0
   const bars = layers.map(({ layer, figure }, row) => {
@@ -45,9 +46,9 @@ function waterfall(sample: Sample, all: readonly Layer[], colourOf: (layer: stri
     title: `Where the CPU goes with “${shorten(sample.label, 60)}”: the largest part of ${formatNumber(totalUs)} µs, ${share} %, is ${shorten(largest?.layer ?? '', 60)}`,
     key: [],
     note: [
-      `${samplerOf(sample)} folded by layer, taken in a window of its own and scaled to the measured one; median of ${formatRepeats(layers.map(({ figure }) => figure))}, in brackets the lowest and highest.`,
+      `${sampler.name} folded by layer, taken in a window of its own and scaled to the measured one; median of ${formatRepeats(layers.map(({ figure }) => figure))}, in brackets the lowest and highest.`,
       ...(outside ? [`Dashed line: CPU of the process per request, ${figureInText(outside, 'µs')}.`] : []),
-      ...trust(sample),
+      sampler.limits,
       ...(small.length > 0 ? [`Below 1 % each, together ${smallLayers}: ${small.join(', ')}.`] : []),
     ].join(' '),
     description: layers.map(({ layer }, row) => `${layer} ${texts[row]}`).join('; '),
@@ -63,37 +64,29 @@ function waterfall(sample: Sample, all: readonly Layer[], colourOf: (layer: stri
   }
 }
 
-/** What took the profile, by the ending of its file. */
-function samplerOf({ profile }: Sample): string {
-  const [file = ''] = profile?.files ?? []
-  if (file.endsWith('.pb.gz')) return 'Go’s own sampled profile'
-  return file.endsWith('.stacks.txt') ? 'Stacks sampled by py-spy,' : 'Sampled V8 profile'
+/** What took the profile, by the ending of its file, and what it cannot show. */
+function samplerOf(sample: Sample): { name: string; limits: string } {
+  const [file = ''] = sample.profile?.files ?? []
+  if (file.endsWith('.stacks.txt')) return { name: 'Stacks sampled by py-spy,', limits: limitsOfPySpy }
+  if (file.endsWith('.pb.gz')) return { name: 'Go’s own sampled profile', limits: limitsOfGo }
+  return { name: 'Sampled V8 profile', limits: limitsOfV8(sample) }
 }
 
-/** How far the profile was from the process's CPU before it was scaled, and what it cannot show. */
-function trust(sample: Sample): string[] {
-  const { layersUs, profile } = sample
-  const { agreement = null } = profile ?? {}
-  if (samplerOf(sample).includes('py-spy'))
-    return [
-      'C code counts as part of the Python function that called it. py-spy shows some waiting threads as running, which matters where the service uses little CPU.',
-    ]
-  if (samplerOf(sample).includes('Go'))
-    return ['It contains all threads. A system call counts as part of the function that made it.']
-  return [
-    agreement === null
-      ? ''
-      : `Before scaling, the functions in the profile had ${figureInText(scaleFigure(agreement, 100), '%')} of the main thread’s CPU. ${agreement.median > 1 ? overSeen : underSeen}`,
-    layersUs?.[helperThreads]
-      ? 'Helper threads (of the garbage collector and of libuv) are not in a profile of the main thread; their CPU comes from the ledger.'
-      : 'Helper threads (of the garbage collector and of libuv) are not in a profile of the main thread; their CPU is spread over the layers.',
-  ].filter(Boolean)
-}
+const limitsOfPySpy =
+  'C code counts as part of the Python function that called it. py-spy shows some waiting threads as running, which matters where the service uses little CPU.'
+const limitsOfGo = 'It contains all threads. A system call counts as part of the function that made it.'
 
-const underSeen =
-  'The rest is native work of the event loop (polling, reading, parsing HTTP), which V8 counts as idle, and on a busy host samples that were missed.'
-const overSeen =
-  'On a busy host, the profile also has samples from times in which the thread waited for a core.'
+/** Also how far the profile was from the process's CPU before it was scaled. */
+function limitsOfV8({ layersUs, profile }: Sample): string {
+  const agreement = profile?.agreement ?? null
+  const helpers = `Helper threads (of the garbage collector and of libuv) are not in a profile of the main thread; their CPU ${layersUs?.[helperThreads] ? 'comes from the ledger' : 'is spread over the layers'}.`
+  if (agreement === null) return helpers
+  const difference =
+    agreement.median > 1
+      ? 'On a busy host, the profile also has samples from times in which the thread waited for a core.'
+      : 'The rest is native work of the event loop (polling, reading, parsing HTTP), which V8 counts as idle, and on a busy host samples that were missed.'
+  return `Before scaling, the functions in the profile had ${figureInText(scaleFigure(agreement, 100), '%')} of the main thread’s CPU. ${difference} ${helpers}`
+}
 
 const smallLayers = 'all others'
 const smallShare = 0.01

@@ -7,7 +7,7 @@ import { formatEstimate, formatNumber, formatRepeats, formatSetting, shorten } f
 import { colours } from './palette.ts'
 import type { ReportPlot } from './report-plot.ts'
 import { described } from './rows.ts'
-import { ceilingMarks, measuredMarks, overMarks, type Point, planePlot } from './xy.ts'
+import { overMarks, type Point, planePlot } from './xy.ts'
 
 /** How far beyond what was measured the law may be drawn, as a factor of the largest concurrency. */
 const furthest = 2
@@ -67,17 +67,12 @@ function scalingCurve(
       'req/s',
     ),
     options: planePlot({
-      xs: points.map(({ x }) => x),
       xLabel: 'concurrent clients',
-      lastX: lastDrawn,
-      ys: [
-        0,
-        ...[...figures, ...(ceiling ? [ceiling] : [])].map(({ high }) => high),
-        ...[...fitted, ...beyond].map(({ y }) => y),
-      ],
+      points,
+      ceiling,
+      curve: [...fitted, ...beyond],
       marks: [
         ...kneeMarks(knee, first),
-        ...ceilingMarks(ceiling),
         Plot.lineY(fitted, line),
         Plot.lineY(beyond, { ...line, strokeDasharray: '5 4' }),
         Plot.text(beyond.slice(-1), {
@@ -89,7 +84,6 @@ function scalingCurve(
           dy: 16,
           ...overMarks,
         }),
-        ...measuredMarks(points),
       ],
     }),
   }

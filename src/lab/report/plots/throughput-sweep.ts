@@ -5,15 +5,11 @@ import { visible } from '../html.ts'
 import { type Dimension, describeSetting, describeValue, distinct, splitDimensions } from '../variation.ts'
 import { colours, seriesColour } from './palette.ts'
 import type { ReportPlot } from './report-plot.ts'
-import { ceilingMarks, measuredMarks, type Point, planePlot } from './xy.ts'
+import { type Point, planePlot } from './xy.ts'
 
-interface SweepPoint extends Point {
-  readonly series: string
-  readonly colour: string
-}
 interface Series {
   readonly name: string
-  readonly points: readonly SweepPoint[]
+  readonly points: readonly Point[]
 }
 interface Sweep {
   readonly axis: Dimension
@@ -24,24 +20,25 @@ interface Sweep {
 const fewestSteps = 3
 
 /**
- * Throughput against what the samples sweep (connections, rate, or a numeric setting), with a band from lowest
- * to highest and one line for each setting of what else varies. Null where nothing takes three values.
+ * Throughput against what the samples sweep (connections, rate, or a numeric setting), with one line
+ * for each setting of what else varies. Null where not all of them have three values.
  */
 export function throughputSweep(experiment: ExperimentResult): ReportPlot | null {
   const sweep = findSweep(experiment.samples)
   if (sweep === null) return null
   const { axis, series } = sweep
-  const points = series.flatMap(one => one.points)
-  const best = points.toSorted((a, b) => b.figure.median - a.figure.median)[0]
-  if (best === undefined) return null
   const isSingle = series.length === 1
+  const best = series
+    .flatMap(({ name, points }) => points.map(point => ({ ...point, name })))
+    .toSorted((a, b) => b.figure.median - a.figure.median)[0]
+  if (best === undefined) return null
   const ceiling = isSingle ? (experiment.verdict.ceiling?.predictedPerS ?? null) : null
   return {
     name: 'throughput-sweep',
-    title: `Highest throughput reached: ${figureInText(best.figure, 'req/s')} at ${settingInWords(axis, best.x)}${isSingle ? '' : `, ${shorten(best.series, 60)}`}`,
+    title: `Highest throughput reached: ${figureInText(best.figure, 'req/s')} at ${settingInWords(axis, best.x)}${isSingle ? '' : `, ${shorten(best.name, 60)}`}`,
     key: [],
     note: [
-      `Answered requests a second; median of ${formatRepeats(experiment.samples.map(s => s.throughputPerS))}; band and whiskers from lowest to highest.`,
+      `Answered requests a second; median of ${formatRepeats(experiment.samples.map(s => s.throughputPerS))}, whiskers from lowest to highest.`,
       ceiling ? `Dotted line: predicted ceiling, ${figureInText(ceiling, 'req/s')}.` : '',
     ].join(' '),
     description: series
@@ -51,35 +48,22 @@ export function throughputSweep(experiment: ExperimentResult): ReportPlot | null
       })
       .join('; '),
     options: planePlot({
-      xs: [...new Set(points.map(({ x }) => x))].toSorted((a, b) => a - b),
       xLabel: `${axis.name}${axis.name === 'rate' ? ' (req/s)' : ''}`,
-      ys: [...points.map(({ figure }) => figure), ...(ceiling ? [ceiling] : [])].flatMap(({ low, high }) => [
-        low,
-        high,
-      ]),
-      marks: [
-        Plot.areaY(points, {
-          x: 'x',
-          y1: p => p.figure.low,
-          y2: p => p.figure.high,
-          z: 'series',
-          fill: 'colour',
-          fillOpacity: 0.18,
-        }),
+      points: series.flatMap(({ points }) => points),
+      ceiling,
+      marks: series.map(({ points }) =>
         Plot.lineY(points, {
           x: 'x',
-          y: p => p.figure.median,
-          z: 'series',
+          y: point => point.figure.median,
           stroke: 'colour',
           strokeWidth: 2,
         }),
-        ...measuredMarks(points),
-        ...ceilingMarks(ceiling),
-      ],
+      ),
       endLabels: series.flatMap(({ name, points }) =>
-        points.slice(-1).map(({ x, figure, colour }) => ({
-          ...{ x, colour },
-          y: figure.median,
+        points.slice(-1).map(({ x, figure: { median: y }, colour }) => ({
+          x,
+          y,
+          colour,
           text: shorten(visible(name), 26),
         })),
       ),
@@ -114,12 +98,11 @@ export function findSweep(samples: readonly Sample[]): Sweep | null {
       .map(sample => ({
         x: Number(axis.read(sample)),
         figure: sample.throughputPerS,
-        series: name,
         colour: groups.size === 1 ? colours.api : seriesColour(i),
       }))
       .toSorted((a, b) => a.x - b.x),
   }))
-  return series.some(({ points }) => points.length >= fewestSteps) ? { axis, series } : null
+  return series.every(({ points }) => points.length >= fewestSteps) ? { axis, series } : null
 }
 
 /** One step of the sweep as it stands in a sentence. */

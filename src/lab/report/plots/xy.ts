@@ -8,6 +8,7 @@ import { plotWidthPx } from './report-plot.ts'
 export interface Point {
   readonly x: number
   readonly figure: Figure
+  readonly colour: string
 }
 
 /** Names a line at its end, in the line's colour. */
@@ -20,13 +21,12 @@ export interface EndLabel {
 
 /** A plot of throughput against something that was swept. */
 export interface Plane {
-  /** What was swept, ascending: the ticks of the horizontal axis. */
-  readonly xs: readonly number[]
   readonly xLabel: string
-  /** The end of the horizontal axis, if not the last of `xs`. */
-  readonly lastX?: number
-  /** Every value to be shown, ends of whiskers included. */
-  readonly ys: readonly number[]
+  readonly points: readonly Point[]
+  readonly ceiling: Figure | null
+  /** Points of a curve that must be in sight, too. */
+  readonly curve?: readonly { readonly x: number; readonly y: number }[]
+  /** What is drawn below the points. */
   readonly marks: readonly Plot.Markish[]
   readonly endLabels?: readonly EndLabel[]
 }
@@ -36,9 +36,19 @@ const margins = { marginTop: 34, marginBottom: 52, marginLeft: 62 }
 const glyphPx = 7
 
 /** Values from zero unless they differ by orders of magnitude; what was swept by ratio where it spans one. */
-export function planePlot({ xs, xLabel, lastX, ys, marks, endLabels = [] }: Plane): Plot.PlotOptions {
+export function planePlot(plane: Plane): Plot.PlotOptions {
+  const { xLabel, points, ceiling, curve = [], marks, endLabels = [] } = plane
   const marginRight = Math.max(24, ...endLabels.map(({ text }) => text.length * glyphPx + 16))
-  const [first, last] = [xs[0] ?? 0, lastX ?? xs.at(-1) ?? 1]
+  const steps = [...new Set(points.map(point => point.x))].toSorted((a, b) => a - b)
+  const xs = [...steps, ...curve.map(point => point.x)]
+  const ys = [
+    ...[...points.map(({ figure }) => figure), ...(ceiling ? [ceiling] : [])].flatMap(figure => [
+      figure.low,
+      figure.high,
+    ]),
+    ...curve.map(point => point.y),
+  ]
+  const [first, last] = [Math.min(...xs), Math.max(...xs)]
   const [lowest, highest] = [Math.min(...ys), Math.max(...ys)]
   const isLogX = first > 0 && last / first >= 8
   const isLogY = lowest > 0 && highest / lowest >= 50
@@ -70,7 +80,7 @@ export function planePlot({ xs, xLabel, lastX, ys, marks, endLabels = [] }: Plan
         labelArrow: 'none',
       }),
       Plot.axisX({
-        ticks: thinOut(xs, Plot.scale({ x })),
+        ticks: thinOut(steps, Plot.scale({ x })),
         text: formatSetting,
         tickSize: 4,
         fill: colours.muted,
@@ -81,6 +91,18 @@ export function planePlot({ xs, xLabel, lastX, ys, marks, endLabels = [] }: Plan
         labelArrow: 'none',
       }),
       ...marks,
+      ...(ceiling ? ceilingMarks(ceiling) : []),
+      Plot.ruleX(
+        points.filter(({ figure }) => figure.repeats > 1),
+        {
+          x: 'x',
+          y1: point => point.figure.low,
+          y2: point => point.figure.high,
+          stroke: 'colour',
+          strokeWidth: 1.5,
+        },
+      ),
+      Plot.dot(points, { x: 'x', y: point => point.figure.median, r: 4, fill: 'colour' }),
       Plot.text(pushedApart(endLabels, Plot.scale({ y })), {
         x: 'x',
         y: 'y',
@@ -121,26 +143,8 @@ function pushedApart(labels: readonly EndLabel[], scale: Plot.Scale): EndLabel[]
 /** Words beside a mark, kept legible by the page's colour around them. */
 export const overMarks = { stroke: colours.page, strokeWidth: 4 } as const
 
-/** A dot at each median, with a whisker from the lowest to the highest repeat. */
-export function measuredMarks(points: readonly (Point & { readonly colour: string })[]): Plot.Markish[] {
-  return [
-    Plot.ruleX(
-      points.filter(({ figure }) => figure.repeats > 1),
-      {
-        x: 'x',
-        y1: point => point.figure.low,
-        y2: point => point.figure.high,
-        stroke: 'colour',
-        strokeWidth: 1.5,
-      },
-    ),
-    Plot.dot(points, { x: 'x', y: point => point.figure.median, r: 4, fill: 'colour' }),
-  ]
-}
-
 /** The predicted ceiling, named on its line. */
-export function ceilingMarks(ceiling: Figure | null): Plot.Markish[] {
-  if (ceiling === null) return []
+function ceilingMarks(ceiling: Figure): Plot.Markish[] {
   return [
     Plot.ruleY([ceiling.median], { stroke: colours.ink, strokeDasharray: '2 3' }),
     Plot.text([ceiling], {
