@@ -39,7 +39,7 @@ function titleOf({ experiments, complete, startedAt }: Results): string {
   return `insertlab: ${names}${complete ? '' : ' (incomplete)'}, ${formatInstant(startedAt)}`
 }
 
-export function incompleteNotice(experiments: number): Html {
+function incompleteNotice(experiments: number): Html {
   return html`<p class="incomplete" role="note"><b>Incomplete run.</b> It was interrupted. What is shown was measured
     (${counted(experiments, 'experiment')}); what is missing was not run.</p>`
 }

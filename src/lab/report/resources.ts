@@ -95,7 +95,7 @@ function resourcesOf(sample: Sample, { cores: all }: Manifest): Resource[] {
     {
       name: 'PostgreSQL: locks',
       saturation: [
-        sessions(sample, name => isWait(name, 'Lock') && `waiting for a lock (${name})`),
+        sessions(sample, 'Lock'),
         named(postgres?.blockers, (name, figure) =>
           amount(figure, `waiting behind a session that is ${name}`),
         ),
@@ -111,7 +111,7 @@ function resourcesOf(sample: Sample, { cores: all }: Manifest): Resource[] {
       ],
       saturation: [
         amount(postgres?.walFlush.ms, 'ms a flush'),
-        sessions(sample, name => isWait(name, 'IO') && `waiting for input or output (${name})`),
+        sessions(sample, 'IO'),
         share(ifAny(pressure?.io), 'of the time something waited for the disk (PSI)'),
       ],
     },
@@ -119,7 +119,7 @@ function resourcesOf(sample: Sample, { cores: all }: Manifest): Resource[] {
       name: 'PostgreSQL: connections',
       utilisation: [
         fraction(postgres?.peakSessions, postgres?.maxConnections, 'sessions at most'),
-        sessions(sample, name => !isWait(name, 'Lock') && !isWait(name, 'IO') && otherState(name)),
+        sessions(sample, 'other'),
       ],
       errors: [named(sample.failures, (name, figure) => share(ifAny(figure), `of requests: ${name}`))],
     },
@@ -176,21 +176,19 @@ function named(
   return Object.entries(figures ?? {}).flatMap(([name, figure]) => of(name, figure))
 }
 
-/** Sessions by what they did, as `stateOf` words it, a line each; false: not this one. */
-function sessions({ postgres }: Sample, stateOf: (name: string) => string | false): Statement {
+/** Sessions in wait events of one class, a line an event, or in any other state. */
+function sessions({ postgres }: Sample, which: 'Lock' | 'IO' | 'other'): Statement {
   return named(postgres?.sessions, (name, figure) => {
-    const state = stateOf(name)
-    return state === false ? [] : amount(ifAny(figure), `sessions ${state}`)
+    const [kind = ''] = name.split(':')
+    const state = sessionStates.get(name) ?? `waiting${waits.get(kind) ?? ''} (${name})`
+    return which === (waits.has(kind) ? kind : 'other') ? amount(ifAny(figure), `sessions ${state}`) : []
   })
 }
 
-function isWait(name: string, kind: 'Lock' | 'IO'): boolean {
-  return name.startsWith(`${kind}:`)
-}
-
-function otherState(name: string): string {
-  return sessionStates.get(name) ?? `waiting (${name})`
-}
+const waits: ReadonlyMap<string, string> = new Map([
+  ['Lock', ' for a lock'],
+  ['IO', ' for input or output'],
+])
 
 const sessionStates: ReadonlyMap<string, string> = new Map([
   ['cpu', 'running, or waiting for a core'],

@@ -94,10 +94,6 @@ describe('titles', () => {
     expect(naiveAndLedger(samples)?.title).toMatch(/68 times: .* where the ledger says 52.6 µs/)
   })
 
-  it('say how much of the process’s CPU the ledger explains', () => {
-    expect(naiveAndLedger(insertCost.samples)?.note).toContain('The ledger charges 97 % of it to requests')
-  })
-
   it('state the size of the error of the usual reading, and where it is largest', () => {
     expect(naiveAndLedger(insertCost.samples)?.title).toMatch(
       /overstates .* 65 times: .*the process used 54.2 µs .*single, 64 connections/,

@@ -52,7 +52,7 @@ export function naiveAndLedger(samples: readonly Sample[]): ReportPlot | null {
     note: [
       `Median of ${formatRepeats(rows.flatMap(row => [row.truth, row.naive]))}, whiskers from lowest to highest.`,
       'Vertical line: CPU of the API process per answered request, read from outside.',
-      coverageOf(rows),
+      ...(hasLedger ? ['What the ledger leaves of it belongs to no single request.'] : []),
     ].join(' '),
     description: rows
       .map(({ label, naive, truth }) => `${label}: ${us(truth)} used, usual reading ${us(naive)}`)
@@ -96,17 +96,6 @@ function titleOf(rows: readonly Row[]): string {
   return ratio > 1
     ? `The usual reading overstates a request’s CPU up to ${formatNumber(ratio, 2)} times: ${sizes}`
     : `The usual reading misses part of a request’s CPU: ${sizes}`
-}
-
-/** How much of the process's CPU the ledger gives to requests; empty where that is not known. */
-function coverageOf(rows: readonly Row[]): string {
-  const shares = rows.flatMap(({ ledger, outside }) =>
-    ledger !== null && outside !== null && outside.median > 0 ? [(100 * ledger.median) / outside.median] : [],
-  )
-  if (shares.length === 0) return ''
-  const [low, high] = [Math.min(...shares), Math.max(...shares)].map(share => Math.round(share))
-  const range = low === high ? `${low}` : `${low} to ${high}`
-  return `The ledger charges ${range} % of it to requests; the rest belongs to no single request.`
 }
 
 /** How far apart the two readings are, in either direction; 0 where one of them is not positive. */
