@@ -1,11 +1,11 @@
 import { percentileInterval } from '../analysis/bootstrap.ts'
 import { counted, number } from '../analysis/wording.ts'
-import type { Results, Sample } from '../results.ts'
+import type { Results } from '../results.ts'
 import { type Check, checksOf } from './check.ts'
-import { type Costs, costsOf, type Measured } from './costs.ts'
+import { type Costs, costsOf } from './costs.ts'
 import { applicationFigures, memoryFigures, p99Figure } from './figures/application.ts'
-import { databaseFigures, keptFigures } from './figures/database.ts'
-import type { PlanFigure } from './figures/figure.ts'
+import { databaseFigures } from './figures/database.ts'
+import type { PlanFigure, PlanInputs } from './figures/figure.ts'
 import { loadFigures } from './figures/load.ts'
 import { storageFigures } from './figures/storage.ts'
 import { telemetryFigures } from './figures/telemetry.ts'
@@ -52,34 +52,28 @@ export function planFor(results: Results, objective: Objective, assumptions: Ass
       impossible: `${number(objective.p99Ms)} ms are not possible: even a single request takes ${number(lone.latencyMs.p50)} ms`,
     }
   }
-  const wal = measured.walBytesPerRow
-  const sized = (of: Costs, walBytesPerRow: number) =>
-    sizeOf(of, objective, assumptions, walBytesPerRow, limit)
-  const middle = sized(costs, wal?.median ?? 0)
-  if (middle === null) return { impossible: 'no worker can take any of this load' }
-  const kept = sizeOf(costs, objective, assumptions, wal?.median ?? 0, limit, 'by worker')
-  const others = draws.flatMap(drawn => sized(drawn, wal?.median ?? 0) ?? [])
+  const walBytesPerRow = measured.walBytesPerRow?.median ?? 0
+  const sized = (of: Costs) => sizeOf(of, objective, assumptions, walBytesPerRow, limit)
+  const sizing = sized(costs)
+  if (sizing === null) return { impossible: 'no worker can take any of this load' }
+  const drawn = draws.flatMap(others => sized(others) ?? [])
   const interval = (of: (sizing: Sizing) => number) => ({
-    value: of(middle),
-    ...(percentileInterval(others.map(of)) ?? { low: of(middle), high: of(middle) }),
+    value: of(sizing),
+    ...(percentileInterval(drawn.map(of)) ?? { low: of(sizing), high: of(sizing) }),
   })
-  const simulated = simulateWorker(costs, rowsPerRequest, objective.ratePerS / middle.workers)
-  return {
-    objective,
-    assumptions,
-    figures: [
-      ...applicationFigures(middle, interval, objective, assumptions, measured),
-      ...memoryFigures(measured),
-      p99Figure(simulated.latencyMs.p99, measured, objective),
-      ...databaseFigures(middle, interval, objective, assumptions, measured),
-      ...(middle.shards > 1 && kept !== null ? keptFigures(kept, assumptions) : []),
-      ...storageFigures(objective, assumptions, measured),
-      ...loadFigures(samples, interval, objective, assumptions, measured),
-      ...telemetryFigures(samples, objective, assumptions),
-    ],
-    checks: checksOf(samples, results.manifest.cores),
-    notes: notesOn(samples, measured),
-  }
+  const simulated = simulateWorker(costs, rowsPerRequest, objective.ratePerS / sizing.workers)
+  const inputs: PlanInputs = { samples, measured, objective, assumptions, sizing, interval }
+  const figures = [
+    ...applicationFigures(inputs),
+    ...memoryFigures(inputs),
+    p99Figure(simulated.latencyMs.p99, inputs),
+    ...databaseFigures(inputs),
+    ...storageFigures(inputs),
+    ...loadFigures(inputs),
+    ...telemetryFigures(inputs),
+  ]
+  const checks = checksOf(samples, results.manifest.cores)
+  return { objective, assumptions, figures, checks, notes: notesOn(inputs, figures) }
 }
 
 /** Requests in a simulated run: the 99th percentile then rests on hundreds. */
@@ -111,17 +105,15 @@ function rateWithinObjective(
   return bisect(most, holds, 8)
 }
 
-function notesOn(samples: readonly Sample[], { walBytesPerRow, repeats }: Measured): string[] {
+function notesOn({ samples, measured }: PlanInputs, figures: readonly PlanFigure[]): string[] {
+  const { walBytesPerRow, repeats } = measured
   return [
-    ...(walBytesPerRow === null
-      ? ['WAL was not measured: run the lab on a PostgreSQL that it may ask for statistics']
-      : []),
-    ...(telemetryFigures(samples, { ratePerS: 1 }, { utilisation: 1 }).length === 0
-      ? ['what telemetry costs: add a run of observability-price']
-      : []),
-    ...(samples.every(({ load }) => load.generator !== 'k6')
-      ? ['k6 was not measured, and costs more than undici: install it and run again']
-      : []),
-    ...(repeats < 3 ? [`only ${counted(repeats, 'repeat')}: the intervals are too narrow`] : []),
-  ]
+    walBytesPerRow === null &&
+      'WAL was not measured: run the lab on a PostgreSQL that it may ask for statistics',
+    figures.every(({ name }) => name !== 'telemetryCores') &&
+      'what telemetry costs: add a run of observability-price',
+    samples.every(({ load }) => load.generator !== 'k6') &&
+      'k6 was not measured, and costs more than undici: install it and run again',
+    repeats < 3 && `only ${counted(repeats, 'repeat')}: the intervals are too narrow`,
+  ].filter(note => note !== false)
 }

@@ -21,12 +21,6 @@ export interface Assumptions {
 /** A row of a batch that never fills, and one that takes no more: see `maxBatchRows` in the service. */
 const maxBatchRows = 1000
 
-/**
- * Of a sharded table: rows are divided by a hash, so every worker writes to every shard and its batches are cut up; or
- * each worker keeps to one shard (and an id says which), and its batches stay whole.
- */
-export type Sharding = 'by hash' | 'by worker'
-
 export interface Sizing {
   /** Requests/s of one worker. */
   readonly workerRatePerS: number
@@ -41,22 +35,24 @@ export interface Sizing {
   readonly generatorCores: number
 }
 
-/** @param walBytesPerRow 0 where it was not measured: then only cores end a server. */
+/**
+ * Rows of a sharded table are divided by a hash, so every worker writes to every shard and its batches are cut up.
+ *
+ * @param walBytesPerRow 0 where it was not measured: then only cores end a server
+ */
 export function sizeOf(
   costs: Costs,
   objective: Objective,
   assumptions: Assumptions,
   walBytesPerRow: number,
   workerRateLimit: number,
-  sharding: Sharding = 'by hash',
 ): Sizing | null {
   const { ratePerS, rowsPerRequest } = objective
   const { utilisation, databaseCores, walMBPerS } = assumptions
   const walPerS = (ratePerS * rowsPerRequest * walBytesPerRow) / 1e6
   const at = (shards: number) => {
-    const lanes = sharding === 'by hash' ? shards : 1
-    const workerRatePerS = Math.min(workerRateLimit, workerRate(costs, rowsPerRequest, utilisation, lanes))
-    const rowsPerBatch = batchAt(costs, workerRatePerS, rowsPerRequest, lanes)
+    const workerRatePerS = Math.min(workerRateLimit, workerRate(costs, rowsPerRequest, utilisation, shards))
+    const rowsPerBatch = batchAt(costs, workerRatePerS, rowsPerRequest, shards)
     const demandUs = requestCostUs(costs.database, rowsPerRequest, rowsPerBatch)
     return { shards, workerRatePerS, rowsPerBatch, cores: (ratePerS * demandUs) / 1e6 / utilisation }
   }

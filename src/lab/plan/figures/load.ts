@@ -1,32 +1,24 @@
 import { number } from '../../analysis/wording.ts'
-import type { Sample } from '../../results.ts'
-import type { Measured } from '../costs.ts'
-import type { Assumptions, Objective } from '../sizing.ts'
-import { beyond, type Interval, type PlanFigure } from './figure.ts'
+import { beyond, type PlanFigure, type PlanInputs, scaled } from './figure.ts'
 
 /** Cores that one generator pod asks for (deploy/k8s/load/test-run.yaml). */
 const runnerCores = 2
 
-export function loadFigures(
-  samples: readonly Sample[],
-  interval: Interval,
-  { ratePerS }: Objective,
-  { utilisation }: Assumptions,
-  measured: Measured,
-): PlanFigure[] {
-  const byK6 = samples
+export function loadFigures(inputs: PlanInputs): PlanFigure[] {
+  const { samples, interval, measured, objective, assumptions } = inputs
+  const { ratePerS } = objective
+  const { utilisation } = assumptions
+  const [byK6] = samples
     .filter(({ load }) => load.generator === 'k6')
-    .map(({ cpuPerRequestUs }) => cpuPerRequestUs.generator)
-    .filter(cost => cost !== null)
-    .toSorted((a, b) => a.median - b.median)[0]
-  const coresOf = (us: number) => (ratePerS * us) / 1e6 / utilisation
-  const cores = byK6
-    ? { value: coresOf(byK6.median), low: coresOf(byK6.low), high: coresOf(byK6.high) }
-    : interval(sizing => sizing.generatorCores)
-  const far = beyond([
-    [ratePerS > measured.requestsPerS, `load was sent up to ${number(measured.requestsPerS)} requests/s`],
-  ])
+    .flatMap(({ cpuPerRequestUs }) => cpuPerRequestUs.generator ?? [])
+    .toSorted((a, b) => a.median - b.median)
   const sender = byK6 ? 'k6' : 'undici'
+  const cores = byK6
+    ? scaled(byK6, ratePerS / 1e6 / utilisation)
+    : interval(({ generatorCores }) => generatorCores)
+  const far = beyond(
+    ratePerS > measured.requestsPerS && `load was sent up to ${number(measured.requestsPerS)} requests/s`,
+  )
   return [
     {
       name: 'generatorCores',

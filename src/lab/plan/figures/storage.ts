@@ -1,46 +1,49 @@
 import { number } from '../../analysis/wording.ts'
-import type { Measured } from '../costs.ts'
-import type { Assumptions, Objective } from '../sizing.ts'
-import { beyond, exactly, type PlanFigure } from './figure.ts'
+import { assumed, beyond, exactly, type PlanFigure, type PlanInputs, scaled } from './figure.ts'
 
 const secondsPerDay = 86_400
 
-export function storageFigures(
-  { ratePerS, rowsPerRequest }: Objective,
-  { textBytes }: Assumptions,
-  { walBytesPerRow, requestsPerS }: Measured,
-): PlanFigure[] {
-  const rowsPerS = ratePerS * rowsPerRequest
-  const far = beyond([[ratePerS > requestsPerS, `WAL was measured up to ${number(requestsPerS)} requests/s`]])
-  const wal = (name: string, title: string, scale: number, unit: string, formula: string): PlanFigure[] =>
-    walBytesPerRow === null
-      ? []
-      : [
-          {
-            name,
-            title,
-            value: walBytesPerRow.median * rowsPerS * scale,
-            low: walBytesPerRow.low * rowsPerS * scale,
-            high: walBytesPerRow.high * rowsPerS * scale,
-            unit,
-            formula,
-            ...far,
-          },
-        ]
+export function storageFigures({ measured, objective, assumptions }: PlanInputs): PlanFigure[] {
+  const { textBytes } = assumptions
+  const rowsPerS = objective.ratePerS * objective.rowsPerRequest
   return [
-    ...wal('walMBPerS', 'WAL', 1e-6, 'MB/s', 'rows/s · WAL bytes a row'),
-    ...wal('walGBPerDay', 'WAL a day', secondsPerDay * 1e-9, 'GB', 'WAL bytes/s · 86,400'),
+    ...walFigures(rowsPerS, { measured, objective }),
     {
-      ...exactly(
-        'diskGBPerDay',
-        'table and index grow a day',
-        (rowsPerS * rowBytes(textBytes) * secondsPerDay) / 1e9,
-        'GB',
-      ),
+      name: 'diskGBPerDay',
+      title: 'table and index grow a day',
+      ...exactly((rowsPerS * rowBytes(textBytes) * secondsPerDay) / 1e9),
+      unit: 'GB',
       formula:
         'rows/s · (24 header + 8 id + 1 + text, to a multiple of 8, + 4 pointer + 20 index / 0.9) · 86,400',
-      basis: 'assumed',
-      because: `texts of ${textBytes} bytes; PostgreSQL's page layout`,
+      ...assumed(`texts of ${textBytes} bytes; PostgreSQL's page layout`),
+    },
+  ]
+}
+
+function walFigures(
+  rowsPerS: number,
+  { measured: { walBytesPerRow, requestsPerS }, objective }: Pick<PlanInputs, 'measured' | 'objective'>,
+): PlanFigure[] {
+  if (walBytesPerRow === null) return []
+  const far = beyond(
+    objective.ratePerS > requestsPerS && `WAL was measured up to ${number(requestsPerS)} requests/s`,
+  )
+  return [
+    {
+      name: 'walMBPerS',
+      title: 'WAL',
+      ...scaled(walBytesPerRow, rowsPerS / 1e6),
+      unit: 'MB/s',
+      formula: 'rows/s · WAL bytes a row',
+      ...far,
+    },
+    {
+      name: 'walGBPerDay',
+      title: 'WAL a day',
+      ...scaled(walBytesPerRow, (rowsPerS * secondsPerDay) / 1e9),
+      unit: 'GB',
+      formula: 'WAL bytes/s · 86,400',
+      ...far,
     },
   ]
 }
