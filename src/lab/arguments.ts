@@ -8,6 +8,12 @@ export function seconds(text: string): number {
   throw new InvalidArgumentError('Give seconds from 1 to 3600.')
 }
 
+export function positive(text: string): number {
+  const value = Number(text)
+  if (value > 0 && Number.isFinite(value)) return value
+  throw new InvalidArgumentError('Give a number above 0.')
+}
+
 export function count(most: number): (text: string) => number {
   return text => {
     const value = Number(text)

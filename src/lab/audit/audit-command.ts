@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { type Command, InvalidArgumentError } from 'commander'
 import { number } from '../analysis/wording.ts'
+import { positive } from '../arguments.ts'
 import { exitCodes, LabError } from '../errors.ts'
 import { readAutocannonResult } from './autocannon-result.ts'
 import { auditResult, type Finding } from './checks.ts'
@@ -113,12 +114,6 @@ function conclusion(findings: readonly Finding[]): string {
 
 function isDoubt({ weight }: Finding): boolean {
   return weight === 'impossible' || weight === 'misleading'
-}
-
-function positive(text: string): number {
-  const value = Number(text)
-  if (value > 0 && Number.isFinite(value)) return value
-  throw new InvalidArgumentError('Give a number above 0.')
 }
 
 /** Without a unit they are seconds, as in the other commands. */

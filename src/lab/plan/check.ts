@@ -1,6 +1,6 @@
 import { workersOf } from '../analysis/demand.ts'
 import type { Figure, Sample } from '../results.ts'
-import { costsOf, isOrdinary } from './costs.ts'
+import { costsOf, isOrdinary, rowsOf } from './costs.ts'
 import { simulate } from './simulation.ts'
 
 /** What the model predicts for a step that it was not given, and what was measured. */
@@ -30,7 +30,7 @@ export function checksOf(samples: readonly Sample[], cores: number): Check[] {
   const unseen = samples.filter(
     sample =>
       isOrdinary(sample) &&
-      found.measured.rowsPerRequest.includes(Number(sample.knobs['rows'] ?? 1)) &&
+      found.measured.rowsPerRequest.includes(rowsOf(sample)) &&
       (clientsOf(sample) > seenClients || workersOf(sample) > 1),
   )
   return unseen.flatMap(sample => {
@@ -38,7 +38,7 @@ export function checksOf(samples: readonly Sample[], cores: number): Check[] {
     if (p95 === undefined) return []
     const simulated = simulate({
       costs: found.costs,
-      rowsPerRequest: Number(sample.knobs['rows'] ?? 1),
+      rowsPerRequest: rowsOf(sample),
       workers: workersOf(sample),
       load: { mode: 'closed', clients: clientsOf(sample) },
       sharedCores: cores,

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Command, InvalidArgumentError } from 'commander'
+import { positive } from '../arguments.ts'
 import { LabError } from '../errors.ts'
 import { readResults } from '../run/results-folder.ts'
 import { overlayOf } from './overlay.ts'
@@ -49,21 +50,13 @@ export function addPlanCommand(lab: Command): void {
 }
 
 /** @throws {LabError} where a measurement is missing, or the objective is not to be had. */
-function planned({
-  from,
-  rate,
-  rows,
-  p99,
-  utilisation,
-  databaseCores,
-  walMbPerS,
-  textBytes,
-}: PlanFlags): Plan {
-  const { file, results } = readResults(from)
+function planned(flags: PlanFlags): Plan {
+  const { file, results } = readResults(flags.from)
+  const { utilisation, databaseCores, walMbPerS: walMBPerS, textBytes } = flags
   const plan = planFor(
     results,
-    { ratePerS: rate, rowsPerRequest: rows, p99Ms: p99 },
-    { utilisation, databaseCores, walMBPerS: walMbPerS, textBytes },
+    { ratePerS: flags.rate, rowsPerRequest: flags.rows, p99Ms: flags.p99 },
+    { utilisation, databaseCores, walMBPerS, textBytes },
   )
   if ('figures' in plan) return plan
   if ('missing' in plan) {
@@ -101,12 +94,6 @@ function writeOverlay(plan: Plan, folder: string): void {
     mkdirSync(dirname(file), { recursive: true })
     writeFileSync(file, text)
   }
-}
-
-function positive(text: string): number {
-  const value = Number(text)
-  if (value > 0 && Number.isFinite(value)) return value
-  throw new InvalidArgumentError('Give a number above 0.')
 }
 
 function share(text: string): number {

@@ -1,6 +1,6 @@
 import { bootstrap } from '../analysis/bootstrap.ts'
 import { othersCores, workersOf } from '../analysis/demand.ts'
-import { median } from '../analysis/figures.ts'
+import { mapFigure, median } from '../analysis/figures.ts'
 import { nonNegativeLeastSquares } from '../analysis/least-squares.ts'
 import type { Figure, Sample } from '../results.ts'
 
@@ -72,7 +72,8 @@ export function costsOf(all: readonly Sample[]): CostsFound | { missing: string 
   const samples = ordinary.filter(sample => workersOf(sample) === 1)
   const steps = samples.map(readingsOf).filter(readings => readings.length > 0)
   const sizes = steps.map(readings => median(readings.map(({ rowsPerBatch }) => rowsPerBatch)) ?? 0)
-  if (steps.length < 3 || Math.max(...sizes) < 2 * Math.min(...sizes)) {
+  const [busiest] = samples.toSorted((a, b) => b.throughputPerS.median - a.throughputPerS.median)
+  if (busiest === undefined || steps.length < 3 || Math.max(...sizes) < 2 * Math.min(...sizes)) {
     return {
       missing: `batched inserts of one worker at three or more numbers of connections, with the CPU of the API, of PostgreSQL and of the load generator (there are ${steps.length})`,
     }
@@ -83,21 +84,19 @@ export function costsOf(all: readonly Sample[]): CostsFound | { missing: string 
   const costs = fitted(steps)
   if (costs === null) return { missing: 'batched inserts whose CPU depends on the size of the batch' }
   const draws = bootstrap(steps, fitted, { resamples })
-  const busiest = samples.toSorted((a, b) => b.throughputPerS.median - a.throughputPerS.median)[0]
+  const walBytes = busiest.postgres?.walBytesPerRequest ?? null
   return {
     costs,
     draws,
     measured: {
       workers: Math.max(...ordinary.map(workersOf)),
-      requestsPerS: busiest?.throughputPerS.median ?? 0,
-      rowsPerRequest: [...new Set(steps.flatMap(readings => readings.map(({ rows }) => rows)))].sort(
-        (a, b) => a - b,
-      ),
+      requestsPerS: busiest.throughputPerS.median,
+      rowsPerRequest: [...new Set(steps.flat().map(({ rows }) => rows))].sort((a, b) => a - b),
       rowsPerBatch: Math.max(...sizes),
       othersCores: Math.max(0, median(samples.map(othersCores).filter(cores => cores !== null)) ?? 0),
       repeats: Math.min(...steps.map(readings => readings.length)),
-      walBytesPerRow: walOf(busiest),
-      residentMiB: busiest?.runtime?.residentMiB ?? null,
+      walBytesPerRow: walBytes && mapFigure(walBytes, bytes => bytes / rowsOf(busiest)),
+      residentMiB: busiest.runtime?.residentMiB ?? null,
     },
   }
 }
@@ -118,8 +117,13 @@ export function isOrdinary({ knobs, load }: Sample): boolean {
   )
 }
 
+/** Rows that each request of a step inserts. */
+export function rowsOf({ knobs }: Sample): number {
+  return Number(knobs['rows'] ?? 1)
+}
+
 function readingsOf(sample: Sample): Reading[] {
-  const { load, knobs, throughputPerS, rowsPerBatch, cpuPerRequestUs, runtime } = sample
+  const { load, throughputPerS, rowsPerBatch, cpuPerRequestUs, runtime } = sample
   const { api, database, generator } = cpuPerRequestUs
   if (!rowsPerBatch || api === null || database === null || generator === null) return []
   return valuesOf(throughputPerS).flatMap((rate, repeat) => {
@@ -127,19 +131,17 @@ function readingsOf(sample: Sample): Reading[] {
       figure => valuesOf(figure)[repeat],
     )
     if (!size || apiUs === undefined || databaseUs === undefined || generatorUs === undefined) return []
-    return [
-      {
-        connections: load.connections ?? 1,
-        rows: Number(knobs['rows'] ?? 1),
-        rowsPerBatch: size,
-        throughputPerS: rate,
-        apiUs,
-        databaseUs,
-        generatorUs,
-        garbageUs: ((runtime?.gcShare?.median ?? 0) / throughputPerS.median) * 1e6,
-        garbageStopUs: (runtime?.gcPauseMs?.median ?? 0) * 1000,
-      },
-    ]
+    return {
+      connections: load.connections ?? 1,
+      rows: rowsOf(sample),
+      rowsPerBatch: size,
+      throughputPerS: rate,
+      apiUs,
+      databaseUs,
+      generatorUs,
+      garbageUs: ((runtime?.gcShare?.median ?? 0) / throughputPerS.median) * 1e6,
+      garbageStopUs: (runtime?.gcPauseMs?.median ?? 0) * 1000,
+    }
   })
 }
 
@@ -147,35 +149,24 @@ function valuesOf({ values, median: middle }: Figure): readonly number[] {
   return values ?? [middle]
 }
 
-function walOf(sample: Sample | undefined): Figure | null {
-  const perRequest = sample?.postgres?.walBytesPerRequest ?? null
-  const rows = Number(sample?.knobs['rows'] ?? 1)
-  if (perRequest === null) return null
-  return {
-    median: perRequest.median / rows,
-    low: perRequest.low / rows,
-    high: perRequest.high / rows,
-    repeats: perRequest.repeats,
-  }
-}
-
 function fitted(steps: readonly (readonly Reading[])[]): Costs | null {
-  const middles = steps.map(readings => middle(readings))
-  const rowsVary = new Set(middles.map(({ rows }) => rows)).size > 1
-  const api = costOf(middles, ({ apiUs }) => apiUs, rowsVary)
-  const database = costOf(middles, ({ databaseUs }) => databaseUs, rowsVary)
-  const lone = middles.find(({ connections, rows }) => connections === 1 && rows === 1)
-  const generator = generatorCostOf(middles)
-  const busiest = middles
-    .filter(({ rows }) => rows === 1)
-    .toSorted((a, b) => b.throughputPerS - a.throughputPerS)[0]
+  const middles = steps.map(middle)
+  const single = middles.filter(({ rows }) => rows === 1)
+  const lone = single.find(({ connections }) => connections === 1)
+  const [busiest] = single.toSorted((a, b) => b.throughputPerS - a.throughputPerS)
+  const api = costOf(middles, ({ apiUs }) => apiUs)
+  const database = costOf(middles, ({ databaseUs }) => databaseUs)
+  // A generator does not know rows: it wakes up for the requests that a batch answers at once.
+  const byRequest = middles.map(one => ({ ...one, rowsPerBatch: one.rowsPerBatch / one.rows, rows: 1 }))
+  const generator = costOf(byRequest, ({ generatorUs }) => generatorUs)
   if (api === null || database === null || generator === null || lone === undefined) return null
   // With one client each request waits for the one before. Its time beyond all CPU is the pause.
   const cpuUs = lone.apiUs + lone.databaseUs + lone.generatorUs
   return {
     api,
     database,
-    ...generator,
+    generatorUs: generator.requestUs,
+    generatorBurstUs: generator.batchUs,
     // With one client garbage is collected while the client waits.
     garbageUs: Math.min(busiest?.garbageUs ?? 0, api.requestUs),
     garbageStopUs: busiest?.garbageStopUs ?? 0,
@@ -183,34 +174,17 @@ function fitted(steps: readonly (readonly Reading[])[]): Costs | null {
   }
 }
 
-/** A generator does not know rows: it wakes up for the requests that a batch answers at once. */
-function generatorCostOf(
-  readings: readonly Reading[],
-): Pick<Costs, 'generatorUs' | 'generatorBurstUs'> | null {
-  const perRequest = readings.map(reading => ({
-    ...reading,
-    rowsPerBatch: reading.rowsPerBatch / reading.rows,
-    rows: 1,
-  }))
-  const cost = costOf(perRequest, ({ generatorUs }) => generatorUs, false)
-  return cost === null ? null : { generatorUs: cost.requestUs, generatorBurstUs: cost.batchUs }
-}
-
 /** Least squares of relative errors, none of the terms below zero. */
-function costOf(
-  readings: readonly Reading[],
-  demandUs: (reading: Reading) => number,
-  rowsVary: boolean,
-): Cost | null {
+function costOf(readings: readonly Reading[], demandUs: (reading: Reading) => number): Cost | null {
+  const rowsVary = new Set(readings.map(({ rows }) => rows)).size > 1
   const solution = nonNegativeLeastSquares(
-    readings.map(({ rows, rowsPerBatch }) => [1, ...(rowsVary ? [rows] : []), rows / rowsPerBatch]),
+    readings.map(({ rows, rowsPerBatch }) => [1, rows / rowsPerBatch, ...(rowsVary ? [rows] : [])]),
     readings.map(demandUs),
     readings.map(reading => 1 / demandUs(reading) ** 2),
   )
   if (solution === null) return null
-  const [requestUs = 0, ...rest] = solution
-  const batchUs = rest.at(-1) ?? 0
-  return { requestUs, rowUs: rowsVary ? (rest[0] ?? 0) : 0, batchUs }
+  const [requestUs = 0, batchUs = 0, rowUs = 0] = solution
+  return { requestUs, rowUs, batchUs }
 }
 
 function middle(readings: readonly Reading[]): Reading {
