@@ -14,73 +14,46 @@ export function nonNegativeLeastSquares(
   targets: readonly number[],
   weights: readonly number[] = targets.map(() => 1),
 ): number[] | null {
-  const columns = [...(rows[0] ?? []).keys()]
-  const all = solvedOver(columns, rows, targets, weights)
-  // The objective is convex: an unbounded optimum inside the bounds is the bounded one.
-  if (all?.every(coefficient => coefficient >= 0)) return all
-  const candidates = subsetsOf(columns)
-    .map(subset => solvedOver(subset, rows, targets, weights))
-    .filter(solution => solution?.every(coefficient => coefficient >= 0) ?? false)
-    .filter(solution => solution !== null)
-  const lossOf = (solution: readonly number[]) =>
-    sum(rows.map((row, i) => (weights[i] ?? 1) * ((targets[i] ?? 0) - dot(row, solution)) ** 2))
-  const [best] = candidates
-    .map(solution => ({ solution, loss: lossOf(solution) }))
-    .sort((a, b) => a.loss - b.loss)
-  return best?.solution ?? null
-}
-
-/** The solution over some of the columns, zero at the others. */
-function solvedOver(
-  subset: readonly number[],
-  rows: readonly (readonly number[])[],
-  targets: readonly number[],
-  weights: readonly number[],
-): number[] | null {
-  if (subset.length === 0) return null
-  const column = (j: number) => rows.map((row, i) => (row[j] ?? 0) * Math.sqrt(weights[i] ?? 1))
-  const weighted = subset.map(column)
-  // Columns of one length: the normal equations are then as well conditioned as they can be.
-  const lengths = weighted.map(values => Math.sqrt(dot(values, values)))
-  const unit = weighted.map((values, j) => values.map(value => value / (lengths[j] ?? 1)))
-  const aim = targets.map((target, i) => target * Math.sqrt(weights[i] ?? 1))
-  const solved = solve(
-    unit.map(a => unit.map(b => dot(a, b))),
-    unit.map(a => dot(a, aim)),
-  )
-  if (solved === null) return null
-  const solution = (rows[0] ?? []).map(() => 0)
-  subset.forEach((j, k) => {
-    solution[j] = (solved[k] ?? 0) / (lengths[k] ?? 1)
-  })
-  return solution
-}
-
-/** Below it a pivot of a matrix with ones on its diagonal is rounding. */
-const smallestPivot = 1e-12
-
-/** Gaussian elimination with partial pivoting; null of a singular matrix. */
-function solve(matrix: readonly (readonly number[])[], targets: readonly number[]): number[] | null {
-  const size = targets.length
-  const rows = matrix.map((row, i) => [...row, targets[i] ?? 0])
-  for (let step = 0; step < size; step++) {
-    const below = rows.splice(step).sort((a, b) => Math.abs(b[step] ?? 0) - Math.abs(a[step] ?? 0))
-    const [pivotRow, ...others] = below
-    const pivot = pivotRow?.[step] ?? 0
-    if (pivotRow === undefined || !(Math.abs(pivot) > smallestPivot)) return null
-    const reduced = others.map(row => {
-      const factor = (row[step] ?? 0) / pivot
-      return row.map((value, j) => value - factor * (pivotRow[j] ?? 0))
+  const weighted = (values: readonly number[]) => values.map((value, i) => value * Math.sqrt(weights[i] ?? 1))
+  const columns = (rows[0] ?? []).map((_, j) => weighted(rows.map(row => row[j] ?? 0)))
+  // Columns of one length, so that one bound says which of them depend on each other.
+  const lengths = columns.map(column => Math.sqrt(dot(column, column)))
+  const unit = columns.map((column, j) => column.map(value => value / (lengths[j] ?? 1)))
+  const [best] = subsetsOf([...columns.keys()])
+    .flatMap(subset => {
+      const chosen = unit.filter((_, j) => subset.includes(j))
+      const fit = leastSquares(chosen, weighted(targets))
+      return fit === null || chosen.length === 0 ? [] : { subset, ...fit }
     })
-    rows.push(pivotRow, ...reduced)
+    .filter(({ coefficients }) => coefficients.every(coefficient => coefficient >= 0))
+    .sort((a, b) => a.loss - b.loss)
+  if (best === undefined) return null
+  return lengths.map((length, j) => (best.coefficients[best.subset.indexOf(j)] ?? 0) / length)
+}
+
+/** What is left of a column of length one that depends on others is rounding: below this square of its length. */
+const smallest = 1e-12
+
+/**
+ * Least squares by Gram-Schmidt: what the first column explains is taken out of the other columns and of the target,
+ * and they are fitted without it. null where the columns depend on each other.
+ */
+function leastSquares(
+  [first, ...others]: readonly (readonly number[])[],
+  target: readonly number[],
+): { coefficients: number[]; loss: number } | null {
+  if (first === undefined) return { coefficients: [], loss: dot(target, target) }
+  const square = dot(first, first)
+  if (!(square > smallest)) return null
+  const along = (values: readonly number[]) => dot(first, values) / square
+  const without = (values: readonly number[]) => {
+    const share = along(values)
+    return values.map((value, i) => value - share * (first[i] ?? 0))
   }
-  const solution: number[] = new Array(size).fill(0)
-  for (let i = size - 1; i >= 0; i--) {
-    const row = rows[i] ?? []
-    const known = sum(solution.map((value, j) => (j > i ? value * (row[j] ?? 0) : 0)))
-    solution[i] = ((row[size] ?? 0) - known) / (row[i] ?? 1)
-  }
-  return solution
+  const rest = leastSquares(others.map(without), without(target))
+  if (rest === null) return null
+  const { coefficients, loss } = rest
+  return { coefficients: [along(target) - dot(coefficients, others.map(along)), ...coefficients], loss }
 }
 
 function subsetsOf([first, ...rest]: readonly number[]): number[][] {
@@ -90,9 +63,5 @@ function subsetsOf([first, ...rest]: readonly number[]): number[][] {
 }
 
 function dot(a: readonly number[], b: readonly number[]): number {
-  return sum(a.map((value, i) => value * (b[i] ?? 0)))
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0)
+  return a.reduce((total, value, i) => total + value * (b[i] ?? 0), 0)
 }

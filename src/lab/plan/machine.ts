@@ -16,6 +16,7 @@ export class Machine {
   /** The threads of each core: the first runs, the others wait in line. */
   readonly #cores: Thread[][]
   readonly #isShared: boolean
+  /** The next one first. */
   readonly #timers: Timer[] = []
 
   /** @param cores null: each thread has one of its own. */
@@ -34,30 +35,20 @@ export class Machine {
   /** Calls back after a time that no core is needed for. */
   after(us: number, run: () => void): void {
     this.#timers.push({ atUs: this.nowUs + us, run })
+    this.#timers.sort((a, b) => a.atUs - b.atUs)
   }
 
   runUntil(endUs: number): void {
     while (this.nowUs < endUs) {
       for (const core of this.#cores) this.#rotate(core)
-      const timer = this.#timers.reduce<Timer | undefined>(
-        (first, each) => (first !== undefined && first.atUs <= each.atUs ? first : each),
-        undefined,
-      )
-      const timerUs = timer === undefined ? Number.POSITIVE_INFINITY : timer.atUs - this.nowUs
       const running = this.#cores.flatMap(([first]) => first ?? [])
-      const untilNextUs = this.#cores.flatMap(([first, next]) =>
-        first === undefined
-          ? []
-          : [next === undefined ? first.remainingUs : Math.min(first.remainingUs, sliceUs - first.ranUs)],
-      )
-      const stepUs = Math.min(timerUs, ...untilNextUs)
+      const [timer] = this.#timers
+      const timerUs = timer === undefined ? Number.POSITIVE_INFINITY : timer.atUs - this.nowUs
+      const stepUs = Math.min(timerUs, ...this.#cores.map(untilNextUs))
       if (!Number.isFinite(stepUs)) return
       this.nowUs += stepUs
       for (const thread of running) thread.advance(stepUs)
-      if (timer !== undefined && timerUs <= stepUs) {
-        this.#timers.splice(this.#timers.indexOf(timer), 1)
-        timer.run()
-      }
+      if (timerUs <= stepUs) this.#timers.shift()?.run()
       for (const thread of running) thread.finish()
     }
   }
@@ -80,6 +71,12 @@ export class Machine {
     first.leaveCore()
     if (!isIdle) core.push(first)
   }
+}
+
+/** Time until the thread that has the core is done, or has had its slice while another waits. */
+function untilNextUs([first, next]: Thread[]): number {
+  if (first === undefined) return Number.POSITIVE_INFINITY
+  return next === undefined ? first.remainingUs : Math.min(first.remainingUs, sliceUs - first.ranUs)
 }
 
 interface Timer {

@@ -23,12 +23,7 @@ export interface System {
 
 export interface Simulated {
   readonly throughputPerS: number
-  readonly latencyMs: {
-    readonly p50: number
-    readonly p90: number
-    readonly p95: number
-    readonly p99: number
-  }
+  readonly latencyMs: { readonly p50: number; readonly p95: number; readonly p99: number }
   readonly rowsPerBatch: number
 }
 
@@ -149,7 +144,7 @@ export function simulate(system: System): Simulated {
   const at = (share: number) => (sorted[Math.floor(share * (sorted.length - 1))] ?? Number.NaN) / 1000
   return {
     throughputPerS: sorted.length / (seconds * (1 - warmupShare)),
-    latencyMs: { p50: at(0.5), p90: at(0.9), p95: at(0.95), p99: at(0.99) },
+    latencyMs: { p50: at(0.5), p95: at(0.95), p99: at(0.99) },
     rowsPerBatch: batches === 0 ? Number.NaN : batchedRows / batches,
   }
 }
