@@ -1,14 +1,7 @@
+import type { Scaling } from '../results.ts'
 import { number } from './wording.ts'
 
-/** Where more clients stop bringing more throughput and start to bring waiting. */
-export interface Knee {
-  /** Concurrent clients: the geometric middle of what the two methods say, `low` and `high`. */
-  readonly n: number
-  readonly low: number
-  readonly high: number
-}
-
-export interface SweepPoint {
+interface SweepPoint {
   /** Concurrent clients. */
   readonly n: number
   readonly throughputPerS: number
@@ -23,51 +16,50 @@ export interface SweepPoint {
 const agreement = 3
 /** Latency that has not doubled has not left its light-load level. */
 const clearlyHigher = 2
-const fewestPoints = 5
 
 /**
- * The knee, where two methods on different data agree within a factor of three: Kneedle on throughput, and
- * the crossing of the asymptotes of latency. Each method alone finds a knee in any curve; a resource that
- * fills shows in both.
+ * Where more clients stop bringing more throughput and start to bring waiting: the geometric middle of what two methods
+ * on different data say, Kneedle on throughput, and the crossing of the asymptotes of latency. They must agree within a
+ * factor of three. Each method alone finds a knee in any curve; a resource that fills shows in both.
  *
  * @param sweep in ascending order of n
  */
-export function kneeOf(sweep: readonly SweepPoint[]): { knee: Knee } | { knee: null; why: string } {
-  if (sweep.length < fewestPoints) {
-    return { knee: null, why: `a knee needs ${fewestPoints} concurrencies, there are ${sweep.length}` }
-  }
+export function kneeOf(
+  sweep: readonly SweepPoint[],
+): { knee: NonNullable<Scaling['knee']> } | { knee: null; why: string } {
   const byThroughput = kneedle(sweep.map(({ n, throughputPerS }) => ({ x: n, y: throughputPerS })))
   const byLatency = asymptoteCrossing(sweep)
   if (byThroughput === null) return { knee: null, why: 'throughput has no bend in the measured range' }
   if (byLatency === null) {
     return { knee: null, why: 'latency did not rise clearly in the measured range' }
   }
-  const [low, high] = byThroughput < byLatency ? [byThroughput, byLatency] : [byLatency, byThroughput]
+  const low = Math.min(byThroughput, byLatency)
+  const high = Math.max(byThroughput, byLatency)
   if (high > agreement * low) {
     return {
       knee: null,
       why: `throughput bends at ${number(byThroughput)} clients, latency at ${number(byLatency)}: the two do not agree`,
     }
   }
-  return { knee: { n: Math.sqrt(low * high), low, high } }
+  return { knee: { connections: Math.sqrt(low * high), low, high } }
 }
 
 /**
  * Kneedle (Satopää, Albrecht, Irwin & Raghavan, Finding a "Kneedle" in a Haystack, 2011) for a concave,
  * rising curve: both axes scaled to 0 … 1, the knee is where the curve stands highest above the diagonal,
- * provided that it comes down from there by `sensitivity` mean steps of x. The paper smooths first; medians
+ * provided that it comes down from there by one mean step of x. The paper smooths first; medians
  * of repeats are smooth already.
  *
  * @param curve in ascending order of x
  * @returns the knee's x, or null where there is none
  */
-export function kneedle(curve: readonly { x: number; y: number }[], sensitivity = 1): number | null {
+export function kneedle(curve: readonly { x: number; y: number }[]): number | null {
   const scaledX = scaled(curve.map(({ x }) => x))
   const scaledY = scaled(curve.map(({ y }) => y))
   const above = scaledX.map((x, i) => (scaledY[i] ?? 0) - x)
   const highest = Math.max(...above)
   const end = above.at(-1) ?? 0
-  const fallsBack = highest - end > sensitivity / (curve.length - 1)
+  const fallsBack = highest - end > 1 / (curve.length - 1)
   return fallsBack ? (curve[above.indexOf(highest)]?.x ?? null) : null
 }
 

@@ -1,4 +1,4 @@
-import type { Estimate, Figure, Sample, Scaling, UslFit } from '../results.ts'
+import type { Estimate, Sample, Scaling, UslFit } from '../results.ts'
 import { bootstrap, bootstrapResiduals, percentileInterval } from './bootstrap.ts'
 import { median } from './figures.ts'
 import { kneeOf } from './knee.ts'
@@ -19,14 +19,21 @@ export function scalingOf(samples: readonly Sample[]): Scaling[] {
   return sweeps.flatMap(([variant, swept = []]) => {
     const sweep = swept.toSorted((a, b) => connectionsOf(a) - connectionsOf(b))
     const connections = [...new Set(sweep.map(connectionsOf))]
-    return connections.length < fewestConcurrencies ? [] : [scalingOfSweep(variant, connections, sweep)]
+    if (connections.length < fewestConcurrencies) return []
+    if (sweep.some(({ rowsPerBatch }) => rowsPerBatch !== undefined && rowsPerBatch !== null)) {
+      return { variant, connections, fits: [], ...kneeOfSweep(sweep, [noLawOfBatches]) }
+    }
+    const fitted = uslFit(sweep)
+    return 'why' in fitted
+      ? { variant, connections, fits: [], knee: null, notes: [`no fit: ${fitted.why}`] }
+      : { variant, connections, fits: [fitted.fit], ...kneeOfSweep(sweep, fitted.notes) }
   })
 }
 
-function scalingOfSweep(variant: string, connections: number[], sweep: readonly Sample[]): Scaling {
-  const batched = sweep.some(({ rowsPerBatch }) => rowsPerBatch !== undefined && rowsPerBatch !== null)
-  const { fits, notes } = batched ? ofBatches : uslFit(sweep, Math.max(...connections))
-  if (fits.length === 0 && !batched) return { variant, connections, fits, knee: null, notes }
+const noLawOfBatches =
+  'no fit: rows that share a batch cost less under a higher load, and the Universal Scalability Law cannot express that'
+
+function kneeOfSweep(sweep: readonly Sample[], notes: string[]): Pick<Scaling, 'knee' | 'notes'> {
   const bend = kneeOf(
     sweep.map(sample => ({
       n: connectionsOf(sample),
@@ -34,13 +41,7 @@ function scalingOfSweep(variant: string, connections: number[], sweep: readonly 
       latencyMs: meanLatencyMs(sample),
     })),
   )
-  return {
-    variant,
-    connections,
-    fits,
-    knee: bend.knee && { connections: bend.knee.n, low: bend.knee.low, high: bend.knee.high },
-    notes: bend.knee === null ? [...notes, `no knee: ${bend.why}`] : notes,
-  }
+  return bend.knee === null ? { knee: null, notes: [...notes, `no knee: ${bend.why}`] } : { ...bend, notes }
 }
 
 /** The asymptotes hold for means. For an old result without a mean, Little's law gives it. */
@@ -49,46 +50,33 @@ function meanLatencyMs(sample: Sample): number {
   return (mean ?? meanResponseMs(sample) ?? p50).median
 }
 
-interface Fits {
-  readonly fits: Scaling['fits']
-  readonly notes: string[]
-}
-
-const ofBatches: Fits = {
-  fits: [],
-  notes: [
-    'no fit: rows that share a batch cost less under a higher load, and the Universal Scalability Law cannot express that',
-  ],
-}
-
 /** Beyond it the law describes something else than what was measured. */
 const errorWorthSaying = 0.15
 /** Then its parameters say nothing: one fit that missed by 44 % had 137 % of the work done for one request at a time. */
 const tooFar = 0.3
 
-function uslFit(sweep: readonly Sample[], largest: number): Fits {
+function uslFit(sweep: readonly Sample[]): { fit: UslFit; notes: string[] } | { why: string } {
   const ns = sweep.map(connectionsOf)
+  const largest = Math.max(...ns)
   const fitTo = (rates: readonly (number | null)[]) =>
     fitUsl(ns.map((n, i) => ({ n, throughputPerS: rates[i] ?? 0 })))
   const measured = sweep.map(({ throughputPerS }) => throughputPerS.median)
   const fitted = fitTo(measured)
-  if (fitted === null) return { fits: [], notes: ['no fit: in one of the steps nothing was answered'] }
-  const groups = sweep.map(({ throughputPerS }) => repeatsOf(throughputPerS))
+  if (fitted === null) return { why: 'in one of the steps nothing was answered' }
   const onFit = ns.map(n => throughputAt(fitted, n))
-  const drawn = isRepeated(groups)
+  const worstError = Math.max(...measured.map((rate, i) => Math.abs((onFit[i] ?? rate) / rate - 1)))
+  const misses = `misses a measured point by ${number(worstError * 100)} %`
+  if (worstError > tooFar) return { why: `the Universal Scalability Law ${misses}` }
+  // Older results kept the median only.
+  const groups = sweep.map(({ throughputPerS: { values, median } }) => values ?? [median])
+  // One repeat has no spread to draw from.
+  const isRepeated = groups.every(({ length }) => length > 1)
+  const drawn = isRepeated
     ? bootstrap(groups, repeats => fitTo(repeats.map(median)), { resamples })
     : bootstrapResiduals({ fitted: onFit, measured, parameters: 3 }, fitTo, { resamples })
   const estimate = (of: (usl: Usl) => number) => estimated(of(fitted), drawn.map(of))
   const peak = peakOf(fitted)
-  const worstError = Math.max(...measured.map((rate, i) => Math.abs((onFit[i] ?? rate) / rate - 1)))
-  if (worstError > tooFar) {
-    return {
-      fits: [],
-      notes: [
-        `no fit: the Universal Scalability Law misses a measured point by ${number(worstError * 100)} %`,
-      ],
-    }
-  }
+  const peaks = drawn.flatMap(usl => peakOf(usl) ?? [])
   const fit: UslFit = {
     model: 'usl',
     lambdaPerS: estimate(({ lambdaPerS }) => lambdaPerS),
@@ -97,49 +85,29 @@ function uslFit(sweep: readonly Sample[], largest: number): Fits {
     peak: peak && {
       connections: estimated(
         peak.n,
-        drawn.flatMap(usl => peakOf(usl)?.n ?? []),
+        peaks.map(({ n }) => n),
       ),
       throughputPerS: estimated(
         peak.throughputPerS,
-        drawn.flatMap(usl => peakOf(usl)?.throughputPerS ?? []),
+        peaks.map(({ throughputPerS }) => throughputPerS),
       ),
       measured: peak.n <= largest,
     },
     worstError,
   }
-  return {
-    fits: [fit],
-    notes: [
-      peak !== null &&
-        peak.n > largest &&
-        `the peak at ${number(peak.n)} connections is extrapolated: nothing beyond ${number(largest)} was measured`,
-      ...doubtsOf(groups, worstError),
-    ].filter(note => note !== false),
-  }
-}
-
-/** What there is to mind about a fit to such repeats. */
-function doubtsOf(groups: readonly (readonly number[])[], worstError: number): string[] {
-  return [
-    !isRepeated(groups) && 'some steps were measured once: the intervals come from the errors of the fit',
-    worstError > errorWorthSaying &&
-      `the fit misses a measured point by ${number(worstError * 100)} %: read it with care`,
-  ].filter(doubt => doubt !== false)
-}
-
-/** One repeat has no spread to draw from. */
-function isRepeated(groups: readonly (readonly unknown[])[]): boolean {
-  return groups.every(({ length }) => length > 1)
+  const notes = [
+    peak !== null &&
+      peak.n > largest &&
+      `the peak at ${number(peak.n)} connections is extrapolated: nothing beyond ${number(largest)} was measured`,
+    !isRepeated && 'some steps were measured once: the intervals come from the errors of the fit',
+    worstError > errorWorthSaying && `the fit ${misses}: read it with care`,
+  ].filter(note => note !== false)
+  return { fit, notes }
 }
 
 function estimated(value: number, drawn: readonly number[]): Estimate {
   const { low, high } = percentileInterval(drawn) ?? { low: value, high: value }
   return { value, low: Math.min(value, low), high: Math.max(value, high) }
-}
-
-/** Older results kept the median only. */
-function repeatsOf({ values, median }: Figure): readonly number[] {
-  return values ?? [median]
 }
 
 function isClosed({ load }: Sample): boolean {

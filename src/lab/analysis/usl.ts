@@ -22,12 +22,10 @@ export interface UslPoint {
 /** Three parameters fit any three points; below this many concurrencies a fit shows nothing. */
 export const fewestConcurrencies = 6
 
-/** absolute: errors of the same requests/s everywhere; relative: of the same percentage. */
-export type Errors = 'absolute' | 'relative'
-
 /**
  * The parameters, none of them negative, that make the (weighted) sum of squared errors of throughput least.
- * Throughput repeats to within a percentage, hence `relative`; R's usl package and the book use `absolute`.
+ * Throughput repeats to within a percentage, hence `relative`; R's usl package and the book use `absolute`, errors of the
+ * same requests/s everywhere.
  *
  * n/X = (1 + σ(n − 1) + κn(n − 1)) / λ is linear in 1/λ, σ/λ and κ/λ. Gauss-Newton starts from the line
  * through n/X; each step is a linear problem with the same bounds, solved exactly, so an optimum on a bound
@@ -35,7 +33,10 @@ export type Errors = 'absolute' | 'relative'
  *
  * @returns null of fewer than six concurrencies, and where nothing was answered
  */
-export function fitUsl(points: readonly UslPoint[], errors: Errors = 'relative'): Usl | null {
+export function fitUsl(
+  points: readonly UslPoint[],
+  errors: 'absolute' | 'relative' = 'relative',
+): Usl | null {
   if (new Set(points.map(({ n }) => n)).size < fewestConcurrencies) return null
   if (points.some(({ n, throughputPerS }) => !(n >= 1 && throughputPerS > 0))) return null
   const weights = points.map(({ throughputPerS }) => (errors === 'relative' ? 1 / throughputPerS ** 2 : 1))
