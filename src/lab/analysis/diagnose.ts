@@ -5,9 +5,8 @@ import {
   type Case,
   type Circumstances,
   caseOf,
-  limitOf,
-  names,
   othersAreBusy,
+  resources,
   speedLoss,
   uses,
 } from './diagnosis/case.ts'
@@ -126,7 +125,7 @@ function nextToFill(one: Case, named: readonly SuspectedLimit[]): Diagnosis['cau
   return one.demands
     .filter(({ utilisation }) => utilisation.median >= noticeable)
     .filter(({ resource }) => resource !== 'host' || !othersAreBusy(one))
-    .map(demand => ({ limit: limitOf[demand.resource], evidence: [uses(demand, names[demand.resource])] }))
+    .map(demand => ({ limit: resources[demand.resource].limit, evidence: [uses(demand)] }))
     .filter(({ limit }) => !known.has(limit))
 }
 

@@ -32,11 +32,11 @@ export function apiCpu(one: Case): SuspectedLimit | null {
     confidence: hostIsFull(one) ? 'medium' : confidenceOf(busy, thread !== null && thread.median >= full),
     sentence: `The API's own CPU is the limit: ${who} busy ${percent(share)} of the time, with ${number(api.demandUs.median)} us of CPU per request. It answered ${atLeast(one)}${rate(one)}.`,
     evidence: [
-      uses(api, 'the API'),
-      ...(thread === null ? [] : [`event-loop utilisation ${spread(thread, 'of 1')}`]),
-      ...(hostIsFull(one) ? ['the host is full as well, so more cores would help too'] : []),
-      ...queuedForCore(one),
-    ],
+      uses(api),
+      thread !== null && `event-loop utilisation ${spread(thread, 'of 1')}`,
+      hostIsFull(one) && 'the host is full as well, so more cores would help too',
+      queuedForCore(one),
+    ].filter(line => line !== false),
     next: `Use less CPU per request (the profile shows where it goes), or ${workers < circumstances.cores ? anotherWorker(one) : 'add cores and workers'}.`,
   }
 }

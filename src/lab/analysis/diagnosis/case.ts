@@ -34,7 +34,7 @@ export const full = 0.9
  * From this utilisation a host counts as full. It never reads 1: the kernel counts in ticks of 10 ms, and at some
  * moments every process waits for another.
  */
-export const hostFull = 0.93
+const hostFull = 0.93
 /** From this utilisation a thread that is ready to run may find no free core. */
 const hostCrowded = 0.8
 /** Share of all cores that programs outside the experiment may take; the lab itself takes a few percent. */
@@ -64,8 +64,8 @@ export function threadWanted({ utilisation, throttled }: Sample): number | null 
 }
 
 /** The host is full, or nearly, and the API's thread wants a core more often than it has one. */
-export function shortOfCores(one: Case): boolean {
-  return hostIsFull(one) || queuedForCore(one).length > 0
+function shortOfCores(one: Case): boolean {
+  return hostIsFull(one) || queuedForCore(one) !== false
 }
 
 export function hostIsFull({ sample, circumstances }: Case): boolean {
@@ -94,16 +94,14 @@ export function othersShare({ sample, circumstances: { cores } }: Case): number 
 }
 
 /** Says so where the API's one thread stood in the scheduler's queue for a core. */
-export function queuedForCore({ sample, circumstances: { cores } }: Case): string[] {
+export function queuedForCore({ sample, circumstances: { cores } }: Case): string | false {
   const { api, apiThread, host } = sample.utilisation
-  if (api === null || apiThread === null || workersOf(sample) > 1) return []
+  if (api === null || apiThread === null || workersOf(sample) > 1) return false
   const wanted = threadWanted(sample)
   // A thread that neither runs nor stands in line is blocked by something else.
-  if (wanted !== null && wanted < full) return []
-  if (apiThread.median < full || api.median >= full || !isFull(host, cores, hostCrowded)) return []
-  return [
-    `the API's thread wanted a core ${percent(apiThread.median)} of the time and had one ${percent(api.median)}`,
-  ]
+  if (wanted !== null && wanted < full) return false
+  if (apiThread.median < full || api.median >= full || !isFull(host, cores, hostCrowded)) return false
+  return `the API's thread wanted a core ${percent(apiThread.median)} of the time and had one ${percent(api.median)}`
 }
 
 function isFull(busy: Figure | null, cores: number, threshold: number): boolean {
@@ -122,22 +120,18 @@ export function keptUp({ sample: { load, throughputPerS, errors } }: Case): bool
   )
 }
 
-export const names: Record<Resource, string> = {
-  api: 'the API',
-  database: 'PostgreSQL',
-  generator: 'the load generator',
-  host: 'the host',
+/** What a resource is called, and the limit that it is when it is full. */
+export const resources: Record<Resource, { readonly name: string; readonly limit: Limit }> = {
+  api: { name: 'the API', limit: 'api-cpu' },
+  database: { name: 'PostgreSQL', limit: 'database-cpu' },
+  generator: { name: 'the load generator', limit: 'load-generator' },
+  host: { name: 'the host', limit: 'host-cpu' },
 }
 
-/** What it is called when it is full. */
-export const limitOf: Record<Resource, Limit> = {
-  api: 'api-cpu',
-  database: 'database-cpu',
-  generator: 'load-generator',
-  host: 'host-cpu',
-}
-
-export function uses({ resource, utilisation, cores, demandUs, ceilingPerS }: Demand, name: string): string {
+export function uses(
+  { resource, utilisation, cores, demandUs, ceilingPerS }: Demand,
+  name = resources[resource].name,
+): string {
   const of = cores === 1 ? 'one core' : `${cores} cores`
   const fullAt = `full at ${number(ceilingPerS.median)} requests/s`
   return resource === 'host'

@@ -32,20 +32,14 @@ export function connectionPool(one: Case, lower: Sample | undefined): SuspectedL
     sentence: `The connection pool is the limit: ${max === 1 ? 'its one connection is' : `all ${number(max)} connections are`} in use, and ${number(waiting)} requests wait for one at any moment; the service answered ${atLeast(one)}${rate(one)}.`,
     evidence: [
       `${number(used)} of ${number(max)} ${max === 1 ? 'connection is' : 'connections are'} in use`,
-      ...(wait === null || use === null
-        ? []
-        : [
-            `a request waits ${spread(wait, 'ms')} for a connection and keeps it ${spread(use, 'ms')}${before ? `; under the lower load it waited ${number(before.median)} ms` : ''}`,
-          ]),
-      ...(work === null
-        ? []
-        : [
-            `PostgreSQL works on ${number(work.active)} statements at any moment, ${number(work.cpu)} of them on a core`,
-          ]),
-      ...(sample.utilisation.database === null
-        ? []
-        : [`PostgreSQL uses ${percent(sample.utilisation.database.median)} of one core`]),
-    ],
+      wait !== null &&
+        use !== null &&
+        `a request waits ${spread(wait, 'ms')} for a connection and keeps it ${spread(use, 'ms')}${before ? `; under the lower load it waited ${number(before.median)} ms` : ''}`,
+      work !== null &&
+        `PostgreSQL works on ${number(work.active)} statements at any moment, ${number(work.cpu)} of them on a core`,
+      sample.utilisation.database !== null &&
+        `PostgreSQL uses ${percent(sample.utilisation.database.median)} of one core`,
+    ].filter(line => line !== false),
     next: 'Raise POOL_SIZE one step and see whether the rate rises; or keep each connection for less time.',
   }
 }

@@ -11,23 +11,20 @@ export function databaseCpu(one: Case): SuspectedLimit | null {
   if (database === null) return null
   const held = heldBack(one)
   const fills = database.utilisation.median >= full
-  if (!fills && held === null) return null
+  if (!fills && held === false) return null
   const dearest = one.sample.postgres?.statements[0]
   return {
     limit: 'database-cpu',
-    confidence: confidenceOf(fills, held !== null, isWithDatabase(one.sample) === true),
+    confidence: confidenceOf(fills, held !== false, isWithDatabase(one.sample) === true),
     sentence: fills
       ? `PostgreSQL's CPU is the limit: it uses ${percent(database.utilisation.median)} of the cores, ${number(database.demandUs.median)} us per request. The service answered ${atLeast(one)}${rate(one)}.`
       : `PostgreSQL gets too little CPU: most of the time that its sessions could run, they do not get a core. The service answered ${rate(one)}.`,
     evidence: [
-      uses(database, 'PostgreSQL'),
-      ...(held ?? []),
-      ...(dearest === undefined
-        ? []
-        : [
-            `its most expensive statement takes ${number(dearest.executionUsPerRequest.median)} us per request: ${oneLine(dearest.text)}`,
-          ]),
-    ],
+      uses(database),
+      held,
+      dearest !== undefined &&
+        `its most expensive statement takes ${number(dearest.executionUsPerRequest.median)} us per request: ${oneLine(dearest.text)}`,
+    ].filter(line => line !== false),
     next: fills
       ? 'Make each request cheaper for PostgreSQL: fewer statements, rows in batches, named statements.'
       : 'Give PostgreSQL more CPU: look for a quota on its container or a busy neighbour; then make its statements cheaper.',
@@ -42,20 +39,18 @@ const heldAtLeast = 1
  * and has not begun it. Those with a core show as CPU, those in the scheduler's queue as waiting time. The others are
  * stopped by a quota or a signal. On a full host this says nothing: all processes wait, and short ones are not seen.
  */
-function heldBack(one: Case): string[] | null {
+function heldBack(one: Case): string | false {
   const { sample } = one
-  if (hostIsFull(one)) return null
+  if (hostIsFull(one)) return false
   const work = sessionWork(sample)
   const used = middle(sample.utilisation.database)
   // Its processes must be on this machine to be seen in line.
   const inLine = middle(sample.utilisation.databaseQueued)
-  if (work === null || used === null || inLine === null) return null
+  if (work === null || used === null || inLine === null) return false
   const wanting = work.cpu + notBegun(sample, work.active)
   const held = wanting - used - inLine
-  if (held < heldAtLeast || held < wanting / 2 || wanting < work.active / 2) return null
-  return [
-    `${number(wanting)} sessions want a core at any moment; together they use ${number(used)} cores, and ${number(inLine)} wait in the scheduler's queue: the others are stopped by something else`,
-  ]
+  if (held < heldAtLeast || held < wanting / 2 || wanting < work.active / 2) return false
+  return `${number(wanting)} sessions want a core at any moment; together they use ${number(used)} cores, and ${number(inLine)} wait in the scheduler's queue: the others are stopped by something else`
 }
 
 /** Below it, the service reads results as they come. */

@@ -25,14 +25,13 @@ export function databaseIo(one: Case): SuspectedLimit | null {
     sentence: `PostgreSQL's disk is the limit: ${number(work.io)} of ${number(work.active)} active sessions wait for it. The service answered ${atLeast(one)}${rate(one)}.`,
     evidence: [
       `sessions that wait for the disk at any moment: ${listActivities(sample, isIo)}`,
-      ...(walFlush?.ms && walFlush.perS && walFlush.share
-        ? [
-            `the log is flushed ${spread(walFlush.perS, 'times a second')}, ${spread(walFlush.ms, 'ms')} each: ${percent(walFlush.share.median)} of the time`,
-          ]
-        : []),
-      ...(checkpoints && checkpoints.median > 0 ? ['a checkpoint ended in the window'] : []),
-      ...(presses ? [`processes wait for a disk ${percent(pressure)} of the time`] : []),
-    ],
+      walFlush?.ms != null &&
+        walFlush.perS !== null &&
+        walFlush.share !== null &&
+        `the log is flushed ${spread(walFlush.perS, 'times a second')}, ${spread(walFlush.ms, 'ms')} each: ${percent(walFlush.share.median)} of the time`,
+      checkpoints != null && checkpoints.median > 0 && 'a checkpoint ended in the window',
+      presses && `processes wait for a disk ${percent(pressure)} of the time`,
+    ].filter(line => line !== false),
     next: 'Commit less often (rows in batches share a flush), put the log on a faster disk, or read what synchronous_commit=off may lose.',
   }
 }

@@ -36,12 +36,9 @@ export function lockQueue(
       ...heads
         .slice(0, 2)
         .map(([head, waiting]) => `${number(waiting.median)} sessions wait behind one that is ${head}`),
-      ...(work.idleInTransaction >= 0.1
-        ? [
-            `${number(work.idleInTransaction)} sessions keep a transaction open while the service does something else`,
-          ]
-        : []),
-    ],
+      work.idleInTransaction >= 0.1 &&
+        `${number(work.idleInTransaction)} sessions keep a transaction open while the service does something else`,
+    ].filter(line => line !== false),
     next: heads[0]?.[0].startsWith('idle in transaction')
       ? 'Commit before the service does something else: the session that holds the lock waits for the next statement of its client. Then touch the contended row last, or spread it over more rows.'
       : 'Hold the lock for less time (touch the contended row last, commit at once), or spread it over more rows.',

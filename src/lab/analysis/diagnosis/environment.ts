@@ -50,8 +50,8 @@ export function crowded(one: Case): SuspectedLimit | null {
     sentence: `Other programs used ${percent(others)} of the machine. Only this is certain: the service can answer at least ${rate(one)}.`,
     evidence: [
       `other programs use ${percent(others)} of ${circumstances.cores} cores, which are ${percent(busy)} busy`,
-      ...queuedForCore(one),
-    ],
+      queuedForCore(one),
+    ].filter(line => line !== false),
     next: 'Stop the other programs and repeat the run.',
   }
 }

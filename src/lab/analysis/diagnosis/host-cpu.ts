@@ -1,6 +1,6 @@
 import type { Demand } from '../demand.ts'
 import { number, percent, sharers, shareSpread } from '../wording.ts'
-import { type Case, demandOf, fillsTheHost, inUse, names, queuedForCore, rate, uses } from './case.ts'
+import { type Case, demandOf, fillsTheHost, inUse, queuedForCore, rate, resources, uses } from './case.ts'
 import type { SuspectedLimit } from './suspected-limit.ts'
 
 /** The cores that the service, PostgreSQL and the generator share are full. None of them has to be full alone. */
@@ -18,11 +18,11 @@ export function hostCpu(one: Case): SuspectedLimit | null {
       ? filledByUnknown(one, host, shares)
       : filledByShares(one, host, shares)),
     evidence: [
-      uses(host, names.host),
-      ...queuedForCore(one),
-      ...shares.filter(inUse).map(share => uses(share, names[share.resource])),
-      ...(pressure?.cpu ? [`some process waits for a core ${shareSpread(pressure.cpu)} of the time`] : []),
-    ],
+      uses(host),
+      queuedForCore(one),
+      ...shares.filter(inUse).map(share => uses(share)),
+      pressure?.cpu != null && `some process waits for a core ${shareSpread(pressure.cpu)} of the time`,
+    ].filter(line => line !== false),
   }
 }
 
@@ -32,7 +32,9 @@ function filledByShares(one: Case, host: Demand, shares: readonly Demand[]): Wor
   const isPostgresRead = one.sample.utilisation.database !== null
   const [largest] = shares
   const most =
-    largest !== undefined && explains([largest], host) ? `, most of it for ${names[largest.resource]}` : ''
+    largest !== undefined && explains([largest], host)
+      ? `, most of it for ${resources[largest.resource].name}`
+      : ''
   return {
     confidence: shares.length === 3 ? 'high' : 'medium',
     sentence: `The machine is short of cores: ${sharers(isPostgresRead)} share ${number(host.cores)} cores, which are busy ${busy(host)} of the time${most}. The service answered ${rate(one)}, and could answer more on cores of its own.`,

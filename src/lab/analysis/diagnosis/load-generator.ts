@@ -41,28 +41,27 @@ export function loadGenerator(one: Case): SuspectedLimit | null {
     utilisation.generator.median > utilisation.api.median + utilisation.database.median
   const drops = droppedArrivals(one)
   const absent = absentClients(one)
-  if (!busy && !crowding && drops === null && absent === null) return null
+  if (!busy && !crowding && drops === false && absent === false) return null
   const cheaper = cheaperFor(load)
   const stalled = generatorStalled != null && generatorStalled.median >= stallsTolerated
   return {
     limit: 'load-generator',
-    confidence: confidence({ drops, busy, signs: [absent !== null, stalled, crowding] }),
+    confidence: confidence({ drops, busy, signs: [absent !== false, stalled, crowding] }),
     sentence: `The load generator is the limit, not the service: it could not send more. The service can do at least ${rate(one)}.`,
     evidence: [
-      ...(generator === null ? [] : [uses(generator, load.generator)]),
-      ...(drops ?? []),
-      ...(absent ?? []),
-      ...(stalled
-        ? [`${load.generator} was ready to run and did not run, ${shareSpread(generatorStalled)} of the time`]
-        : []),
-    ],
+      generator !== null && uses(generator, load.generator),
+      drops,
+      absent,
+      stalled &&
+        `${load.generator} was ready to run and did not run, ${shareSpread(generatorStalled)} of the time`,
+    ].filter(line => line !== false),
     next: `Run the generator on another machine${cheaper === null ? '' : `, or a cheaper one (--generator ${cheaper})`}, and repeat.`,
   }
 }
 
 /** A generator without CPU to spare needs no second sign. Arrivals may be dropped for other reasons. */
-function confidence(of: { drops: string[] | null; busy: boolean; signs: readonly boolean[] }) {
-  if (of.drops !== null) return 'medium'
+function confidence(of: { drops: string | false; busy: boolean; signs: readonly boolean[] }) {
+  if (of.drops !== false) return 'medium'
   return of.busy ? 'high' : confidenceOf(...of.signs)
 }
 
@@ -70,26 +69,24 @@ function confidence(of: { drops: string[] | null; busy: boolean; signs: readonly
  * Arrivals that were due and not sent. Where every client of the generator waits inside the service, the service is
  * the cause, not the generator.
  */
-function droppedArrivals({ sample: { load, errors, whereabouts } }: Case): string[] | null {
+function droppedArrivals({ sample: { load, errors, whereabouts } }: Case): string | false {
   const drops = errors.dropped.median
   const due = (load.ratePerS ?? 0) * load.durationS
-  if (due === 0 || drops / due <= dropsTolerated) return null
+  if (due === 0 || drops / due <= dropsTolerated) return false
   const inside = middle(whereabouts?.service)
   if (inside !== null && load.maxConnections !== undefined && inside >= load.maxConnections * full)
-    return null
-  return [`${number(drops)} of ${number(due)} arrivals were never sent`]
+    return false
+  return `${number(drops)} of ${number(due)} arrivals were never sent`
 }
 
 /** Clients that wait for an answer whose request has not arrived (Little's law on both sides of the wire). */
-function absentClients({ sample }: Case): string[] | null {
+function absentClients({ sample }: Case): string | false {
   const { load, utilisation, whereabouts } = sample
   const inside = middle(whereabouts?.service)
   const { connections = 0, mode } = load
-  if (inside === null || mode !== 'closed' || connections < fewestClients) return null
+  if (inside === null || mode !== 'closed' || connections < fewestClients) return false
   const thread = middle(utilisation.apiThread)
-  if (thread === null || Math.max(thread, threadWanted(sample) ?? 0) >= threadAtEase) return null
-  if (inside >= connections * arrivedAtLeast) return null
-  return [
-    `only ${number(inside)} of ${connections} requests had reached the service at any moment, and its thread was busy ${percent(thread)} of the time: the generator had not sent the others`,
-  ]
+  if (thread === null || Math.max(thread, threadWanted(sample) ?? 0) >= threadAtEase) return false
+  if (inside >= connections * arrivedAtLeast) return false
+  return `only ${number(inside)} of ${connections} requests had reached the service at any moment, and its thread was busy ${percent(thread)} of the time: the generator had not sent the others`
 }

@@ -22,12 +22,11 @@ export function memory(one: Case): SuspectedLimit | null {
     confidence: confidenceOf(collects, isNearLimit, swaps),
     sentence: `Memory is the limit: ${swaps ? 'the machine has too little of it' : `the service spends ${percent(gc ?? 0)} of its time collecting garbage`}. It answered ${atLeast(one)}${rate(one)}.`,
     evidence: [
-      ...(runtime?.gcShare
-        ? [`garbage collection stops the thread ${shareSpread(runtime.gcShare)} of the time`]
-        : []),
-      ...(runtime?.heapShare ? [`the heap is ${percent(runtime.heapShare.median)} of its limit`] : []),
-      ...(pressure?.memory ? [`processes wait for memory ${shareSpread(pressure.memory)} of the time`] : []),
-    ],
+      runtime?.gcShare != null &&
+        `garbage collection stops the thread ${shareSpread(runtime.gcShare)} of the time`,
+      heap !== null && `the heap is ${percent(heap)} of its limit`,
+      pressure?.memory != null && `processes wait for memory ${shareSpread(pressure.memory)} of the time`,
+    ].filter(line => line !== false),
     next: 'Give the service more memory (--max-old-space-size, the container’s limit), or find with a heap snapshot what it keeps.',
   }
 }

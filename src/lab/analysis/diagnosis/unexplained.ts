@@ -6,11 +6,10 @@ import {
   full,
   inUse,
   keptUp,
-  limitOf,
-  names,
   othersAreBusy,
   othersShare,
   rate,
+  resources,
   uses,
 } from './case.ts'
 import { describeLocations, locationsOf } from './locations.ts'
@@ -76,9 +75,9 @@ function nearest(one: Case): SuspectedLimit | null {
   const demand = isTie ? host : fullest
   if (demand === undefined || demand.utilisation.median < nearlyFull) return null
   return {
-    limit: limitOf[demand.resource],
+    limit: resources[demand.resource].limit,
     confidence: 'low',
-    sentence: `No resource is full. The fullest is ${names[demand.resource]}, with ${percent(demand.utilisation.median)} of its CPU in use. The service answered ${atLeast(one)}${rate(one)}.`,
+    sentence: `No resource is full. The fullest is ${resources[demand.resource].name}, with ${percent(demand.utilisation.median)} of its CPU in use. The service answered ${atLeast(one)}${rate(one)}.`,
     evidence: whatIsKnown(one),
     next: 'Raise the number of connections until a resource is full.',
   }
@@ -86,7 +85,6 @@ function nearest(one: Case): SuspectedLimit | null {
 
 function inconclusive(one: Case): SuspectedLimit {
   const { load } = one.sample
-  const missing = missingReadings(one)
   const sources = sourcesOf(one)
   const clients =
     load.mode === 'closed'
@@ -96,7 +94,7 @@ function inconclusive(one: Case): SuspectedLimit {
     limit: 'inconclusive',
     confidence: 'low',
     sentence: `No CPU is full, but ${clients}: something other than CPU limits the rate to ${rate(one)}.`,
-    evidence: [...whatIsKnown(one), ...missing.map(what => `not known: ${what}`)],
+    evidence: [...whatIsKnown(one), ...missingReadings(one).map(what => `not known: ${what}`)],
     next:
       sources.length === 0
         ? 'Look at the waits: connections of the pool in use, and what PostgreSQL sessions wait for. None of them alone explains the rate.'
@@ -106,25 +104,20 @@ function inconclusive(one: Case): SuspectedLimit {
 
 /** Where the user can get what is missing. The service of this repository has metrics; other services have none. */
 function sourcesOf({ sample }: Case): string[] {
-  const isSeen = sample.pool !== undefined && locationsOf(sample) !== null
   return [
-    ...(sample.postgres === undefined
-      ? ['--database (of "run": --database-url) shows what the sessions of PostgreSQL wait for']
-      : []),
-    ...(isSeen
-      ? []
-      : [
-          'TELEMETRY=full, in the service of this repository, shows where requests wait and how much of the pool is in use',
-        ]),
-  ]
+    sample.postgres === undefined &&
+      '--database (of "run": --database-url) shows what the sessions of PostgreSQL wait for',
+    (sample.pool === undefined || locationsOf(sample) === null) &&
+      'TELEMETRY=full, in the service of this repository, shows where requests wait and how much of the pool is in use',
+  ].filter(source => source !== false)
 }
 
 function whatIsKnown(one: Case): string[] {
   const locations = locationsOf(one.sample)
   return [
-    ...one.demands.filter(inUse).map(demand => uses(demand, names[demand.resource])),
-    ...(locations === null ? [] : [describeLocations(locations)]),
-  ]
+    ...one.demands.filter(inUse).map(demand => uses(demand)),
+    locations !== null && describeLocations(locations),
+  ].filter(line => line !== false)
 }
 
 function missingReadings({ sample }: Case): string[] {
