@@ -15,7 +15,7 @@ import { databaseConnections } from './diagnosis/database-connections.ts'
 import { databaseCpu } from './diagnosis/database-cpu.ts'
 import { databaseIo } from './diagnosis/database-io.ts'
 import { databaseLocks } from './diagnosis/database-locks.ts'
-import { crowded, stolen, throttled } from './diagnosis/environment.ts'
+import { crowded, describeCrowd, stolen, throttled } from './diagnosis/environment.ts'
 import { externalWait } from './diagnosis/external-wait.ts'
 import { describeFailures, failing, findTheError } from './diagnosis/failing.ts'
 import { hostCpu } from './diagnosis/host-cpu.ts'
@@ -27,11 +27,14 @@ import { inverse, mapFigure, ratio } from './figures.ts'
 import { number, percent, sharers, spread } from './wording.ts'
 
 export interface DiagnosisInput {
-  /** The sample being diagnosed; null: nothing was measured. */
+  /** The sample to diagnose, usually the one with the highest throughput; null: nothing was measured. */
   readonly diagnosed: Sample | null
-  /** The same work under a lower load; the sample being diagnosed itself where there is none. */
+  /** A sample of the same work under a lower load, from whose demands the ceiling is predicted. */
   readonly predictFrom?: Sample
+  /** What a change of the suspected limit's setting did, where the experiment itself varies it. */
   readonly confirmed?: Diagnosis['confirmed']
+  /** Pure: adds to the diagnosis what only several samples together show. */
+  readonly refine?: (diagnosis: Diagnosis) => Diagnosis
 }
 
 /** Share of a core. */
@@ -47,18 +50,17 @@ const noticeable = 0.5
  * although clients wait, the diagnosis is inconclusive.
  */
 export function diagnose(input: DiagnosisInput, circumstances: Circumstances): Diagnosis {
-  const { diagnosed } = input
-  if (diagnosed === null) return nothingToDiagnose(diagnosed)
+  const { diagnosed, refine = diagnosis => diagnosis } = input
+  if (diagnosed === null) return refine(nothingToDiagnose(diagnosed))
   const one = caseOf(diagnosed, circumstances)
   const found = diagnosed.throughputPerS.median === 0 ? withoutAnswers(one) : suspectedLimits(one, input)
   const [first, ...others] = found
-  if (first === undefined) return nothingToDiagnose(diagnosed)
-  return {
+  if (first === undefined) return refine(nothingToDiagnose(diagnosed))
+  const diagnosis: Diagnosis = {
     limit: first.limit,
     accused: diagnosed.label,
     confidence: unsteady(one) ? lower(first.confidence) : first.confidence,
     sentence: first.sentence,
-    ...changedSpeed(circumstances),
     causes: [
       { limit: first.limit, evidence: [...first.evidence, ...general(one)] },
       ...others.map(({ limit, evidence }) => ({ limit, evidence: [...evidence] })),
@@ -68,6 +70,7 @@ export function diagnose(input: DiagnosisInput, circumstances: Circumstances): D
     confirmed: input.confirmed ?? null,
     next: first.next,
   }
+  return withCautions(one, refine(diagnosis))
 }
 
 function suspectedLimits(one: Case, { predictFrom }: DiagnosisInput): SuspectedLimit[] {
@@ -183,13 +186,21 @@ function unsteady({ sample, circumstances }: Case): boolean {
   return sample.steady === false || speedLoss(circumstances) !== null
 }
 
-/** Says so where the order of the limits may be an effect of the machine. */
-function changedSpeed(circumstances: Circumstances): Pick<Diagnosis, 'caution'> {
-  const slowed = speedLoss(circumstances)
-  if (slowed === null) return {}
-  return {
-    caution: `The machine's speed changed during the run: at slow times the same work took ${number(slowed)} times the CPU. Do not rely on the order of limits that lie close together.`,
-  }
+/**
+ * Says what makes the diagnosis less certain. The order of the limits may be an effect of the machine's speed. Other
+ * programs that left hardly a core free may have slowed down the service, whatever the signs say.
+ */
+function withCautions(one: Case, diagnosis: Diagnosis): Diagnosis {
+  const slowed = speedLoss(one.circumstances)
+  const crowd = diagnosis.limit === 'environment' ? null : describeCrowd(one)
+  const cautions = [
+    slowed !== null &&
+      `The machine's speed changed during the run: at slow times the same work took ${number(slowed)} times the CPU. Do not rely on the order of limits that lie close together.`,
+    crowd !== null && `${crowd} They may have slowed down the service: stop them and repeat the run.`,
+  ].filter(caution => caution !== false)
+  if (cautions.length === 0) return diagnosis
+  const confidence = crowd === null ? diagnosis.confidence : 'low'
+  return { ...diagnosis, confidence, caution: cautions.join(' ') }
 }
 
 function lower(confidence: Diagnosis['confidence']): Diagnosis['confidence'] {

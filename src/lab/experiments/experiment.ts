@@ -1,7 +1,8 @@
+import type { DiagnosisInput } from '../analysis/diagnose.ts'
 import { counted } from '../analysis/wording.ts'
 import { type LoadGenerator, type LoadShape, rampS } from '../load/generator.ts'
 import type { RequestTemplate } from '../load/templates.ts'
-import type { Diagnosis, Knobs, Reproduction, Sample } from '../results.ts'
+import type { Knobs, Reproduction, Sample } from '../results.ts'
 import type { PeerName } from '../stack/peers/peers.ts'
 
 /** One question of a user, and how it is measured. One file in this folder each. */
@@ -96,17 +97,9 @@ export interface Control extends Pick<Step, 'program' | 'service'> {
   readonly windows: number
 }
 
-export interface Conclusion {
+export interface Conclusion extends DiagnosisInput {
   /** The question answered in one or two sentences, with figures and their spread. */
   readonly answer: string
-  /** The sample to diagnose, usually the one with the highest throughput; null where there is none. */
-  readonly diagnosed: Sample | null
-  /** A sample of the same work under a lower load, from whose demands the ceiling is predicted. */
-  readonly predictFrom?: Sample
-  /** What a change of the suspected limit's setting did, where the experiment itself varies it. */
-  readonly confirmed?: Diagnosis['confirmed']
-  /** Pure: adds to the diagnosis what only several samples together show. */
-  readonly refine?: (verdict: Diagnosis) => Diagnosis
 }
 
 /** Names a step in tables and plots: `prepared, 64 connections`. */

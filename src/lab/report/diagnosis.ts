@@ -6,7 +6,7 @@ import { prose } from './prose.ts'
 const confidenceMeanings: Record<Diagnosis['confidence'], string> = {
   high: 'two independent signs agree',
   medium: 'one clear sign',
-  low: 'weak signs only',
+  low: 'weak signs only, or a machine that other programs kept busy',
 }
 
 /** The first thing on the page: what each experiment found, how sure that is, what to change next. */

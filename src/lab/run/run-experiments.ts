@@ -209,8 +209,8 @@ function resultOf(
   const { name, question, hypothesis, finding } = experiment
   const circumstances = context.circumstances()
   const samples = samplesOf(plan, measured, context)
-  const { answer, refine = diagnosis => diagnosis, ...input } = experiment.conclude(samples)
-  const diagnosis = refine(diagnose(confirmed === null ? input : { ...input, confirmed }, circumstances))
+  const { answer, ...input } = experiment.conclude(samples)
+  const diagnosis = diagnose(confirmed === null ? input : { ...input, confirmed }, circumstances)
   const reproduction = experiment.reproduce?.(samples)
   const scaling = scalingOf(samples)
   return {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { diagnose } from '../../../src/lab/analysis/diagnose.ts'
+import type { Diagnosis } from '../../../src/lab/results.ts'
 import { dedicated, figure, laptop, sample } from './samples.ts'
 
 const busyApi = { api: figure(0.99), apiThread: figure(0.99), database: figure(0.6), host: figure(1.8) }
@@ -156,4 +157,44 @@ test('a machine that does not keep its speed makes the diagnosis less certain, a
   expect(caution).toMatch(/The machine's speed changed .* 1\.46 times the CPU\. Do not rely on the order/)
   expect({ limit, confidence }).toEqual({ limit: 'api-cpu', confidence: 'medium' })
   expect(causes[0]?.evidence.at(-1)).toContain('1.46 times the CPU')
+})
+
+describe('a service on a machine that other programs keep busy', () => {
+  const utilisation = { api: figure(0.97), apiThread: null, database: null, generator: figure(0.2) }
+  const busy = sample({ utilisation: { ...utilisation, host: figure(1.9) } })
+
+  test('has a diagnosis of low confidence, which says why', () => {
+    const { limit, confidence, caution } = diagnose({ diagnosed: busy }, laptop)
+    expect({ limit, confidence }).toEqual({ limit: 'api-cpu', confidence: 'low' })
+    expect(caution).toMatch(
+      /^Other programs, or a database whose CPU was not read, used 37 % of the machine, which was 95 % busy\./,
+    )
+  })
+
+  test('has one that what several samples show does not make more certain', () => {
+    const refine = (diagnosis: Diagnosis): Diagnosis => ({
+      ...diagnosis,
+      limit: 'external-wait',
+      confidence: 'medium',
+    })
+    const { limit, confidence } = diagnose({ diagnosed: busy, refine }, laptop)
+    expect({ limit, confidence }).toEqual({ limit: 'external-wait', confidence: 'low' })
+  })
+
+  test.each([
+    ['cores are free', busy, dedicated],
+    ['the others take little', sample({ utilisation: { ...utilisation, host: figure(1.4) } }), laptop],
+  ])('but not where %s', (_, diagnosed, machine) => {
+    const diagnosis = diagnose({ diagnosed }, machine)
+    expect(diagnosis.limit).toBe('api-cpu')
+    expect(diagnosis.confidence).not.toBe('low')
+    expect(diagnosis).not.toHaveProperty('caution')
+  })
+
+  test('is certain where the other programs are the limit', () => {
+    const known = sample({ utilisation: { api: figure(0.6), host: figure(1.95) } })
+    const diagnosis = diagnose({ diagnosed: known }, laptop)
+    expect(diagnosis).toMatchObject({ limit: 'environment', confidence: 'high' })
+    expect(diagnosis).not.toHaveProperty('caution')
+  })
 })

@@ -36,9 +36,9 @@ export const full = 0.9
  */
 const hostFull = 0.93
 /** From this utilisation a thread that is ready to run may find no free core. */
-const hostCrowded = 0.8
+export const hostCrowded = 0.8
 /** Share of all cores that programs outside the experiment may take; the lab itself takes a few percent. */
-const othersTolerated = 0.15
+export const othersTolerated = 0.15
 
 export function demandOf({ demands }: Case, resource: Resource): Demand | null {
   return demands.find(demand => demand.resource === resource) ?? null

@@ -1,5 +1,13 @@
 import { percent, shareSpread } from '../wording.ts'
-import { type Case, othersCrowd, othersShare, queuedForCore, rate } from './case.ts'
+import {
+  type Case,
+  hostCrowded,
+  othersCrowd,
+  othersShare,
+  othersTolerated,
+  queuedForCore,
+  rate,
+} from './case.ts'
 import type { SuspectedLimit } from './suspected-limit.ts'
 
 const stealTolerated = 0.05
@@ -54,4 +62,17 @@ export function crowded(one: Case): SuspectedLimit | null {
     ].filter(line => line !== false),
     next: 'Stop the other programs and repeat the run.',
   }
+}
+
+/**
+ * Programs whose CPU was not read, where they took a large share of a machine that had hardly a core to spare, in a
+ * sentence; null where they did not. A database whose CPU was not read is one of them, if the service has one here.
+ */
+export function describeCrowd({ sample: { utilisation }, circumstances: { cores } }: Case): string | null {
+  const { host, api, database, generator } = utilisation
+  if (host === null || api === null) return null
+  const unread = (host.median - api.median - (database?.median ?? 0) - (generator?.median ?? 0)) / cores
+  if (host.median / cores < hostCrowded || unread < othersTolerated) return null
+  const who = database === null ? 'Other programs, or a database whose CPU was not read,' : 'Other programs'
+  return `${who} used ${percent(unread)} of the machine, which was ${percent(host.median / cores)} busy.`
 }
