@@ -1,4 +1,4 @@
-import type { Figure, Sample } from '../results.ts'
+import type { Figure, Manifest, Sample } from '../results.ts'
 import { inverse, mapFigure, ratioByRepeat } from './figures.ts'
 
 export type Resource = 'api' | 'database' | 'generator' | 'host'
@@ -16,10 +16,6 @@ export interface Demand {
   readonly ceilingPerS: Figure
 }
 
-export interface Machine {
-  readonly cores: number
-}
-
 /**
  * The demands of a sample on every resource whose CPU could be read, the lowest ceiling first.
  *
@@ -28,17 +24,17 @@ export interface Machine {
  * host is full at `cores / sum of their demands`. CPU of other programs is no demand of a request, so the CPU
  * of the host itself is used only where one of the three could not be read.
  */
-export function demandsOf(sample: Sample, machine: Machine): Demand[] {
+export function demandsOf(sample: Sample, { cores }: Pick<Manifest, 'cores'>): Demand[] {
   const { utilisation, throughputPerS, load } = sample
-  const generatorCores = load.generator === 'k6' ? machine.cores : 1
+  const generatorCores = load.generator === 'k6' ? cores : 1
   const together = total([utilisation.api, utilisation.database, utilisation.generator]) ?? utilisation.host
-  const host = demand('host', together, throughputPerS, machine.cores)
+  const host = demand('host', together, throughputPerS, cores)
   return [
-    demand('api', utilisation.api, throughputPerS, Math.min(workersOf(sample), machine.cores)),
-    demand('database', utilisation.database, throughputPerS, machine.cores),
+    demand('api', utilisation.api, throughputPerS, Math.min(workersOf(sample), cores)),
+    demand('database', utilisation.database, throughputPerS, cores),
     demand('generator', utilisation.generator, throughputPerS, generatorCores),
     host !== null && utilisation.host !== null
-      ? { ...host, utilisation: mapFigure(utilisation.host, busy => busy / machine.cores) }
+      ? { ...host, utilisation: mapFigure(utilisation.host, busy => busy / cores) }
       : null,
   ]
     .filter(one => one !== null)
@@ -58,14 +54,14 @@ export function workersOf({ knobs }: Sample): number {
 }
 
 /** Demand and ceiling of one resource, from the cores it kept busy; null where that is unknown or nothing. */
-export function demand(
+function demand(
   resource: Resource,
   busy: Figure | null,
   throughputPerS: Figure,
   cores: number,
 ): Demand | null {
   if (busy === null || busy.median <= 0 || throughputPerS.low <= 0) return null
-  const demandUs = paired(busy, throughputPerS, (u, x) => (u / x) * 1e6)
+  const demandUs = perRequestUs(busy, throughputPerS)
   return {
     resource,
     demandUs,
@@ -76,30 +72,22 @@ export function demand(
 }
 
 /**
- * The quotient of two figures of the same repeats. More throughput needs more cores, so low is divided by low
+ * CPU of a request, from figures of the same repeats. More throughput needs more cores, so low is divided by low
  * and high by high: crossing them would show a spread that no repeat had.
  */
-function paired(a: Figure, b: Figure, of: (a: number, b: number) => number): Figure {
-  const ends = [of(a.low, b.low), of(a.high, b.high), of(a.median, b.median)]
-  return {
-    median: of(a.median, b.median),
-    low: Math.min(...ends),
-    high: Math.max(...ends),
-    repeats: Math.min(a.repeats, b.repeats),
-  }
+function perRequestUs(busy: Figure, perS: Figure): Figure {
+  const median = (busy.median / perS.median) * 1e6
+  const ends = [(busy.low / perS.low) * 1e6, (busy.high / perS.high) * 1e6, median]
+  const repeats = Math.min(busy.repeats, perS.repeats)
+  return { median, low: Math.min(...ends), high: Math.max(...ends), repeats }
 }
 
 /** The sum of figures; null where one of them is missing. */
 function total(figures: readonly (Figure | null)[]): Figure | null {
-  const known = figures.filter(figure => figure !== null)
-  if (known.length < figures.length) return null
-  const sum = (of: (figure: Figure) => number) => known.reduce((all, figure) => all + of(figure), 0)
-  return {
-    median: sum(({ median }) => median),
-    low: sum(({ low }) => low),
-    high: sum(({ high }) => high),
-    repeats: Math.min(...known.map(({ repeats }) => repeats)),
-  }
+  if (!figures.every(figure => figure !== null)) return null
+  const sum = (end: 'median' | 'low' | 'high') => figures.reduce((all, figure) => all + figure[end], 0)
+  const repeats = Math.min(...figures.map(figure => figure.repeats))
+  return { median: sum('median'), low: sum('low'), high: sum('high'), repeats }
 }
 
 /** The API's CPU for a request over that of the control, pair by pair; null where there is no control, or no CPU. */

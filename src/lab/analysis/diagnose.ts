@@ -23,7 +23,7 @@ import { loadGenerator } from './diagnosis/load-generator.ts'
 import { memory } from './diagnosis/memory.ts'
 import type { SuspectedLimit } from './diagnosis/suspected-limit.ts'
 import { unexplained } from './diagnosis/unexplained.ts'
-import { inverse, mapFigure, ratio } from './figures.ts'
+import { mapFigure, ratio } from './figures.ts'
 import { number, percent, sharers, spread } from './wording.ts'
 
 export interface DiagnosisInput {
@@ -63,7 +63,7 @@ export function diagnose(input: DiagnosisInput, circumstances: Circumstances): D
     sentence: first.sentence,
     causes: [
       { limit: first.limit, evidence: [...first.evidence, ...general(one)] },
-      ...others.map(({ limit, evidence }) => ({ limit, evidence: [...evidence] })),
+      ...others.map(({ limit, evidence }) => ({ limit, evidence })),
       ...nextToFill(one, found),
     ],
     ceiling: ceilingOf(first.limit, input, circumstances),
@@ -135,7 +135,6 @@ function nextToFill(one: Case, named: readonly SuspectedLimit[]): Diagnosis['cau
 function general({ sample, circumstances }: Case): string[] {
   const { label, throughputPerS, latencyMs, refusals = {}, postgres, utilisation } = sample
   const { sharedCores, cores } = circumstances
-  const slowed = speedLoss(circumstances)
   return [
     `"${label}": ${spread(throughputPerS, 'requests/s')}, median latency ${spread(latencyMs.p50, 'ms')}`,
     ...Object.entries(refusals)
@@ -147,7 +146,6 @@ function general({ sample, circumstances }: Case): string[] {
     sharedCores &&
       `${sharers(utilisation.database !== null)} share ${cores} cores: every rate is a lower bound`,
     sample.steady === false && 'the rate was not steady in every repeat',
-    slowed !== null && `a fixed piece of work took ${number(slowed)} times the CPU at slow times of the run`,
   ].filter(statement => statement !== false)
 }
 
@@ -177,8 +175,7 @@ function ceilingOf(
 function poolCeiling({ pool, throughputPerS }: Sample): Figure | undefined {
   const [used, max] = [pool?.used ?? null, pool?.max ?? null]
   if (used === null || max === null || used.low <= 0) return undefined
-  const perConnection = inverse(ratio(used, throughputPerS), 1)
-  return mapFigure(perConnection, rate => rate * max.median)
+  return mapFigure(ratio(throughputPerS, used), perConnection => perConnection * max.median)
 }
 
 /** A rate or a machine that changes during the measurement makes the diagnosis less certain. */

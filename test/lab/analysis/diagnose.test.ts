@@ -153,10 +153,9 @@ test('a rate that has not settled makes the diagnosis less certain, and is told'
 test('a machine that does not keep its speed makes the diagnosis less certain, and the diagnosis says so', () => {
   const diagnosed = sample({ utilisation: busyApi })
   expect(diagnose({ diagnosed }, dedicated)).not.toHaveProperty('caution')
-  const { limit, confidence, causes, caution } = diagnose({ diagnosed }, { ...dedicated, speedSpread: 1.46 })
+  const { limit, confidence, caution } = diagnose({ diagnosed }, { ...dedicated, speedSpread: 1.46 })
   expect(caution).toMatch(/The machine's speed changed .* 1\.46 times the CPU\. Do not rely on the order/)
   expect({ limit, confidence }).toEqual({ limit: 'api-cpu', confidence: 'medium' })
-  expect(causes[0]?.evidence.at(-1)).toContain('1.46 times the CPU')
 })
 
 describe('a service on a machine that other programs keep busy', () => {

@@ -7,7 +7,7 @@ export interface SuspectedLimit {
   /** Short, and clear without knowledge of the lab. */
   readonly sentence: string
   /** Checkable statements, each with its figure. */
-  readonly evidence: readonly string[]
+  readonly evidence: string[]
   readonly next: string
 }
 
