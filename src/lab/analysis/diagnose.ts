@@ -1,15 +1,7 @@
 import type { Diagnosis, Figure, Limit, Sample } from '../results.ts'
 import { demandsOf } from './demand.ts'
 import { apiCpu } from './diagnosis/api-cpu.ts'
-import {
-  type Case,
-  type Circumstances,
-  caseOf,
-  othersAreBusy,
-  resources,
-  speedLoss,
-  uses,
-} from './diagnosis/case.ts'
+import { type Case, type Circumstances, caseOf, resources, speedLoss, uses } from './diagnosis/case.ts'
 import { connectionPool } from './diagnosis/connection-pool.ts'
 import { databaseConnections } from './diagnosis/database-connections.ts'
 import { databaseCpu } from './diagnosis/database-cpu.ts'
@@ -127,7 +119,7 @@ function nextToFill(one: Case, named: readonly SuspectedLimit[]): Diagnosis['cau
   const known = new Set(named.map(({ limit }) => limit))
   return one.demands
     .filter(({ utilisation }) => utilisation.median >= noticeable)
-    .filter(({ resource }) => resource !== 'host' || !othersAreBusy(one))
+    .filter(({ resource }) => resource !== 'host' || !one.othersAreBusy)
     .map(demand => ({ limit: resources[demand.resource].limit, evidence: [uses(demand)] }))
     .filter(({ limit }) => !known.has(limit))
 }

@@ -1,17 +1,6 @@
 import { workersOf } from '../demand.ts'
 import { number, percent, spread } from '../wording.ts'
-import {
-  atLeast,
-  type Case,
-  demandOf,
-  full,
-  hostIsFull,
-  othersCrowd,
-  queuedForCore,
-  rate,
-  threadIsFull,
-  uses,
-} from './case.ts'
+import { type Case, demandOf, full, uses } from './case.ts'
 import { confidenceOf, type SuspectedLimit } from './suspected-limit.ts'
 
 /** The API's threads are busy all the time. */
@@ -20,8 +9,8 @@ export function apiCpu(one: Case): SuspectedLimit | null {
   const api = demandOf(one, 'api')
   if (api === null) return null
   const busy = api.utilisation.median >= full
-  // It is full too where other programs use the core that it wants.
-  const kept = othersCrowd(one) && threadIsFull(one)
+  // It is full too where other programs use the core that it wants: its threads have work, or are in line, all the time.
+  const kept = one.othersCrowd && (one.thread ?? 0) >= full && (one.threadWanted ?? full) >= full
   if (!busy && !kept) return null
   const thread = sample.utilisation.apiThread
   const workers = workersOf(sample)
@@ -29,13 +18,13 @@ export function apiCpu(one: Case): SuspectedLimit | null {
   const share = Math.min(1, kept && thread !== null ? thread.median : api.utilisation.median)
   return {
     limit: 'api-cpu',
-    confidence: hostIsFull(one) ? 'medium' : confidenceOf(busy, thread !== null && thread.median >= full),
-    sentence: `The API's own CPU is the limit: ${who} busy ${percent(share)} of the time, with ${number(api.demandUs.median)} us of CPU per request. It answered ${atLeast(one)}${rate(one)}.`,
+    confidence: one.hostIsFull ? 'medium' : confidenceOf(busy, thread !== null && thread.median >= full),
+    sentence: `The API's own CPU is the limit: ${who} busy ${percent(share)} of the time, with ${number(api.demandUs.median)} us of CPU per request. It answered ${one.rateAtLeast}.`,
     evidence: [
       uses(api),
       thread !== null && `event-loop utilisation ${spread(thread, 'of 1')}`,
-      hostIsFull(one) && 'the host is full as well, so more cores would help too',
-      queuedForCore(one),
+      one.hostIsFull && 'the host is full as well, so more cores would help too',
+      one.queuedForCore,
     ].filter(line => line !== false),
     next: `Use less CPU per request (the profile shows where it goes), or ${workers < circumstances.cores ? anotherWorker(one) : 'add cores and workers'}.`,
   }

@@ -14,10 +14,55 @@ export interface Case {
   readonly circumstances: Circumstances
   /** The lowest ceiling first. */
   readonly demands: readonly Demand[]
+  /** Event-loop utilisation of the API; null: unknown. */
+  readonly thread: number | null
+  /** Share of the window in which its busiest main thread had a core, stood in line for one, or was held by a quota. */
+  readonly threadWanted: number | null
+  /** Share of the host's cores in use; 0 where that is unknown. */
+  readonly hostBusy: number
+  readonly hostIsFull: boolean
+  /** Says so where the API's one thread stood in the scheduler's queue for a core. */
+  readonly queuedForCore: string | false
+  /** Share of the host that neither API, PostgreSQL nor generator used; null where one of them is unknown. */
+  readonly othersShare: number | null
+  /** Other programs use so much of the host that the reader should know. */
+  readonly othersAreBusy: boolean
+  /** Cores are missing, and other programs use them. */
+  readonly othersCrowd: boolean
+  /** Cores are missing, and it is what is measured that uses them. */
+  readonly fillsTheHost: boolean
+  /** In words: `10,000 requests/s`. */
+  readonly rate: string
+  /** The same; on shared cores every rate is a lower bound: `at least 10,000 requests/s`. */
+  readonly rateAtLeast: string
 }
 
 export function caseOf(sample: Sample, circumstances: Circumstances): Case {
-  return { sample, circumstances, demands: demandsOf(sample, circumstances) }
+  const { cores, sharedCores } = circumstances
+  const hostBusy = (sample.utilisation.host?.median ?? 0) / cores
+  const hostIsFull = hostBusy >= hostFull
+  const queuedForCore = hostBusy >= hostCrowded && inQueueForCore(sample)
+  const shortOfCores = hostIsFull || queuedForCore !== false
+  const others = othersCores(sample)
+  const othersShare = others === null ? null : others / cores
+  const othersAreBusy = othersShare !== null && othersShare >= othersTolerated
+  const rate = `${number(sample.throughputPerS.median)} requests/s`
+  return {
+    sample,
+    circumstances,
+    demands: demandsOf(sample, circumstances),
+    thread: middle(sample.utilisation.apiThread),
+    threadWanted: threadWanted(sample),
+    hostBusy,
+    hostIsFull,
+    queuedForCore,
+    othersShare,
+    othersAreBusy,
+    othersCrowd: shortOfCores && othersAreBusy,
+    fillsTheHost: shortOfCores && !othersAreBusy,
+    rate,
+    rateAtLeast: sharedCores ? `at least ${rate}` : rate,
+  }
 }
 
 /** A quiet machine stays below it (turbo, neighbours). Above it, CPU figures are less certain. */
@@ -49,63 +94,19 @@ export function middle(figure: Figure | null | undefined): number | null {
   return figure?.median ?? null
 }
 
-/** The API's JavaScript threads are busy all the time: with work, or in line for a core. */
-export function threadIsFull({ sample }: Case): boolean {
-  const { apiThread } = sample.utilisation
-  const wanted = threadWanted(sample)
-  return apiThread !== null && apiThread.median >= full && (wanted === null || wanted >= full)
-}
-
-/** Share of the window in which the busiest main thread had a core, stood in line for one, or was held by a quota. */
-export function threadWanted({ utilisation, throttled }: Sample): number | null {
+function threadWanted({ utilisation, throttled }: Sample): number | null {
   const [ran, queued] = [middle(utilisation.apiThreadRan), middle(utilisation.apiThreadQueued)]
   // The kernel leaves a thread in line while its quota is used up, and both are counted.
   return ran === null || queued === null ? null : Math.min(1, ran + queued + (middle(throttled?.api) ?? 0))
 }
 
-/** The host is full, or nearly, and the API's thread wants a core more often than it has one. */
-function shortOfCores(one: Case): boolean {
-  return hostIsFull(one) || queuedForCore(one) !== false
-}
-
-export function hostIsFull({ sample, circumstances }: Case): boolean {
-  return isFull(sample.utilisation.host, circumstances.cores, hostFull)
-}
-
-/** Short of cores, and it is what is measured that takes them. */
-export function fillsTheHost(one: Case): boolean {
-  return shortOfCores(one) && !othersCrowd(one)
-}
-
-/** The cores that are missing are used by other programs. */
-export function othersCrowd(one: Case): boolean {
-  return shortOfCores(one) && othersAreBusy(one)
-}
-
-/** Other programs use so much of the host that the reader should know. */
-export function othersAreBusy(one: Case): boolean {
-  return (othersShare(one) ?? 0) >= othersTolerated
-}
-
-/** Share of the host that neither API, PostgreSQL nor generator used; null where one of them is unknown. */
-export function othersShare({ sample, circumstances: { cores } }: Case): number | null {
-  const busy = othersCores(sample)
-  return busy === null ? null : busy / cores
-}
-
-/** Says so where the API's one thread stood in the scheduler's queue for a core. */
-export function queuedForCore({ sample, circumstances: { cores } }: Case): string | false {
-  const { api, apiThread, host } = sample.utilisation
+function inQueueForCore(sample: Sample): string | false {
+  const { api, apiThread } = sample.utilisation
   if (api === null || apiThread === null || workersOf(sample) > 1) return false
-  const wanted = threadWanted(sample)
   // A thread that neither runs nor stands in line is blocked by something else.
-  if (wanted !== null && wanted < full) return false
-  if (apiThread.median < full || api.median >= full || !isFull(host, cores, hostCrowded)) return false
+  if ((threadWanted(sample) ?? full) < full) return false
+  if (apiThread.median < full || api.median >= full) return false
   return `the API's thread wanted a core ${percent(apiThread.median)} of the time and had one ${percent(api.median)}`
-}
-
-function isFull(busy: Figure | null, cores: number, threshold: number): boolean {
-  return busy !== null && busy.median / cores >= threshold
 }
 
 const fellBehind = 0.95
@@ -142,13 +143,4 @@ export function uses(
 /** Others are not worth a line of evidence. */
 export function inUse({ utilisation }: Demand): boolean {
   return utilisation.median >= 0.01
-}
-
-export function rate({ sample }: Case): string {
-  return `${number(sample.throughputPerS.median)} requests/s`
-}
-
-/** On shared cores every rate is a lower bound. */
-export function atLeast({ circumstances }: Case): string {
-  return circumstances.sharedCores ? 'at least ' : ''
 }

@@ -1,6 +1,6 @@
 import type { Sample } from '../../results.ts'
 import { number, percent, spread } from '../wording.ts'
-import { atLeast, type Case, fillsTheHost, full, middle, rate } from './case.ts'
+import { type Case, full, middle } from './case.ts'
 import { sessionWork } from './sessions.ts'
 import { confidenceOf, type SuspectedLimit } from './suspected-limit.ts'
 
@@ -21,15 +21,14 @@ export function connectionPool(one: Case, lower: Sample | undefined): SuspectedL
   const [max, used, waiting] = [middle(pool?.max), middle(pool?.used), middle(whereabouts?.poolQueue)]
   if (max === null || used === null || waiting === null) return null
   if (used < max * full || used > max * beyondPool || waiting < waitingAtLeast) return null
-  const thread = middle(sample.utilisation.apiThread)
-  if ((thread !== null && thread >= full) || fillsTheHost(one)) return null
+  if ((one.thread ?? 0) >= full || one.fillsTheHost) return null
   const [wait, use] = [pool?.waitMs ?? null, pool?.useMs ?? null]
   const before = lower?.pool?.waitMs
   const work = sessionWork(sample)
   return {
     limit: 'connection-pool',
     confidence: confidenceOf(true, wait !== null && use !== null && wait.median > use.median / 2),
-    sentence: `The connection pool is the limit: ${max === 1 ? 'its one connection is' : `all ${number(max)} connections are`} in use, and ${number(waiting)} requests wait for one at any moment; the service answered ${atLeast(one)}${rate(one)}.`,
+    sentence: `The connection pool is the limit: ${max === 1 ? 'its one connection is' : `all ${number(max)} connections are`} in use, and ${number(waiting)} requests wait for one at any moment; the service answered ${one.rateAtLeast}.`,
     evidence: [
       `${number(used)} of ${number(max)} ${max === 1 ? 'connection is' : 'connections are'} in use`,
       wait !== null &&

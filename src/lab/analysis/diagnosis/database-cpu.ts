@@ -1,6 +1,5 @@
-import type { Sample } from '../../results.ts'
 import { number, percent } from '../wording.ts'
-import { atLeast, type Case, demandOf, full, hostIsFull, middle, rate, threadWanted, uses } from './case.ts'
+import { type Case, demandOf, full, middle, uses } from './case.ts'
 import { isWithDatabase } from './locations.ts'
 import { sessionWork } from './sessions.ts'
 import { confidenceOf, type SuspectedLimit } from './suspected-limit.ts'
@@ -17,8 +16,8 @@ export function databaseCpu(one: Case): SuspectedLimit | null {
     limit: 'database-cpu',
     confidence: confidenceOf(fills, held !== false, isWithDatabase(one.sample) === true),
     sentence: fills
-      ? `PostgreSQL's CPU is the limit: it uses ${percent(database.utilisation.median)} of the cores, ${number(database.demandUs.median)} us per request. The service answered ${atLeast(one)}${rate(one)}.`
-      : `PostgreSQL gets too little CPU: most of the time that its sessions could run, they do not get a core. The service answered ${rate(one)}.`,
+      ? `PostgreSQL's CPU is the limit: it uses ${percent(database.utilisation.median)} of the cores, ${number(database.demandUs.median)} us per request. The service answered ${one.rateAtLeast}.`
+      : `PostgreSQL gets too little CPU: most of the time that its sessions could run, they do not get a core. The service answered ${one.rate}.`,
     evidence: [
       uses(database),
       held,
@@ -41,13 +40,13 @@ const heldAtLeast = 1
  */
 function heldBack(one: Case): string | false {
   const { sample } = one
-  if (hostIsFull(one)) return false
+  if (one.hostIsFull) return false
   const work = sessionWork(sample)
   const used = middle(sample.utilisation.database)
   // Its processes must be on this machine to be seen in line.
   const inLine = middle(sample.utilisation.databaseQueued)
   if (work === null || used === null || inLine === null) return false
-  const wanting = work.cpu + notBegun(sample, work.active)
+  const wanting = work.cpu + notBegun(one, work.active)
   const held = wanting - used - inLine
   if (held < heldAtLeast || held < wanting / 2 || wanting < work.active / 2) return false
   return `${number(wanting)} sessions want a core at any moment; together they use ${number(used)} cores, and ${number(inLine)} wait in the scheduler's queue: the others are stopped by something else`
@@ -57,10 +56,9 @@ function heldBack(one: Case): string | false {
 const threadAtEase = 0.7
 
 /** Statements that the service has sent and PostgreSQL does not know of; none are taken for such where the service is slow to read. */
-function notBegun(sample: Sample, active: number): number {
-  const thread = Math.max(middle(sample.utilisation.apiThread) ?? 1, threadWanted(sample) ?? 0)
+function notBegun({ sample, thread, threadWanted }: Case, active: number): number {
   const [lent, sent] = [middle(sample.pool?.used), middle(sample.whereabouts?.database)]
-  if (thread >= threadAtEase || lent === null || sent === null) return 0
+  if (Math.max(thread ?? 1, threadWanted ?? 0) >= threadAtEase || lent === null || sent === null) return 0
   return Math.max(0, Math.min(lent, sent) - active)
 }
 

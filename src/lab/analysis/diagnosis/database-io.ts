@@ -1,5 +1,5 @@
 import { number, percent, spread } from '../wording.ts'
-import { atLeast, type Case, fillsTheHost, middle, rate } from './case.ts'
+import { type Case, middle } from './case.ts'
 import { isIo, listActivities, sessionWork } from './sessions.ts'
 import { confidenceOf, type SuspectedLimit } from './suspected-limit.ts'
 
@@ -18,11 +18,11 @@ export function databaseIo(one: Case): SuspectedLimit | null {
   if (flushing !== null && flushing < busyAtLeast / 2 && isMostlyWal(one)) return null
   const pressure = middle(sample.pressure?.io)
   const presses = pressure !== null && pressure >= pressureNoticed
-  if (fillsTheHost(one) && !presses) return null
+  if (one.fillsTheHost && !presses) return null
   return {
     limit: 'database-io',
     confidence: confidenceOf(true, flushing !== null && flushing >= busyAtLeast, presses),
-    sentence: `PostgreSQL's disk is the limit: ${number(work.io)} of ${number(work.active)} active sessions wait for it. The service answered ${atLeast(one)}${rate(one)}.`,
+    sentence: `PostgreSQL's disk is the limit: ${number(work.io)} of ${number(work.active)} active sessions wait for it. The service answered ${one.rateAtLeast}.`,
     evidence: [
       `sessions that wait for the disk at any moment: ${listActivities(sample, isIo)}`,
       walFlush?.ms != null &&

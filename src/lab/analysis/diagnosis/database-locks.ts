@@ -1,6 +1,6 @@
 import type { Sample } from '../../results.ts'
 import { number } from '../wording.ts'
-import { atLeast, type Case, rate } from './case.ts'
+import type { Case } from './case.ts'
 import { isWithDatabase } from './locations.ts'
 import { isLock, listActivities, sessionWork } from './sessions.ts'
 import { confidenceOf, type SuspectedLimit } from './suspected-limit.ts'
@@ -15,7 +15,7 @@ export function databaseLocks(one: Case): SuspectedLimit | null {
   return {
     ...found,
     limit: 'database-locks',
-    sentence: `${found.sentence}, ${atLeast(one)}${rate(one)}.`,
+    sentence: `${found.sentence}, ${one.rateAtLeast}.`,
   }
 }
 

@@ -1,5 +1,5 @@
 import { number, percent } from '../wording.ts'
-import { atLeast, type Case, fillsTheHost, full, keptUp, middle, rate, threadWanted } from './case.ts'
+import { type Case, full, keptUp } from './case.ts'
 import { describeLocations, locationsOf } from './locations.ts'
 import { confidenceOf, type SuspectedLimit } from './suspected-limit.ts'
 
@@ -20,16 +20,14 @@ export function externalWait(one: Case): SuspectedLimit | null {
  * blocks, and every request waits for it.
  */
 function blockedThread(one: Case): SuspectedLimit | null {
-  const { utilisation } = one.sample
-  const wanted = threadWanted(one.sample)
-  if (utilisation.apiThread === null || utilisation.apiThread.median < full) return null
-  if (wanted === null || wanted >= blockedBelow) return null
+  const { thread, threadWanted: wanted } = one
+  if (thread === null || thread < full || wanted === null || wanted >= blockedBelow) return null
   return {
     limit: 'external-wait',
     confidence: confidenceOf(true, wanted < blockedBelow / 2),
-    sentence: `The service waits for something outside it: its one thread is never free, but it works only ${percent(wanted)} of the time. It answered ${atLeast(one)}${rate(one)}.`,
+    sentence: `The service waits for something outside it: its one thread is never free, but it works only ${percent(wanted)} of the time. It answered ${one.rateAtLeast}.`,
     evidence: [
-      `event-loop utilisation ${percent(utilisation.apiThread.median)}, while its thread had or wanted a core ${percent(wanted)} of the time`,
+      `event-loop utilisation ${percent(thread)}, while its thread had or wanted a core ${percent(wanted)} of the time`,
     ],
     next: 'Look for synchronous calls in the request handlers: a log written with sync to a slow disk or pipe, fs.*Sync, Atomics.wait; make them asynchronous.',
   }
@@ -40,18 +38,17 @@ function blockedThread(one: Case): SuspectedLimit | null {
  * answered, no request waits for long.
  */
 function unaccountedWait(one: Case): SuspectedLimit | null {
-  const { load, utilisation } = one.sample
+  const { thread, sample } = one
   if (keptUp(one)) return null
-  const locations = locationsOf(one.sample)
-  const thread = middle(utilisation.apiThread)
-  if (locations === null || thread === null || thread >= threadAtEase || fillsTheHost(one)) return null
+  const locations = locationsOf(sample)
+  if (locations === null || thread === null || thread >= threadAtEase || one.fillsTheHost) return null
   const waiting = locations.elsewhere - thread
-  const clients = load.mode === 'closed' ? (load.connections ?? 1) : locations.service
+  const clients = sample.load.mode === 'closed' ? (sample.load.connections ?? 1) : locations.service
   if (waiting < locations.service * most || waiting < clients * most || waiting < 1) return null
   return {
     limit: 'external-wait',
     confidence: confidenceOf(true, waiting >= locations.service * full),
-    sentence: `Requests wait for something outside the service and its database: for ${percent(waiting / locations.service)} of their time they neither run, nor wait for a connection, nor wait for PostgreSQL. The service answered ${atLeast(one)}${rate(one)}.`,
+    sentence: `Requests wait for something outside the service and its database: for ${percent(waiting / locations.service)} of their time they neither run, nor wait for a connection, nor wait for PostgreSQL. The service answered ${one.rateAtLeast}.`,
     evidence: [
       describeLocations(locations),
       `the API's thread is busy ${percent(thread)} of the time, so the ${number(waiting)} requests do not wait for it`,

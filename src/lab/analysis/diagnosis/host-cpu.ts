@@ -1,12 +1,12 @@
 import type { Demand } from '../demand.ts'
 import { number, percent, sharers, shareSpread } from '../wording.ts'
-import { type Case, demandOf, fillsTheHost, inUse, queuedForCore, rate, resources, uses } from './case.ts'
+import { type Case, demandOf, inUse, resources, uses } from './case.ts'
 import type { SuspectedLimit } from './suspected-limit.ts'
 
 /** The cores that the service, PostgreSQL and the generator share are full. None of them has to be full alone. */
 export function hostCpu(one: Case): SuspectedLimit | null {
   const host = demandOf(one, 'host')
-  if (host === null || !fillsTheHost(one)) return null
+  if (host === null || !one.fillsTheHost) return null
   const shares = (['api', 'database', 'generator'] as const)
     .map(resource => demandOf(one, resource))
     .filter(demand => demand !== null)
@@ -19,7 +19,7 @@ export function hostCpu(one: Case): SuspectedLimit | null {
       : filledByShares(one, host, shares)),
     evidence: [
       uses(host),
-      queuedForCore(one),
+      one.queuedForCore,
       ...shares.filter(inUse).map(share => uses(share)),
       pressure?.cpu != null && `some process waits for a core ${shareSpread(pressure.cpu)} of the time`,
     ].filter(line => line !== false),
@@ -37,7 +37,7 @@ function filledByShares(one: Case, host: Demand, shares: readonly Demand[]): Wor
       : ''
   return {
     confidence: shares.length === 3 ? 'high' : 'medium',
-    sentence: `The machine is short of cores: ${sharers(isPostgresRead)} share ${number(host.cores)} cores, which are busy ${busy(host)} of the time${most}. The service answered ${rate(one)}, and could answer more on cores of its own.`,
+    sentence: `The machine is short of cores: ${sharers(isPostgresRead)} share ${number(host.cores)} cores, which are busy ${busy(host)} of the time${most}. The service answered ${one.rate}, and could answer more on cores of its own.`,
     next: isPostgresRead
       ? 'Run the generator, and then PostgreSQL, on another machine; or reduce the CPU that each of them needs for a request.'
       : 'Run the load generator on another machine, or reduce the CPU that the service needs for a request.',
@@ -48,7 +48,7 @@ function filledByShares(one: Case, host: Demand, shares: readonly Demand[]): Wor
 function filledByUnknown(one: Case, host: Demand, shares: readonly Demand[]): Wording {
   return {
     confidence: 'low',
-    sentence: `The machine is short of cores: its ${number(host.cores)} cores are busy ${busy(host)} of the time, but the processes whose CPU is known use only ${percent(coresOf(shares) / coresOf([host]))} of that. The rest is used by other programs, or by a database or service whose CPU is unknown. The service answered ${rate(one)}.`,
+    sentence: `The machine is short of cores: its ${number(host.cores)} cores are busy ${busy(host)} of the time, but the processes whose CPU is known use only ${percent(coresOf(shares) / coresOf([host]))} of that. The rest is used by other programs, or by a database or service whose CPU is unknown. The service answered ${one.rate}.`,
     next: `Stop other programs and repeat the run.${howToReadMore(one)}`,
   }
 }

@@ -1,5 +1,5 @@
 import { number, percent, shareSpread } from '../wording.ts'
-import { type Case, demandOf, full, hostIsFull, middle, rate, threadWanted, uses } from './case.ts'
+import { type Case, demandOf, full, middle, uses } from './case.ts'
 import { confidenceOf, type SuspectedLimit } from './suspected-limit.ts'
 
 const dropsTolerated = 0.001
@@ -30,11 +30,11 @@ export function loadGenerator(one: Case): SuspectedLimit | null {
   const { load, utilisation, generatorStalled } = one.sample
   const generator = demandOf(one, 'generator')
   // A service whose CPU is unknown may be as full as the generator.
-  const isKnown = demandOf(one, 'api') !== null || utilisation.apiThread !== null
+  const isKnown = demandOf(one, 'api') !== null || one.thread !== null
   const busy = isKnown && generator !== null && generator.utilisation.median >= full
   // The host is full, and the generator uses more of it than the API and PostgreSQL together.
   const crowding =
-    hostIsFull(one) &&
+    one.hostIsFull &&
     utilisation.generator !== null &&
     utilisation.api !== null &&
     utilisation.database !== null &&
@@ -47,7 +47,7 @@ export function loadGenerator(one: Case): SuspectedLimit | null {
   return {
     limit: 'load-generator',
     confidence: confidence({ drops, busy, signs: [absent !== false, stalled, crowding] }),
-    sentence: `The load generator is the limit, not the service: it could not send more. The service can do at least ${rate(one)}.`,
+    sentence: `The load generator is the limit, not the service: it could not send more. The service can do at least ${one.rate}.`,
     evidence: [
       generator !== null && uses(generator, load.generator),
       drops,
@@ -80,13 +80,12 @@ function droppedArrivals({ sample: { load, errors, whereabouts } }: Case): strin
 }
 
 /** Clients that wait for an answer whose request has not arrived (Little's law on both sides of the wire). */
-function absentClients({ sample }: Case): string | false {
-  const { load, utilisation, whereabouts } = sample
+function absentClients({ sample, thread, threadWanted }: Case): string | false {
+  const { load, whereabouts } = sample
   const inside = middle(whereabouts?.service)
   const { connections = 0, mode } = load
   if (inside === null || mode !== 'closed' || connections < fewestClients) return false
-  const thread = middle(utilisation.apiThread)
-  if (thread === null || Math.max(thread, threadWanted(sample) ?? 0) >= threadAtEase) return false
+  if (thread === null || Math.max(thread, threadWanted ?? 0) >= threadAtEase) return false
   if (inside >= connections * arrivedAtLeast) return false
   return `only ${number(inside)} of ${connections} requests had reached the service at any moment, and its thread was busy ${percent(thread)} of the time: the generator had not sent the others`
 }

@@ -1,5 +1,5 @@
 import { percent, shareSpread } from '../wording.ts'
-import { atLeast, type Case, middle, rate } from './case.ts'
+import { type Case, middle } from './case.ts'
 import { confidenceOf, type SuspectedLimit } from './suspected-limit.ts'
 
 /** From this share of the thread's time garbage collection is the limit. */
@@ -20,7 +20,7 @@ export function memory(one: Case): SuspectedLimit | null {
   return {
     limit: 'memory',
     confidence: confidenceOf(collects, isNearLimit, swaps),
-    sentence: `Memory is the limit: ${swaps ? 'the machine has too little of it' : `the service spends ${percent(gc ?? 0)} of its time collecting garbage`}. It answered ${atLeast(one)}${rate(one)}.`,
+    sentence: `Memory is the limit: ${swaps ? 'the machine has too little of it' : `the service spends ${percent(gc ?? 0)} of its time collecting garbage`}. It answered ${one.rateAtLeast}.`,
     evidence: [
       runtime?.gcShare != null &&
         `garbage collection stops the thread ${shareSpread(runtime.gcShare)} of the time`,

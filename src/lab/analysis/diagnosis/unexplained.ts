@@ -1,17 +1,5 @@
 import { number, percent } from '../wording.ts'
-import {
-  atLeast,
-  type Case,
-  demandOf,
-  full,
-  inUse,
-  keptUp,
-  othersAreBusy,
-  othersShare,
-  rate,
-  resources,
-  uses,
-} from './case.ts'
+import { type Case, demandOf, full, inUse, keptUp, resources, uses } from './case.ts'
 import { describeLocations, locationsOf } from './locations.ts'
 import type { SuspectedLimit } from './suspected-limit.ts'
 
@@ -24,11 +12,11 @@ export function unexplained(one: Case): SuspectedLimit {
 }
 
 function unread(one: Case): SuspectedLimit | null {
-  if (demandOf(one, 'api') !== null || one.sample.utilisation.apiThread !== null) return null
+  if (demandOf(one, 'api') !== null || one.thread !== null) return null
   return {
     limit: 'inconclusive',
     confidence: 'low',
-    sentence: `No limit can be named: the CPU of the service could not be read${fullGenerator(one)}. It answered ${rate(one)}.`,
+    sentence: `No limit can be named: the CPU of the service could not be read${fullGenerator(one)}. It answered ${one.rate}.`,
     evidence: whatIsKnown(one),
     next: 'Run the lab on the machine of the service: "attach" reads the CPU of any service that runs there.',
   }
@@ -48,8 +36,8 @@ function unlimited(one: Case): SuspectedLimit | null {
     limit: 'none-observed',
     confidence: 'medium',
     sentence: underOffer
-      ? `No limit was reached: the service kept up with ${rate(one)}.`
-      : `No limit was reached: one client waits for each answer, so latency (${number((latencyMs.mean ?? latencyMs.p50).median)} ms on average) sets the rate of ${rate(one)}.`,
+      ? `No limit was reached: the service kept up with ${one.rate}.`
+      : `No limit was reached: one client waits for each answer, so latency (${number((latencyMs.mean ?? latencyMs.p50).median)} ms on average) sets the rate of ${one.rate}.`,
     evidence: whatIsKnown(one),
     next: 'Raise the load to find the limit.',
   }
@@ -66,7 +54,7 @@ const asFull = 0.04
  * the host is named, because chance would decide between the two.
  */
 function nearest(one: Case): SuspectedLimit | null {
-  const hostIsOurs = othersShare(one) !== null && !othersAreBusy(one)
+  const hostIsOurs = one.othersShare !== null && !one.othersAreBusy
   const [fullest] = one.demands
     .filter(({ resource }) => resource !== 'host' || hostIsOurs)
     .toSorted((a, b) => b.utilisation.median - a.utilisation.median)
@@ -77,7 +65,7 @@ function nearest(one: Case): SuspectedLimit | null {
   return {
     limit: resources[demand.resource].limit,
     confidence: 'low',
-    sentence: `No resource is full. The fullest is ${resources[demand.resource].name}, with ${percent(demand.utilisation.median)} of its CPU in use. The service answered ${atLeast(one)}${rate(one)}.`,
+    sentence: `No resource is full. The fullest is ${resources[demand.resource].name}, with ${percent(demand.utilisation.median)} of its CPU in use. The service answered ${one.rateAtLeast}.`,
     evidence: whatIsKnown(one),
     next: 'Raise the number of connections until a resource is full.',
   }
@@ -93,7 +81,7 @@ function inconclusive(one: Case): SuspectedLimit {
   return {
     limit: 'inconclusive',
     confidence: 'low',
-    sentence: `No CPU is full, but ${clients}: something other than CPU limits the rate to ${rate(one)}.`,
+    sentence: `No CPU is full, but ${clients}: something other than CPU limits the rate to ${one.rate}.`,
     evidence: [...whatIsKnown(one), ...missingReadings(one).map(what => `not known: ${what}`)],
     next:
       sources.length === 0
