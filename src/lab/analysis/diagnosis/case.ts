@@ -82,6 +82,11 @@ export const full = 0.9
 const hostFull = 0.93
 /** From this utilisation a thread that is ready to run may find no free core. */
 export const hostCrowded = 0.8
+/**
+ * Below this utilisation the API's thread keeps no request waiting: it reads every request and result as it comes. A
+ * thread that waits for a core reads nothing.
+ */
+export const threadAtEase = 0.7
 /** Share of all cores that programs outside the experiment may take; the lab itself takes a few percent. */
 export const othersTolerated = 0.15
 

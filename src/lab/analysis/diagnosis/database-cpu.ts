@@ -1,5 +1,5 @@
 import { number, percent } from '../wording.ts'
-import { type Case, demandOf, full, middle, uses } from './case.ts'
+import { type Case, demandOf, full, middle, threadAtEase, uses } from './case.ts'
 import { isWithDatabase } from './locations.ts'
 import { sessionWork } from './sessions.ts'
 import { confidenceOf, type SuspectedLimit } from './suspected-limit.ts'
@@ -14,7 +14,7 @@ export function databaseCpu(one: Case): SuspectedLimit | null {
   const dearest = one.sample.postgres?.statements[0]
   return {
     limit: 'database-cpu',
-    confidence: confidenceOf(fills, held !== false, isWithDatabase(one.sample) === true),
+    confidence: confidenceOf(fills, held !== false, isWithDatabase(one.sample)),
     sentence: fills
       ? `PostgreSQL's CPU is the limit: it uses ${percent(database.utilisation.median)} of the cores, ${number(database.demandUs.median)} us per request. The service answered ${one.rateAtLeast}.`
       : `PostgreSQL gets too little CPU: most of the time that its sessions could run, they do not get a core. The service answered ${one.rate}.`,
@@ -51,9 +51,6 @@ function heldBack(one: Case): string | false {
   if (held < heldAtLeast || held < wanting / 2 || wanting < work.active / 2) return false
   return `${number(wanting)} sessions want a core at any moment; together they use ${number(used)} cores, and ${number(inLine)} wait in the scheduler's queue: the others are stopped by something else`
 }
-
-/** Below it, the service reads results as they come. */
-const threadAtEase = 0.7
 
 /** Statements that the service has sent and PostgreSQL does not know of; none are taken for such where the service is slow to read. */
 function notBegun({ sample, thread, threadWanted }: Case, active: number): number {

@@ -1,6 +1,6 @@
 import { number, percent, spread } from '../wording.ts'
 import { type Case, middle } from './case.ts'
-import { isIo, listActivities, sessionWork } from './sessions.ts'
+import { isIo, listActivities, sessionsAt, sessionWork } from './sessions.ts'
 import { confidenceOf, type SuspectedLimit } from './suspected-limit.ts'
 
 /** At nearly any moment some session reads, writes or flushes: a disk that serves one at a time is full. */
@@ -14,8 +14,9 @@ export function databaseIo(one: Case): SuspectedLimit | null {
   if (work === null || work.io < busyAtLeast || work.io < work.active / 2) return null
   const { walFlush, checkpoints } = sample.postgres ?? {}
   const flushing = middle(walFlush?.share)
+  const forLog = sessionsAt(sample, activity => isIo(activity) && /:wal/i.test(activity))
   // The log is seldom flushed while sessions wait for it: they wait for a core, not for the disk.
-  if (flushing !== null && flushing < busyAtLeast / 2 && isMostlyWal(one)) return null
+  if (flushing !== null && flushing < busyAtLeast / 2 && forLog >= work.io / 2) return null
   const pressure = middle(sample.pressure?.io)
   const presses = pressure !== null && pressure >= pressureNoticed
   if (one.fillsTheHost && !presses) return null
@@ -34,12 +35,4 @@ export function databaseIo(one: Case): SuspectedLimit | null {
     ].filter(line => line !== false),
     next: 'Commit less often (rows in batches share a flush), put the log on a faster disk, or read what synchronous_commit=off may lose.',
   }
-}
-
-function isMostlyWal({ sample }: Case): boolean {
-  const sum = (isWanted: (activity: string) => boolean) =>
-    Object.entries(sample.postgres?.sessions ?? {})
-      .filter(([activity]) => isIo(activity) && isWanted(activity))
-      .reduce((total, [, { median }]) => total + median, 0)
-  return sum(activity => /:wal/i.test(activity)) >= sum(() => true) / 2
 }

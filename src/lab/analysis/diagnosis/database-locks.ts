@@ -29,7 +29,7 @@ export function lockQueue(
     ([, a], [, b]) => b.median - a.median,
   )
   return {
-    confidence: confidenceOf(true, heads.length > 0, isWithDatabase(sample) === true),
+    confidence: confidenceOf(true, heads.length > 0, isWithDatabase(sample)),
     sentence: `Requests wait for each other inside PostgreSQL: ${number(work.locks)} of ${number(work.active)} active sessions wait for a lock, so PostgreSQL serves one after the other`,
     evidence: [
       `sessions that wait for a lock at any moment: ${listActivities(sample, isLock)}`,

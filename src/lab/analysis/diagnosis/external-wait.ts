@@ -1,12 +1,10 @@
 import { number, percent } from '../wording.ts'
-import { type Case, full, keptUp } from './case.ts'
+import { type Case, full, keptUp, threadAtEase } from './case.ts'
 import { describeLocations, locationsOf } from './locations.ts'
 import { confidenceOf, type SuspectedLimit } from './suspected-limit.ts'
 
 /** A thread that is busy and wants a core less often than this is blocked. */
 const blockedBelow = 0.6
-/** Below it, requests do not wait for the thread. */
-const threadAtEase = 0.7
 /** Most requests, both of those in the service and of those that clients have sent. */
 const most = 0.5
 

@@ -1,15 +1,11 @@
+import type { Load } from '../../results.ts'
 import { number, percent, shareSpread } from '../wording.ts'
-import { type Case, demandOf, full, middle, uses } from './case.ts'
+import { type Case, demandOf, full, middle, threadAtEase, uses } from './case.ts'
 import { confidenceOf, type SuspectedLimit } from './suspected-limit.ts'
 
 const dropsTolerated = 0.001
 /** Fewer requests than this share of the clients in the service: most clients have sent none. */
 const arrivedAtLeast = 0.25
-/**
- * Below this share the thread reads every request that has arrived at once. A thread that waits for a core
- * reads nothing either.
- */
-const threadAtEase = 0.7
 const stallsTolerated = 0.3
 /** With fewer clients the time on the network is a large part of each request. */
 const fewestClients = 8
@@ -18,12 +14,10 @@ const fewestClients = 8
 export const cheaperThan = { k6: 'undici', undici: 'wrk', autocannon: 'undici', wrk: null } as const
 
 /** The cheaper generator that can send this load. wrk cannot hold a rate. */
-function cheaperFor({ generator, mode }: Case['sample']['load']): LoadGeneratorName | null {
+function cheaperFor({ generator, mode }: Load) {
   const cheaper = cheaperThan[generator]
   return cheaper === 'wrk' && mode !== 'closed' ? null : cheaper
 }
-
-type LoadGeneratorName = Case['sample']['load']['generator']
 
 /** The generator could not send the load that it should, so the service was not tested. */
 export function loadGenerator(one: Case): SuspectedLimit | null {
@@ -46,7 +40,8 @@ export function loadGenerator(one: Case): SuspectedLimit | null {
   const stalled = generatorStalled != null && generatorStalled.median >= stallsTolerated
   return {
     limit: 'load-generator',
-    confidence: confidence({ drops, busy, signs: [absent !== false, stalled, crowding] }),
+    // Arrivals may be dropped for other reasons. A generator without CPU to spare needs no second sign.
+    confidence: drops ? 'medium' : busy ? 'high' : confidenceOf(absent !== false, stalled, crowding),
     sentence: `The load generator is the limit, not the service: it could not send more. The service can do at least ${one.rate}.`,
     evidence: [
       generator !== null && uses(generator, load.generator),
@@ -57,12 +52,6 @@ export function loadGenerator(one: Case): SuspectedLimit | null {
     ].filter(line => line !== false),
     next: `Run the generator on another machine${cheaper === null ? '' : `, or a cheaper one (--generator ${cheaper})`}, and repeat.`,
   }
-}
-
-/** A generator without CPU to spare needs no second sign. Arrivals may be dropped for other reasons. */
-function confidence(of: { drops: string | false; busy: boolean; signs: readonly boolean[] }) {
-  if (of.drops !== false) return 'medium'
-  return of.busy ? 'high' : confidenceOf(...of.signs)
 }
 
 /**

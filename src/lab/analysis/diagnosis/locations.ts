@@ -29,26 +29,22 @@ export function locationsOf(sample: Sample): Locations | null {
   return { service, poolQueue, database, batchQueue, elsewhere }
 }
 
-/** Whether most requests were in PostgreSQL or waited for it; null where that is not known. */
-export function isWithDatabase(sample: Sample): boolean | null {
+/** Whether it is known that most requests were in PostgreSQL or waited for it. */
+export function isWithDatabase(sample: Sample): boolean {
   const locations = locationsOf(sample)
-  if (locations === null) return null
+  if (locations === null) return false
   const { service, poolQueue, database, batchQueue } = locations
   return poolQueue + database + batchQueue >= service / 2
 }
 
-export function describeLocations({
-  service,
-  poolQueue,
-  database,
-  batchQueue,
-  elsewhere,
-}: Locations): string {
-  const places = [
-    `${number(poolQueue)} wait for a connection`,
-    `${number(database)} are in PostgreSQL`,
-    ...(batchQueue > 0 ? [`${number(batchQueue)} wait for a batch`] : []),
-    `${number(elsewhere)} are elsewhere`,
+export function describeLocations(at: Locations): string {
+  return [
+    `of ${number(at.service)} requests in the service at any moment`,
+    `${number(at.poolQueue)} wait for a connection`,
+    `${number(at.database)} are in PostgreSQL`,
+    at.batchQueue > 0 && `${number(at.batchQueue)} wait for a batch`,
+    `${number(at.elsewhere)} are elsewhere`,
   ]
-  return `of ${number(service)} requests in the service at any moment, ${places.join(', ')}`
+    .filter(place => place !== false)
+    .join(', ')
 }

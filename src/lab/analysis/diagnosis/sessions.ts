@@ -16,12 +16,9 @@ export interface SessionWork {
 }
 
 /** null where the sessions could not be seen. */
-export function sessionWork({ postgres }: Sample): SessionWork | null {
-  if (postgres === undefined) return null
-  const sum = (isWanted: (activity: string) => boolean) =>
-    Object.entries(postgres.sessions)
-      .filter(([activity]) => isWanted(activity))
-      .reduce((total, [, sessions]) => total + sessions.median, 0)
+export function sessionWork(sample: Sample): SessionWork | null {
+  if (sample.postgres === undefined) return null
+  const sum = (isWanted: (activity: string) => boolean) => sessionsAt(sample, isWanted)
   return {
     active: sum(activity => activity === 'cpu' || activity.includes(':')),
     cpu: sum(activity => activity === 'cpu'),
@@ -29,6 +26,13 @@ export function sessionWork({ postgres }: Sample): SessionWork | null {
     io: sum(isIo),
     idleInTransaction: sum(activity => activity.startsWith('idle in transaction')),
   }
+}
+
+/** Sessions that did one of the wanted activities at any moment. */
+export function sessionsAt({ postgres }: Sample, isWanted: (activity: string) => boolean): number {
+  return Object.entries(postgres?.sessions ?? {})
+    .filter(([activity]) => isWanted(activity))
+    .reduce((total, [, { median }]) => total + median, 0)
 }
 
 /** Who waits for `WALWrite` waits for another session's flush of the log: for the disk. */
