@@ -2,7 +2,7 @@ import { median } from './figures.ts'
 import { percent } from './wording.ts'
 
 /** Whether a quantity was level while it was measured. */
-export interface Steadiness {
+interface Steadiness {
   readonly steady: boolean
   /** Two-sided p of the Mann-Kendall test: how likely a series without a trend looks like this. */
   readonly p: number
@@ -11,7 +11,7 @@ export interface Steadiness {
 }
 
 /** Below it no order of the values is rare enough to say anything. */
-export const fewestRates = 5
+const fewestRates = 5
 const significant = 0.05
 /** A trend smaller than this changes no conclusion, however certain it is. */
 const driftTolerated = 0.05
@@ -44,31 +44,23 @@ export function unsteadyDoubt(repeats: readonly (Steadiness | null)[]): string |
 }
 
 /**
- * S: pairs that rise less pairs that fall. z: S over its standard deviation, corrected for ties and for
- * continuity (Gilbert, Statistical Methods for Environmental Pollution Monitoring, 1987, section 16.4). p is
- * exact without ties (every order of the values equally likely), and from z with them.
+ * S: pairs that rise less pairs that fall. p is exact where no two values are equal (every order of the values equally
+ * likely). Equal values make S smaller, and so p larger.
  */
-export function mannKendall(series: readonly number[]): { s: number; z: number; p: number } {
-  const count = series.length
+export function mannKendall(series: readonly number[]): { s: number; p: number } {
   const s = pairsOf(series).reduce((sum, [earlier, later]) => sum + Math.sign(later - earlier), 0)
-  const ties = Object.values(Object.groupBy(series, String)).map(group => group?.length ?? 0)
-  const spread = (size: number) => size * (size - 1) * (2 * size + 5)
-  const variance = (spread(count) - ties.reduce((sum, size) => sum + spread(size), 0)) / 18
-  const z = variance === 0 ? 0 : (Math.sign(s) * Math.max(0, Math.abs(s) - 1)) / Math.sqrt(variance)
-  const tied = ties.some(size => size > 1)
-  return { s, z, p: tied ? 2 * upperNormalTail(Math.abs(z)) : exactP(count, Math.abs(s)) }
+  return { s, p: exactP(series.length, Math.abs(s)) }
 }
 
 /** The median of the slopes of all pairs, by position; null of fewer than two values. */
 export function theilSenSlope(series: readonly number[]): number | null {
-  return median(
-    series.flatMap((earlier, i) => series.slice(i + 1).map((later, j) => (later - earlier) / (j + 1))),
-  )
+  return median(pairsOf(series).map(([earlier, later, distance]) => (later - earlier) / distance))
 }
 
-function pairsOf(series: readonly number[]): [number, number][] {
+/** Each value with each later one, and how far apart they stand. */
+function pairsOf(series: readonly number[]): [earlier: number, later: number, distance: number][] {
   return series.flatMap((earlier, i) =>
-    series.slice(i + 1).map((later): [number, number] => [earlier, later]),
+    series.slice(i + 1).map((later, j): [number, number, number] => [earlier, later, j + 1]),
   )
 }
 
@@ -87,12 +79,4 @@ function exactP(count: number, s: number): number {
   }
   const pairs = (count * (count - 1)) / 2
   return inversions.reduce((sum, p, k) => (Math.abs(pairs - 2 * k) >= s ? sum + p : sum), 0)
-}
-
-/** P(Z >= z) of the standard normal; within 7.5e-8 (Abramowitz & Stegun 1964, 26.2.17). */
-function upperNormalTail(z: number): number {
-  const t = 1 / (1 + 0.2316419 * z)
-  const coefficients = [0.31938153, -0.356563782, 1.781477937, -1.821255978, 1.330274429]
-  const polynomial = coefficients.reduceRight((sum, coefficient) => (sum + coefficient) * t, 0)
-  return (Math.exp((-z * z) / 2) / Math.sqrt(2 * Math.PI)) * polynomial
 }

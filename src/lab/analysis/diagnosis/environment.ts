@@ -1,5 +1,5 @@
 import { percent, shareSpread } from '../wording.ts'
-import { type Case, hostCrowded, othersTolerated } from './case.ts'
+import { type Case, hostCrowded, othersTolerated, resources } from './case.ts'
 import type { SuspectedLimit } from './suspected-limit.ts'
 
 const stealTolerated = 0.05
@@ -18,14 +18,14 @@ export function stolen(one: Case): SuspectedLimit | null {
   }
 }
 
-const whose = { api: 'the API', database: 'PostgreSQL', generator: 'the load generator' } as const
-
 /** A CPU quota was used up: cores are free, but the container may not use them. */
 export function throttled(one: Case): SuspectedLimit | null {
   const { throttled: shares } = one.sample
   const held = (['api', 'database', 'generator'] as const).flatMap(process => {
     const share = shares?.[process] ?? null
-    return share !== null && share.median > throttlingTolerated ? [{ name: whose[process], share }] : []
+    return share !== null && share.median > throttlingTolerated
+      ? [{ name: resources[process].name, share }]
+      : []
   })
   const [first] = held
   if (first === undefined) return null
