@@ -68,9 +68,7 @@ function graft(root: Call, { nodes, samples, timeDeltas = [] }: CpuProfile): voi
 
 function calleeOf(caller: Call, frame: { functionName: string; url: string }): Call {
   const key = `${frame.functionName} ${frame.url}`
-  const known = caller.callees.get(key)
-  if (known !== undefined) return known
-  const callee = newCall(frame.functionName, frame.url)
+  const callee = caller.callees.get(key) ?? newCall(frame.functionName, frame.url)
   caller.callees.set(key, callee)
   return callee
 }

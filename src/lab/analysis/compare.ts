@@ -1,4 +1,4 @@
-import type { ExperimentResult, Figure, Limit, Results, Sample } from '../results.ts'
+import type { ExperimentResult, Figure, Limit, Results } from '../results.ts'
 import { figureOf, median } from './figures.ts'
 import { type Metric, metrics } from './metrics.ts'
 import { bestConfidence, type Shift, shiftOf } from './shift.ts'
@@ -55,29 +55,26 @@ export function compareResults(before: Results, after: Results): ResultsComparis
   const earlier = samplesByName(before.experiments)
   const later = samplesByName(after.experiments)
   const machine = machineShift(before, after)
-  const both = [...earlier].flatMap(([name, { experiment, sample }]) => {
-    const counterpart = later.get(name)
-    if (counterpart === undefined) return []
-    return [{ experiment, label: sample.label, changes: compareSamples(sample, counterpart.sample, machine) }]
+  const samples = [...earlier].flatMap(([name, { experiment, sample }]) => {
+    const now = later.get(name)?.sample
+    if (now === undefined) return []
+    const changes = metrics.map(one => compareFigures(one, one.read(sample), one.read(now), machine))
+    return { experiment, label: sample.label, changes }
   })
   const missingIn = (other: ReadonlyMap<string, unknown>) => (name: string) => !other.has(name)
   return {
     machine,
-    samples: both,
+    samples,
     diagnoses: before.experiments.flatMap(({ name, verdict: diagnosis }) => {
       const now = after.experiments.find(experiment => experiment.name === name)?.verdict.limit
       if (now === undefined || now === diagnosis.limit) return []
-      return [{ experiment: name, before: diagnosis.limit, after: now }]
+      return { experiment: name, before: diagnosis.limit, after: now }
     }),
     unmatched: {
       before: [...earlier.keys()].filter(missingIn(later)),
       after: [...later.keys()].filter(missingIn(earlier)),
     },
   }
-}
-
-function compareSamples(before: Sample, after: Sample, machine: Shift | null): Change[] {
-  return metrics.map(metric => compareFigures(metric, metric.read(before), metric.read(after), machine))
 }
 
 /** Only where it is certain and worth telling. */
@@ -116,13 +113,7 @@ export function compareFigures(
   after: Figure | null,
   machine: Shift | null = null,
 ): Change {
-  const change = (ratio: Shift | null, outcome: Outcome): Change => ({
-    metric,
-    before,
-    after,
-    ratio,
-    outcome,
-  })
+  const change = (ratio: Shift | null, outcome: Outcome) => ({ metric, before, after, ratio, outcome })
   if (before === null || after === null) return change(null, 'not measured')
   const confidence = bestConfidence(before.repeats, after.repeats)
   if (before.low <= 0 || after.low <= 0)

@@ -15,18 +15,15 @@ export function insideSentence(sample: Sample): string | null {
   const ledgerItself = sample.layersUs?.[ledger]
   return [
     `A request to "${route.route}" uses ${spread(route.cpuUs, 'us')} of CPU.`,
-    totalUs > 0 ? `${percent(outsideUs / totalUs)} of the CPU of the process belongs to no request.` : '',
-    difference === null
-      ? ''
-      : `What the ledger counted and the CPU of the process, read from outside, differ by at most ${percent(difference)}.`,
-    installed === null
-      ? ''
-      : `The installed package that uses most is ${installed[0]}: ${spread(installed[1], 'us')} a request.`,
-    ledgerItself === undefined
-      ? ''
-      : `The CPU of the service includes the ledger that --start loads: ${spread(ledgerItself, 'us')} a request.`,
+    totalUs > 0 && `${percent(outsideUs / totalUs)} of the CPU of the process belongs to no request.`,
+    difference !== null &&
+      `What the ledger counted and the CPU of the process, read from outside, differ by at most ${percent(difference)}.`,
+    installed !== null &&
+      `The installed package that uses most is ${installed[0]}: ${spread(installed[1], 'us')} a request.`,
+    ledgerItself !== undefined &&
+      `The CPU of the service includes the ledger that --start loads: ${spread(ledgerItself, 'us')} a request.`,
   ]
-    .filter(Boolean)
+    .filter(sentence => sentence !== false)
     .join(' ')
 }
 
