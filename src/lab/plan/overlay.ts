@@ -1,12 +1,6 @@
 import { poolSize } from './figures/database.ts'
 import type { Plan } from './plan.ts'
 
-/** Where the overlay that it builds on lies, seen from the folder that is written. */
-export interface OverlayPlace {
-  readonly operators: string
-  readonly load: string
-}
-
 const pooledClientsPerInstance = 2000
 /** WAL that a server keeps while a replica is away, at least. */
 const walKeptS = 900
@@ -14,8 +8,10 @@ const walKeptS = 900
 /**
  * The plan as a kustomize overlay on `overlays/operators`: file name and text. Of a sharded plan it holds one server
  * with its part of the connections, for which operator shards PostgreSQL is a choice of its own.
+ *
+ * @param bases where the overlays that it builds on lie, seen from the folder that is written
  */
-export function overlayOf(plan: Plan, { operators, load }: OverlayPlace): Map<string, string> {
+export function overlayOf(plan: Plan, bases: { operators: string; load: string }): Map<string, string> {
   const figure = (name: string) => plan.figures.find(each => each.name === name)?.value ?? 0
   const workers = figure('workers')
   const shards = figure('shards')
@@ -36,7 +32,7 @@ ${shards > 1 ? `# One of ${shards} PostgreSQL servers: shard by hash (Citus) bef
 apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
 namespace: insertlab
-resources: [${operators}]
+resources: [${bases.operators}]
 configMapGenerator:
   - name: service
     behavior: merge
@@ -66,7 +62,7 @@ patches:
       `# The load for this plan; deploy/k8s/load says how to run it.
 apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
-resources: [${load}]
+resources: [${bases.load}]
 patches:
   - target: { kind: TestRun }
     patch: |-
