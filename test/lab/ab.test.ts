@@ -53,6 +53,16 @@ test('compares a service that runs with one that it starts, pair of windows by p
   expect(readFileSync(join(folder, 'latest', 'report.html'), 'utf8')).toContain('Each pair of windows of')
 })
 
+test('says that PostgreSQL is not read where the services use the server that DATABASE_URL names', async () => {
+  const command = `${process.execPath} ${standIn}`
+  const run = await ab('--a', command, '--b', command, '--path', '/ping/', ...short)
+  expect(run).toMatchObject({ status: 0, stderr: '' })
+  const sentence = 'PostgreSQL is not read, because its server was not started by the lab.'
+  expect(run.stdout).toContain(`\n${sentence}\n`)
+  const results = JSON.parse(readFileSync(join(folder, 'latest', 'results.json'), 'utf8')) as Results
+  expect(results.manifest.warnings).toContain(sentence)
+})
+
 test('3: a command that starts no service, and an address that is not the user’s own', async () => {
   const ended = await ab('--a', 'echo no service here; exit 7', '--b', 'http://127.0.0.1:9', ...short)
   expect(ended).toMatchObject({ status: 3, stderr: expect.stringContaining('no service here') })

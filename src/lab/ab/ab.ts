@@ -62,7 +62,7 @@ async function compare(options: AbOptions): Promise<number> {
   // At the same time: one of them may make the tables that the other needs.
   const [serviceA, serviceB] = await Promise.all([bring(a), bring(b)])
   await requireSuccessOfBoth([serviceA, serviceB], requests, options)
-  const notRead = postgresNotRead({ A: a, B: b })
+  const notRead = postgresNotRead({ A: a, B: b }, database !== null)
   if (notRead !== null) console.log(notRead)
   const read = notRead === null ? database : null
   const databaseOf = { databasePid: read?.pid ?? null, databaseUrl: read?.url ?? null }
@@ -85,14 +85,14 @@ async function compare(options: AbOptions): Promise<number> {
 }
 
 /**
- * Why the statistics of the lab's own server would mislead, in a sentence; null: they are of both services. A service
- * that the lab did not start may use any server.
+ * Why PostgreSQL is not read, in a sentence; null: it is. A service that the lab did not start may use any server, and a
+ * server that the lab did not start may serve others.
  */
-export function postgresNotRead(services: Readonly<Record<string, string>>): string | null {
+function postgresNotRead(services: Readonly<Record<string, string>>, isServerOfLab: boolean): string | null {
   const others = Object.keys(services).filter(name => isHttpUrl(services[name] ?? ''))
-  if (others.length === 0) return null
-  const were = others.length === 1 ? 'was' : 'were'
-  return `PostgreSQL is not read, because ${others.join(' and ')} ${were} not started by the lab.`
+  if (others.length === 0 && isServerOfLab) return null
+  const what = others.length === 0 ? 'its server' : others.join(' and ')
+  return `PostgreSQL is not read, because ${what} ${others.length > 1 ? 'were' : 'was'} not started by the lab.`
 }
 
 /** Each of them answers one request before the load: two services that fail have no cost to compare. */
