@@ -10,7 +10,7 @@ import {
   type Step,
   type Timing,
 } from '../experiments/experiment.ts'
-import { holds, type RateGoal, rateOf } from '../experiments/rate-goal.ts'
+import { holds, notSent, type RateGoal, rateOf } from '../experiments/rate-goal.ts'
 import { remedyFor } from '../load/first-request.ts'
 import { nameOf, prepareRequest } from '../load/prepare-request.ts'
 import type { RequestTemplate } from '../load/templates.ts'
@@ -178,6 +178,7 @@ function conclude(plan: AttachPlan, samples: readonly Sample[]): Conclusion {
       highest === undefined
         ? noRateHeld(plan, samples)
         : `${number(rateOf(highest))} arrivals/s are answered in time: at least ${percent(answeredShare)} answered, p99 ${spread(highest.latencyMs.p99, 'ms')} (wanted: ${number(plan.p99Ms)} ms).`,
+      notSent(samples.filter(isOpen)),
     ]
       .filter(Boolean)
       .join(' '),

@@ -1,3 +1,4 @@
+import { number, spread } from '../analysis/wording.ts'
 import type { Sample } from '../results.ts'
 
 /** When a rate of arrivals counts as held. */
@@ -15,6 +16,17 @@ export function holds(sample: Sample, { p99Ms, answeredShare }: RateGoal): boole
     latencyMs.p99.high <= p99Ms &&
     errors.ratio.high === 0
   )
+}
+
+/** Says what was not sent at the lowest rate at which that happened; empty where every arrival was sent. */
+export function notSent(samples: readonly Sample[]): string {
+  const [lowest] = samples
+    .filter(({ errors }) => errors.dropped.median > 0)
+    .toSorted((a, b) => rateOf(a) - rateOf(b))
+  if (lowest === undefined) return ''
+  const { errors, load } = lowest
+  const due = number(rateOf(lowest) * load.durationS)
+  return `At ${number(rateOf(lowest))}/s ${load.generator} did not send ${spread(errors.dropped, 'arrivals')} of ${due}.`
 }
 
 /** Arrivals a second that were wanted; 0 of a closed loop. */

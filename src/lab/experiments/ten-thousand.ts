@@ -1,7 +1,7 @@
 import { number, spread } from '../analysis/wording.ts'
 import type { Reproduction, Sample } from '../results.ts'
 import { type Conclusion, type Experiment, open, type Step } from './experiment.ts'
-import { holds, rateOf } from './rate-goal.ts'
+import { holds, notSent, rateOf } from './rate-goal.ts'
 import { statement } from './reproduction.ts'
 
 const goal = { ratePerS: 10_000, p99Ms: 50, answeredShare: 0.99 }
@@ -77,7 +77,7 @@ function conclude(samples: readonly Sample[]): Conclusion {
       ? 'No rate was answered in time.'
       : `The highest rate answered in time is ${number(rateOf(highest))}/s, with a p99 of ${spread(highest.latencyMs.p99, 'ms')}.`
   return {
-    answer: `${goalText} ${limit}`,
+    answer: [goalText, limit, notSent(measured)].filter(Boolean).join(' '),
     // What keeps it from the goal; where that is reached, from the next rate.
     diagnosed: [...(wanted ? [wanted] : []), ...measured].find(sample => !isHeld(sample)) ?? highest ?? null,
   }

@@ -127,6 +127,14 @@ describe('the search for a rate', () => {
     )
   })
 
+  test('says how many arrivals were not sent', () => {
+    const beyond = { ...openAt(900, 800), errors: { ratio: figure(0), dropped: figure(80) } }
+    const measured = [closedAt(1, 100), closedAt(24, 1000), openAt(800, 800), beyond]
+    expect(attachExperiment(plan).conclude(measured).answer).toMatch(
+      /800 arrivals\/s are answered in time.* At 900\/s k6 did not send 80 arrivals \(76–84\) of 900\.$/,
+    )
+  })
+
   test('closes in on the limit from both sides', () => {
     const rates = searched(1000, 850)
     expect(rates.length).toBeLessThanOrEqual(4)

@@ -51,6 +51,12 @@ test('the wanted rate is reproduced only where every repeat held it', () => {
   ])
 })
 
+test('says how many arrivals the load generator did not send, at the lowest rate at which it did not', () => {
+  const { answer } = tenThousand.conclude(searched(9_000))
+  expect(answer).toMatch(/At 9,\d00\/s k6 did not send 100 arrivals \(100–100\) of 5\d,\d00\.$/)
+  expect(tenThousand.conclude([]).answer).not.toContain('did not send')
+})
+
 test('a search of nothing measured asks for nothing', () => {
   expect(tenThousand.search?.next([])).toBeNull()
 })
