@@ -1,7 +1,6 @@
 import { ratio } from '../analysis/figures.ts'
 import { spread } from '../analysis/wording.ts'
 import type { Sample } from '../results.ts'
-import { cpuRatio } from './cpu-ratio.ts'
 import { byThroughput, type Conclusion, closed, type Experiment, find } from './experiment.ts'
 import { reproduction } from './reproduction.ts'
 
@@ -62,7 +61,8 @@ function conclude(samples: readonly Sample[]): Conclusion {
 
 function priceOf(mode: 'on' | 'sync', off: Sample, logged: Sample): string {
   const how = mode === 'on' ? 'Lines written together' : 'One write per line'
-  const cpu = cpuRatio('api', logged, off)
+  const [cost, costOff] = [logged.cpuPerRequestUs.api, off.cpuPerRequestUs.api]
+  const cpu = cost && costOff ? `, ${spread(ratio(cost, costOff), 'times')} the API's CPU a request` : ''
   const rate = spread(ratio(logged.throughputPerS, off.throughputPerS), 'times')
-  return `${how}: ${rate} the requests/s${cpu ? `, ${cpu} a request` : ''}.`
+  return `${how}: ${rate} the requests/s${cpu}.`
 }

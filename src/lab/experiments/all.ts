@@ -1,5 +1,4 @@
 import { accessLog } from './access-log.ts'
-import { batchLinger } from './batch-linger.ts'
 import { blockingCalls } from './blocking-calls.ts'
 import { capacity } from './capacity.ts'
 import { connections } from './connections.ts'
@@ -34,14 +33,11 @@ export const experiments: readonly Experiment[] = [
   peersCompared,
   blockingCalls,
   networkPath,
-  batchLinger,
   capacity,
 ]
 
 /** These run by name only. */
 const apart: ReadonlySet<Experiment> = new Set([
-  // A setting to try, not what an insert costs or what limits it.
-  batchLinger,
   // They install other languages' packages, or pull an image, which a run of everything should not do.
   ...[peersCompared, blockingCalls, networkPath],
   // Half an hour together: a difference of a few percent takes many pairs of windows.
