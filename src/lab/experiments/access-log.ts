@@ -1,12 +1,13 @@
 import { ratio } from '../analysis/figures.ts'
 import { spread } from '../analysis/wording.ts'
 import type { Sample } from '../results.ts'
-import { byThroughput, type Conclusion, closed, type Experiment, find } from './experiment.ts'
+import { byThroughput, type Conclusion, closed, type Experiment, find, type Step } from './experiment.ts'
 import { reproduction } from './reproduction.ts'
 
 const connections = 64
 /** Values of ACCESS_LOG: none, lines gathered and written together, each line written before the next request. */
 const modes = ['off', 'on', 'sync'] as const
+type Mode = (typeof modes)[number]
 
 /** Finding B1: a framework's ping fell from 3,100 requests/s to 800-2,000 when its access log was on. */
 export const accessLog: Experiment = {
@@ -19,14 +20,7 @@ export const accessLog: Experiment = {
   varies: 'access log: off, lines written together, one write per line',
   holds: `GET /ping/, ${connections} connections, one worker, the log read through a pipe by the lab`,
   timing: { processWarmupS: 4, warmupS: 1, durationS: 4, repeats: 3 },
-  steps: modes.map(mode => ({
-    variant: `log ${mode}`,
-    knobs: { accessLog: mode },
-    service: { ACCESS_LOG: mode },
-    load: closed(connections),
-    requests: [{ path: '/ping/' }],
-    ceiling: true,
-  })),
+  steps: modes.map(step),
   conclude,
   reproduce: samples => [
     reproduction({
@@ -41,9 +35,18 @@ export const accessLog: Experiment = {
   ],
 }
 
-function of(samples: readonly Sample[], mode: (typeof modes)[number]): Sample | undefined {
-  return find(samples, `log ${mode}`, connections)
+function step(mode: Mode): Step {
+  return {
+    variant: `log ${mode}`,
+    knobs: { accessLog: mode },
+    service: { ACCESS_LOG: mode },
+    load: closed(connections),
+    requests: [{ path: '/ping/' }],
+    ceiling: true,
+  }
 }
+
+const of = (samples: readonly Sample[], mode: Mode) => find(samples, step(mode))
 
 function conclude(samples: readonly Sample[]): Conclusion {
   const off = of(samples, 'off')

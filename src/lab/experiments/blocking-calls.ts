@@ -22,29 +22,25 @@ export const blockingCalls: Experiment = {
   varies: 'worker processes',
   holds: `FastAPI with blocking calls, ${users} users, the CRUD mix, a database ${databaseDelayMs} ms away`,
   timing: { processWarmupS: 1, warmupS: 1, durationS: 4, repeats: 3 },
-  steps: workers.map(
-    (count): Step => ({
-      variant: variantOf(count),
-      knobs: { stack: 'FastAPI, blocking calls', workers: count },
-      program: 'fastapi-blocking',
-      service: { WORKERS: String(count), DATABASE_DELAY_MS: String(databaseDelayMs) },
-      seed: seedTasks,
-      load: closed(users),
-      requests: crudMix,
-      ceiling: true,
-    }),
-  ),
-  // The experiment itself varies the number of processes.
-  confirms: false,
+  steps: workers.map(step),
   conclude,
   reproduce,
 }
 
-function variantOf(count: number): string {
-  return `blocking calls, ${counted(count, 'worker')}`
+function step(count: number): Step {
+  return {
+    variant: `blocking calls, ${counted(count, 'worker')}`,
+    knobs: { stack: 'FastAPI, blocking calls', workers: count },
+    program: 'fastapi-blocking',
+    service: { WORKERS: String(count), DATABASE_DELAY_MS: String(databaseDelayMs) },
+    seed: seedTasks,
+    load: closed(users),
+    requests: crudMix,
+    ceiling: true,
+  }
 }
 
-const withWorkers = (samples: readonly Sample[], count: number) => find(samples, variantOf(count), users)
+const withWorkers = (samples: readonly Sample[], count: number) => find(samples, step(count))
 
 function conclude(samples: readonly Sample[]): Conclusion {
   const waits = workers.flatMap(count => {

@@ -30,7 +30,7 @@ export const capacity: Experiment = {
 
 function step(workers: number, connections: number, rows: number): Step {
   return {
-    variant: variantOf(workers, rows),
+    variant: `${counted(workers, 'worker')}, ${counted(rows, 'row')}`,
     knobs: { strategy: 'batched', workers, rows },
     service: { WORKERS: String(workers), INSERT_STRATEGY: 'batched' },
     load: closed(connections),
@@ -39,12 +39,8 @@ function step(workers: number, connections: number, rows: number): Step {
   }
 }
 
-function variantOf(workers: number, rows: number): string {
-  return `${counted(workers, 'worker')}, ${counted(rows, 'row')}`
-}
-
 function conclude(samples: readonly Sample[]): Conclusion {
-  const [one, two] = [1, 2].map(workers => find(samples, variantOf(workers, 1), busiest))
+  const [one, two] = [1, 2].map(workers => find(samples, step(workers, busiest, 1)))
   const diagnosed = one ?? byThroughput(samples)[0] ?? null
   if (one === undefined || two === undefined)
     return { answer: 'One worker and two workers were not both measured.', diagnosed }

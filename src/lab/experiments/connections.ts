@@ -36,11 +36,7 @@ export const connections: Experiment = {
     ...[clientsWithinLimit, clientsBeyondLimit].map(clients => perRequest('task page', clients)),
     perRequest('insert', clientsWithinLimit),
     ...(['task page', 'insert'] as const).flatMap(kind => poolSizes[kind].map(size => pooled(kind, size))),
-    {
-      ...pooled('task page', 20),
-      variant: 'task page, ramped users',
-      load: { mode: 'closed', connections: users, rampPerS: usersPerS },
-    },
+    rampedUsers(),
   ],
   confirms: true,
   conclude,
@@ -59,9 +55,17 @@ function perRequest(kind: Work, clients: number): Step {
 function pooled(kind: Work, size: number): Step {
   return {
     ...stepOf(kind, { CONNECTION_MODE: 'pool', POOL_SIZE: String(size) }),
-    variant: variantOf(kind, size),
+    variant: `${kind}, pool of ${size}`,
     knobs: { work: kind, mode: 'pool', pool: size },
     load: closed(pooledClients),
+  }
+}
+
+function rampedUsers(): Step {
+  return {
+    ...pooled('task page', 20),
+    variant: 'task page, ramped users',
+    load: { mode: 'closed', connections: users, rampPerS: usersPerS },
   }
 }
 
@@ -75,23 +79,20 @@ function stepOf(kind: Work, service: Record<string, string>) {
   }
 }
 
-function variantOf(kind: Work, size: number): string {
-  return `${kind}, pool of ${size}`
-}
-
 function conclude(samples: readonly Sample[]): Conclusion {
-  const opened = find(samples, 'task page, per request', clientsWithinLimit)
+  const opened = find(samples, perRequest('task page', clientsWithinLimit))
   const best = bestPool(samples, 'task page')
+  const many = find(samples, rampedUsers())
   const answer = [
     opened && best && comparison(opened, best),
-    refusal(find(samples, 'task page, per request', clientsBeyondLimit)),
+    refusal(find(samples, perRequest('task page', clientsBeyondLimit))),
     enough(samples, 'task page'),
     enough(samples, 'insert'),
-    ramped(samples),
+    many && `${users} users, ${usersPerS} more each second: ${served(many)}.`,
   ].filter(Boolean)
   return {
-    answer: answer.length === 0 ? 'Too little was measured to compare.' : answer.join(' '),
-    diagnosed: find(samples, variantOf('insert', 1), pooledClients) ?? byThroughput(samples)[0] ?? null,
+    answer: answer.join(' ') || 'Too little was measured to compare.',
+    diagnosed: find(samples, pooled('insert', 1)) ?? byThroughput(samples)[0] ?? null,
   }
 }
 
@@ -102,7 +103,7 @@ interface Pool {
 
 function poolsOf(samples: readonly Sample[], kind: Work): Pool[] {
   return poolSizes[kind].flatMap(size => {
-    const sample = find(samples, variantOf(kind, size), pooledClients)
+    const sample = find(samples, pooled(kind, size))
     return sample === undefined ? [] : [{ size, sample }]
   })
 }
@@ -143,24 +144,15 @@ function enough(samples: readonly Sample[], kind: Work): string | undefined {
   )
 }
 
-function rampedOf(samples: readonly Sample[]): Sample | undefined {
-  return find(samples, 'task page, ramped users', users)
-}
-
-function ramped(samples: readonly Sample[]): string | undefined {
-  const sample = rampedOf(samples)
-  return (
-    sample &&
-    `${users} users, ${usersPerS} more each second: ${spread(sample.throughputPerS, 'requests/s')}, ` +
-      `p99 ${spread(sample.latencyMs.p99, 'ms')}, ${percent(sample.errors.ratio.high)} errors.`
-  )
+function served({ throughputPerS, latencyMs, errors }: Sample): string {
+  return `${spread(throughputPerS, 'requests/s')}, p99 ${spread(latencyMs.p99, 'ms')}, ${percent(errors.ratio.high)} errors`
 }
 
 function reproduce(samples: readonly Sample[]): Reproduction[] {
-  const opened = find(samples, 'task page, per request', clientsWithinLimit)
-  const beyond = find(samples, 'task page, per request', clientsBeyondLimit)
-  const pool = find(samples, variantOf('task page', 20), pooledClients)
-  const many = rampedOf(samples)
+  const opened = find(samples, perRequest('task page', clientsWithinLimit))
+  const beyond = find(samples, perRequest('task page', clientsBeyondLimit))
+  const pool = find(samples, pooled('task page', 20))
+  const many = find(samples, rampedUsers())
   return [
     reproduction({
       finding: 'B2',
@@ -191,9 +183,7 @@ function reproduce(samples: readonly Sample[]): Reproduction[] {
       finding: 'B3',
       compared: `tasks API with ${users} users, ${usersPerS} more each second`,
       reported: 'pages by cursor, served to 200 users',
-      ours: many
-        ? `${spread(many.throughputPerS, 'requests/s')}, p99 ${spread(many.latencyMs.p99, 'ms')}, ${percent(many.errors.ratio.high)} errors`
-        : 'not measured',
+      ours: many ? served(many) : 'not measured',
       reproduced: many !== undefined && many.errors.ratio.high === 0,
       because: many ? 'every request of every user was answered' : 'it was not measured',
     }),

@@ -55,27 +55,20 @@ function variantOf(cores: number | null): string {
 }
 
 function of(samples: readonly Sample[], cores: number | null, connections: number): Sample | undefined {
-  return find(samples, variantOf(cores), connections)
+  return find(samples, step(cores, connections))
 }
 
 function conclude(samples: readonly Sample[]): Conclusion {
-  const measured = limits.flatMap(cores => {
+  const answers = limits.flatMap(cores => {
     const sample = of(samples, cores, users)
-    return sample === undefined ? [] : [{ cores, sample }]
+    return sample === undefined ? [] : [`${variantOf(cores)} ${served(sample)}`]
   })
-  const [tightest] = measured.toReversed()
   return {
-    answer:
-      measured.length === 0
-        ? 'Nothing was measured.'
-        : `${number(users)} users: ${measured.map(({ cores, sample }) => described(cores, sample)).join('; ')}.`,
-    diagnosed: tightest?.sample ?? null,
+    answer: answers.length === 0 ? 'Nothing was measured.' : `${number(users)} users: ${answers.join('; ')}.`,
+    diagnosed: limits.flatMap(cores => of(samples, cores, users) ?? []).at(-1) ?? null,
   }
 }
 
-function described(cores: number | null, { throughputPerS, latencyMs }: Sample): string {
-  return (
-    `${variantOf(cores)} ${spread(throughputPerS, 'requests/s')}, ` +
-    `p50 ${spread(latencyMs.p50, 'ms')}, p99 ${spread(latencyMs.p99, 'ms')}`
-  )
+function served({ throughputPerS, latencyMs: { p50, p99 } }: Sample): string {
+  return `${spread(throughputPerS, 'requests/s')}, p50 ${spread(p50, 'ms')}, p99 ${spread(p99, 'ms')}`
 }

@@ -4,7 +4,11 @@ import type { Sample } from '../results.ts'
 import { byThroughput, type Conclusion, closed, type Experiment, find, type Step } from './experiment.ts'
 
 const busy = 64
-const strategies = ['prepared', 'batched']
+const loads = [
+  { strategy: 'prepared', connections: busy },
+  { strategy: 'batched', connections: busy },
+  { strategy: 'prepared', connections: 1 },
+]
 const modes = ['on', 'off'] as const
 
 /** What waiting for the disk costs, and who pays. An experiment: an answer before its row is safe is no default. */
@@ -18,16 +22,13 @@ export const durability: Experiment = {
   varies: 'synchronous_commit, insert strategy, connections',
   holds: 'one row a request, one worker, pool of 20, fsync on',
   timing: { processWarmupS: 4, warmupS: 1, durationS: 3, repeats: 3 },
-  steps: modes.flatMap(mode => [
-    ...strategies.map(strategy => step(strategy, mode, busy)),
-    step('prepared', mode, 1),
-  ]),
+  steps: modes.flatMap(mode => loads.map(({ strategy, connections }) => step(strategy, mode, connections))),
   conclude,
 }
 
 function step(strategy: string, mode: (typeof modes)[number], connections: number): Step {
   return {
-    variant: variantOf(strategy, mode),
+    variant: `${strategy}, synchronous_commit ${mode}`,
     knobs: { strategy, synchronousCommit: mode },
     service: { SYNCHRONOUS_COMMIT: mode },
     load: closed(connections),
@@ -36,25 +37,14 @@ function step(strategy: string, mode: (typeof modes)[number], connections: numbe
   }
 }
 
-function variantOf(strategy: string, mode: string): string {
-  return `${strategy}, synchronous_commit ${mode}`
-}
-
 function conclude(samples: readonly Sample[]): Conclusion {
-  const [safe, unsafe] = modes.map(
-    mode => (strategy: string, connections: number) => find(samples, variantOf(strategy, mode), connections),
-  )
-  const gains = [
-    ...strategies.map(strategy => ({ strategy, connections: busy })),
-    { strategy: 'prepared', connections: 1 },
-  ].flatMap(({ strategy, connections }) => {
-    const durable = safe?.(strategy, connections)
-    const hasty = unsafe?.(strategy, connections)
+  const gains = loads.flatMap(({ strategy, connections }) => {
+    const [durable, hasty] = modes.map(mode => find(samples, step(strategy, mode, connections)))
     return durable && hasty ? [gain(strategy, connections, durable, hasty)] : []
   })
   return {
-    answer: gains.length === 0 ? 'No two settings were measured to compare.' : gains.join(' '),
-    diagnosed: safe?.('prepared', busy) ?? byThroughput(samples)[0] ?? null,
+    answer: gains.join(' ') || 'No two settings were measured to compare.',
+    diagnosed: find(samples, step('prepared', 'on', busy)) ?? byThroughput(samples)[0] ?? null,
   }
 }
 

@@ -162,15 +162,9 @@ export function open(ratePerS: number, maxConnections: number): LoadShape {
   return { mode: 'open', ratePerS, maxConnections }
 }
 
-/** The sample of one variant at one number of connections, if it was measured. */
-export function find(samples: readonly Sample[], variant: string, connections: number): Sample | undefined {
-  return findUnder(samples, variant, closed(connections))
-}
-
-/** The same under a load of any kind. */
-export function findUnder(samples: readonly Sample[], variant: string, load: LoadShape): Sample | undefined {
-  const label = labelOf({ variant, load })
-  return samples.find(sample => sample.label === label)
+/** The sample of a step, if it was measured. */
+export function find(samples: readonly Sample[], step: Pick<Step, 'variant' | 'load'>): Sample | undefined {
+  return samples.find(({ label }) => label === labelOf(step))
 }
 
 /** The samples from the highest median throughput to the lowest. */

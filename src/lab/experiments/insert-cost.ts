@@ -45,8 +45,13 @@ export const insertCost: Experiment = {
   reproduce,
 }
 
+/** The sample of a strategy with the most connections. */
+function busyOf(samples: readonly Sample[], strategy: string): Sample | undefined {
+  return find(samples, { variant: strategy, load: closed(busiest) })
+}
+
 function conclude(samples: readonly Sample[]): Conclusion {
-  const best = find(samples, 'batched', busiest) ?? byThroughput(samples)[0]
+  const best = busyOf(samples, 'batched') ?? byThroughput(samples)[0]
   if (best === undefined) return { answer: 'Nothing was measured.', diagnosed: null }
   return {
     answer: [costs(samples), naiveReading(best)].filter(Boolean).join(' '),
@@ -56,7 +61,7 @@ function conclude(samples: readonly Sample[]): Conclusion {
 
 function costs(samples: readonly Sample[]): string {
   const known = strategies.flatMap(strategy => {
-    const cost = find(samples, strategy, busiest)?.cpuPerRequestUs.api
+    const cost = busyOf(samples, strategy)?.cpuPerRequestUs.api
     return cost ? [`${spread(cost, 'us')} with ${strategy}`] : []
   })
   if (known.length === 0) return 'The CPU of the API could not be read.'
@@ -79,7 +84,7 @@ function naiveReading({ cpuPerRequestUs, reportedCpuUs, load }: Sample): string 
 const leastError = 10
 
 function reproduce(samples: readonly Sample[]): Reproduction[] {
-  const sample = find(samples, 'single', busiest)
+  const sample = busyOf(samples, 'single')
   const used = sample?.cpuPerRequestUs.api
   const naive = sample?.reportedCpuUs?.naive
   const times = used && naive ? ratio(naive, used) : null

@@ -3,7 +3,7 @@ import { concludeAgainstControl } from './against-control.ts'
 import { type Conclusion, closed, type Experiment, find, type Step } from './experiment.ts'
 
 const connections = 64
-const requests = { ping: '/ping/', insert: '/test-insert' } as const
+const requests = { ping: '/ping/', insert: '/test-insert' }
 
 /** The path is relative to the folder of the peer, in which it is started. */
 const preload = { NODE_OPTIONS: '--import ../../../src/ledger/auto.ts' }
@@ -19,24 +19,26 @@ export const ledgerPrice: Experiment = {
     'deploy/peers/bare-fastify, one process on the cores that it shares with PostgreSQL and the load generator, ' +
     `${connections} connections`,
   timing: { processWarmupS: 10, warmupS: 0.5, durationS: 3, repeats: 2 },
-  steps: Object.entries(requests).map(
-    ([name, path]): Step => ({
-      variant: name,
-      knobs: { request: path, ledger: 'preloaded' },
-      program: 'bare-fastify',
-      service: preload,
-      control: { name: `${name}, without the ledger`, program: 'bare-fastify', windows: 6 },
-      load: closed(connections),
-      requests: [{ path }],
-      ceiling: true,
-    }),
-  ),
+  steps: Object.entries(requests).map(step),
   conclude,
 }
 
+function step([name, path]: [string, string]): Step {
+  return {
+    variant: name,
+    knobs: { request: path, ledger: 'preloaded' },
+    program: 'bare-fastify',
+    service: preload,
+    control: { name: `${name}, without the ledger`, program: 'bare-fastify', windows: 6 },
+    load: closed(connections),
+    requests: [{ path }],
+    ceiling: true,
+  }
+}
+
 function conclude(samples: readonly Sample[]): Conclusion {
-  const comparisons = Object.keys(requests).map(name => {
-    const sample = find(samples, name, connections)
+  const comparisons = Object.entries(requests).map(([name, path]) => {
+    const sample = find(samples, step([name, path]))
     return {
       control: `one ${name} without the ledger`,
       samples: sample === undefined ? [] : [{ name: 'with the ledger', sample }],

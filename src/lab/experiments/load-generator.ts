@@ -2,7 +2,7 @@ import { apart, ratio } from '../analysis/figures.ts'
 import { spread } from '../analysis/wording.ts'
 import type { LoadGenerator } from '../load/generator.ts'
 import type { Reproduction, Sample } from '../results.ts'
-import { byThroughput, type Conclusion, closed, type Experiment, find } from './experiment.ts'
+import { byThroughput, type Conclusion, closed, type Experiment, find, type Step } from './experiment.ts'
 import { statement } from './reproduction.ts'
 
 const connections = 64
@@ -20,30 +20,31 @@ export const loadGenerator: Experiment = {
   varies: 'load generator: wrk (if installed), undici, k6 (if installed)',
   holds: `GET /ping/, ${connections} connections, one worker, one service process for all of them`,
   timing: { processWarmupS: 4, warmupS: 1, durationS: 4, repeats: 3 },
-  steps: generators.map(generator => ({
+  steps: generators.map(step),
+  conclude,
+  reproduce,
+}
+
+function step(generator: LoadGenerator['name']): Step {
+  return {
     variant: generator,
     knobs: { generator },
     load: closed(connections),
     requests: [{ path: '/ping/' }],
     generator,
-  })),
-  conclude,
-  reproduce,
+  }
 }
 
 function measuredOf(samples: readonly Sample[]): Sample[] {
-  return generators.flatMap(generator => find(samples, generator, connections) ?? [])
+  return generators.flatMap(generator => find(samples, step(generator)) ?? [])
 }
 
 function conclude(samples: readonly Sample[]): Conclusion {
   const measured = measuredOf(samples)
-  const dearest = measured.at(-1)
+  const answers = measured.map(described).join('; ')
   return {
-    answer:
-      measured.length === 0
-        ? 'Nothing was measured.'
-        : `The same service answers ${measured.map(described).join('; ')}.`,
-    diagnosed: dearest ?? byThroughput(samples)[0] ?? null,
+    answer: answers ? `The same service answers ${answers}.` : 'Nothing was measured.',
+    diagnosed: measured.at(-1) ?? byThroughput(samples)[0] ?? null,
   }
 }
 

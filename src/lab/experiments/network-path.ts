@@ -25,18 +25,7 @@ export const networkPath: Experiment = {
     'how the same server is reached: natively, in a container of the host’s network, behind a published port',
   holds: `a ping of a bare Fastify, ${connections} connections, the same Node`,
   timing: { processWarmupS: 3, warmupS: 1, durationS: 4, repeats: 3 },
-  steps: pathNames().map(
-    (path): Step => ({
-      variant: path,
-      knobs: { path },
-      ...paths[path],
-      load: closed(connections),
-      requests: [{ path: '/ping/' }],
-      ceiling: true,
-    }),
-  ),
-  // The experiment itself varies the path.
-  confirms: false,
+  steps: pathNames().map(step),
   conclude,
   reproduce,
 }
@@ -45,7 +34,18 @@ function pathNames(): Path[] {
   return Object.keys(paths).filter((name): name is Path => name in paths)
 }
 
-const of = (samples: readonly Sample[], path: Path) => find(samples, path, connections)
+function step(path: Path): Step {
+  return {
+    variant: path,
+    knobs: { path },
+    ...paths[path],
+    load: closed(connections),
+    requests: [{ path: '/ping/' }],
+    ceiling: true,
+  }
+}
+
+const of = (samples: readonly Sample[], path: Path) => find(samples, step(path))
 
 function conclude(samples: readonly Sample[]): Conclusion {
   const native = of(samples, 'native')

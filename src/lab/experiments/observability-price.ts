@@ -35,33 +35,29 @@ export const observabilityPrice: Experiment = {
     `the usual setting: all cores shared with PostgreSQL and the load generator; one row a request, ${connections} ` +
     'connections, one worker, durable commits; spans go to a local receiver that drops them',
   timing: { processWarmupS: 10, warmupS: 0.5, durationS: 3, repeats: 2 },
-  steps: strategies.flatMap(strategy =>
-    Object.entries(levels).map(([level, env]): Step => {
-      const service = { INSERT_STRATEGY: strategy, OTEL_TRACES_SAMPLER: 'parentbased_traceidratio' }
-      return {
-        variant: variantOf(strategy, level),
-        knobs: { strategy, telemetry: level },
-        service: { ...service, ...env },
-        control: { name: `${strategy}, off`, service: { ...service, TELEMETRY: 'off' }, windows: 6 },
-        takesSpans: true,
-        load: closed(connections),
-        requests: [{ path: '/test-insert' }],
-        ceiling: true,
-      }
-    }),
-  ),
+  steps: strategies.flatMap(strategy => Object.keys(levels).map(level => step(strategy, level))),
   conclude,
 }
 
-function variantOf(strategy: string, level: string): string {
-  return `${strategy}, ${level}`
+function step(strategy: string, level: string): Step {
+  const service = { INSERT_STRATEGY: strategy, OTEL_TRACES_SAMPLER: 'parentbased_traceidratio' }
+  return {
+    variant: `${strategy}, ${level}`,
+    knobs: { strategy, telemetry: level },
+    service: { ...service, ...levels[level] },
+    control: { name: `${strategy}, off`, service: { ...service, TELEMETRY: 'off' }, windows: 6 },
+    takesSpans: true,
+    load: closed(connections),
+    requests: [{ path: '/test-insert' }],
+    ceiling: true,
+  }
 }
 
 function conclude(samples: readonly Sample[]): Conclusion {
   const comparisons = strategies.map(strategy => ({
     control: `a ${strategy} insert with telemetry off`,
     samples: Object.keys(levels).flatMap(name => {
-      const sample = find(samples, variantOf(strategy, name), connections)
+      const sample = find(samples, step(strategy, name))
       return sample === undefined ? [] : [{ name: `with ${name}`, sample }]
     }),
   }))

@@ -18,29 +18,25 @@ export const rowsPerRequest: Experiment = {
   varies: 'rows a request, insert strategy',
   holds: `${connections} connections, one worker, all rows of a request stored or none`,
   timing: { processWarmupS: 4, warmupS: 1, durationS: 2, repeats: 3 },
-  steps: strategies.flatMap(strategy =>
-    rowCounts.map(
-      (rows): Step => ({
-        variant: variantOf(strategy, rows),
-        knobs: { strategy, rows },
-        service: { INSERT_STRATEGY: strategy },
-        load: closed(connections),
-        requests: [{ path: `/test-insert?rows=${rows}` }],
-        ceiling: true,
-      }),
-    ),
-  ),
+  steps: strategies.flatMap(strategy => rowCounts.map(rows => step(strategy, rows))),
   conclude,
   reproduce,
 }
 
-function variantOf(strategy: string, rows: number): string {
-  return `${strategy}, ${counted(rows, 'row')}`
+function step(strategy: string, rows: number): Step {
+  return {
+    variant: `${strategy}, ${counted(rows, 'row')}`,
+    knobs: { strategy, rows },
+    service: { INSERT_STRATEGY: strategy },
+    load: closed(connections),
+    requests: [{ path: `/test-insert?rows=${rows}` }],
+    ceiling: true,
+  }
 }
 
 function conclude(samples: readonly Sample[]): Conclusion {
   const costOf = (strategy: string, rows: number) =>
-    find(samples, variantOf(strategy, rows), connections)?.cpuPerRequestUs.api ?? null
+    find(samples, step(strategy, rows))?.cpuPerRequestUs.api ?? null
   const growths = strategies.flatMap(strategy => {
     const one = costOf(strategy, 1)
     const ten = costOf(strategy, 10)
@@ -60,8 +56,8 @@ function conclude(samples: readonly Sample[]): Conclusion {
 const busyThread = 0.75
 
 function reproduce(samples: readonly Sample[]): Reproduction[] {
-  const one = find(samples, variantOf('prepared', 1), connections)
-  const ten = find(samples, variantOf('prepared', 10), connections)
+  const one = find(samples, step('prepared', 1))
+  const ten = find(samples, step('prepared', 10))
   const thread = ten?.utilisation.apiThread
   return [
     reproduction({

@@ -62,8 +62,9 @@ function step(kind: Kind, count: number, users: number, pool = kind === 'small p
     'small pool': {},
     'as it is': {},
   }
+  const ofPool = kind === 'small pool' ? `, ${counted(pool, 'connection')} each` : ''
   return {
-    variant: variantOf(kind, count, pool),
+    variant: `${kind}, ${counted(count, 'worker')}${ofPool}`,
     knobs: { waits: kind, workers: count, pool },
     service: { WORKERS: String(count), POOL_SIZE: String(pool), ...rigs[kind] },
     // Sixteen workers and their successors share it (see `divideConnections` in the service).
@@ -75,32 +76,22 @@ function step(kind: Kind, count: number, users: number, pool = kind === 'small p
   }
 }
 
-function variantOf(kind: Kind, count: number, pool: number): string {
-  const ofPool = kind === 'small pool' ? `, ${counted(pool, 'connection')} each` : ''
-  return `${kind}, ${counted(count, 'worker')}${ofPool}`
-}
-
-const of = (samples: readonly Sample[], kind: Kind, count: number, users: number, pool?: number) =>
-  find(samples, variantOf(kind, count, pool ?? (kind === 'small pool' ? 1 : 20)), users)
-
 function conclude(samples: readonly Sample[]): Conclusion {
-  const one = of(samples, 'small pool', 1, some)
-  const answer = [
-    gain(
-      'with a call that blocks, 16 workers',
-      of(samples, 'blocking', 1, many),
-      of(samples, 'blocking', 16, many),
-    ),
-    gain('with too few connections, 4 workers', one, of(samples, 'small pool', 4, some)),
-    gain('with too few connections, one worker with a pool of 4', one, of(samples, 'small pool', 1, some, 4)),
-    gain('as it is, 4 workers', of(samples, 'as it is', 1, some), of(samples, 'as it is', 4, some)),
+  const of = (...settings: Parameters<typeof step>) => find(samples, step(...settings))
+  const blocked = of('blocking', 1, many)
+  const pooled = of('small pool', 1, some)
+  const gains = [
+    gain('with a call that blocks, 16 workers', blocked, of('blocking', 16, many)),
+    gain('with too few connections, 4 workers', pooled, of('small pool', 4, some)),
+    gain('with too few connections, one worker with a pool of 4', pooled, of('small pool', 1, some, 4)),
+    gain('as it is, 4 workers', of('as it is', 1, some), of('as it is', 4, some)),
   ].filter(text => text !== null)
   return {
     answer:
-      answer.length === 0
+      gains.length === 0
         ? 'No two settings were measured to compare.'
-        : `Compared with one worker: ${answer.join('; ')}.`,
-    diagnosed: of(samples, 'blocking', 1, many) ?? byThroughput(samples)[0] ?? null,
+        : `Compared with one worker: ${gains.join('; ')}.`,
+    diagnosed: blocked ?? byThroughput(samples)[0] ?? null,
   }
 }
 
@@ -117,6 +108,7 @@ function wait(sample: Sample): string {
 
 /** The report gives averages. */
 function reproduce(samples: readonly Sample[]): Reproduction[] {
+  const wait = (count: number, users: number) => meanResponseMs(find(samples, step('blocking', count, users)))
   const cores = 'if there are more workers than the cores can run, they wait for a core instead'
   return [
     reproduction({
@@ -125,10 +117,7 @@ function reproduce(samples: readonly Sample[]): Reproduction[] {
       unit: 'ms',
       reported: [14, 2_000],
       reportedText: '14 ms → 2 s',
-      ours: [
-        meanResponseMs(of(samples, 'blocking', 1, lone)),
-        meanResponseMs(of(samples, 'blocking', 1, some)),
-      ],
+      ours: [wait(1, lone), wait(1, some)],
     }),
     reproduction({
       finding: 'C2',
@@ -136,10 +125,7 @@ function reproduce(samples: readonly Sample[]): Reproduction[] {
       unit: 'ms',
       reported: [1_600, 90],
       reportedText: '1.6 s → 90 ms',
-      ours: [
-        meanResponseMs(of(samples, 'blocking', 1, many)),
-        meanResponseMs(of(samples, 'blocking', 16, many)),
-      ],
+      ours: [wait(1, many), wait(16, many)],
       explanation: cores,
     }),
     reproduction({
@@ -148,10 +134,7 @@ function reproduce(samples: readonly Sample[]): Reproduction[] {
       unit: 'ms',
       reported: [2_000, 300],
       reportedText: '2 s → 300 ms on the small container',
-      ours: [
-        meanResponseMs(of(samples, 'blocking', 1, some)),
-        meanResponseMs(of(samples, 'blocking', 4, some)),
-      ],
+      ours: [wait(1, some), wait(4, some)],
       explanation: cores,
     }),
   ]
