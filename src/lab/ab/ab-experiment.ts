@@ -38,7 +38,6 @@ export function abExperiment(plan: AbPlan): Experiment {
         control: { name: 'A', windows },
         load: closed(connections),
         requests,
-        ceiling: true,
       },
     ],
     conclude(samples) {

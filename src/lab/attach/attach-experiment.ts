@@ -99,7 +99,11 @@ function sweptConnections(most: number): number[] {
 
 function sweepStep(plan: AttachPlan, connections: number): Step {
   const profile = plan.profile && connections === plan.maxConnections
-  return { ...stepOf(plan), load: closed(connections), ceiling: true, profile }
+  return { ...stepOf(plan), load: closed(connections), profile }
+}
+
+function rateStep(plan: AttachPlan, ratePerS: number): Step {
+  return { ...stepOf(plan), load: open(ratePerS, plan.maxConnections), usualGenerator: true }
 }
 
 function stepOf({ target, requests }: AttachPlan) {
@@ -127,7 +131,7 @@ function narrowing(plan: AttachPlan, samples: readonly Sample[]): Step | null {
 function confirmingRate(plan: AttachPlan, samples: readonly Sample[]): Step | null {
   const highest = highestHolding(plan, samples)
   if (highest === undefined || highest.throughputPerS.repeats >= plan.timing.repeats) return null
-  return { ...stepOf(plan), load: open(rateOf(highest), plan.maxConnections) }
+  return rateStep(plan, rateOf(highest))
 }
 
 function isOpenQuestion(figure: Figure, repeatsAtMost: number): boolean {
@@ -161,7 +165,7 @@ function nextRate(plan: AttachPlan, samples: readonly Sample[]): Step | null {
     Math.min(plan.maxRatePerS, highest === 0 ? 0.7 * lowest : Math.sqrt(highest * lowest)),
   )
   if (ratePerS <= highest || ratePerS < 1) return null
-  return { ...stepOf(plan), load: open(ratePerS, plan.maxConnections) }
+  return rateStep(plan, ratePerS)
 }
 
 function conclude(plan: AttachPlan, samples: readonly Sample[]): Conclusion {

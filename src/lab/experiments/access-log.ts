@@ -42,7 +42,6 @@ function step(mode: Mode): Step {
     service: { ACCESS_LOG: mode },
     load: closed(connections),
     requests: [{ path: '/ping/' }],
-    ceiling: true,
   }
 }
 

@@ -36,7 +36,6 @@ function step(count: number): Step {
     seed: seedTasks,
     load: closed(users),
     requests: crudMix,
-    ceiling: true,
   }
 }
 

@@ -23,7 +23,7 @@ export const capacity: Experiment = {
     ...[8, busiest].map(connections => step(1, connections, 10)),
     ...[16, busiest].map(connections => step(2, connections, 1)),
     // What a request costs to send with what sends it in a cluster.
-    { ...step(1, 32, 1), variant: 'not from the cheapest generator', ceiling: false },
+    { ...step(1, 32, 1), variant: 'not from the cheapest generator', usualGenerator: true },
   ],
   conclude,
 }
@@ -35,7 +35,6 @@ function step(workers: number, connections: number, rows: number): Step {
     service: { WORKERS: String(workers), INSERT_STRATEGY: 'batched' },
     load: closed(connections),
     requests: [{ path: `/test-insert?rows=${rows}` }],
-    ceiling: true,
   }
 }
 

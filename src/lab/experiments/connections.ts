@@ -75,7 +75,6 @@ function stepOf(kind: Work, service: Record<string, string>) {
     postgres: { max_connections: String(maxConnections) },
     seed: seedTasks,
     requests: work[kind],
-    ceiling: true,
   }
 }
 

@@ -46,7 +46,6 @@ function step(cores: number | null, connections: number): Step {
     seed: seedTasks,
     load: closed(connections),
     requests: crudMix,
-    ceiling: true,
   }
 }
 

@@ -33,7 +33,6 @@ function step(strategy: string, mode: (typeof modes)[number], connections: numbe
     service: { SYNCHRONOUS_COMMIT: mode },
     load: closed(connections),
     requests: [{ path: `/test-insert?strategy=${strategy}` }],
-    ceiling: true,
   }
 }
 

@@ -71,8 +71,11 @@ export interface Step {
   readonly seed?: readonly string[]
   /** The lab takes the service's spans and drops them; `OTEL_EXPORTER_OTLP_ENDPOINT` tells the service where. */
   readonly takesSpans?: boolean
-  /** The generator must take little of the machine: the step looks for a ceiling, or compares costs. */
-  readonly ceiling?: boolean
+  /**
+   * The load comes from k6 where it is installed, as users send it. Without this the cheapest generator sends it: k6 takes
+   * 5 to 7 times its CPU, which on shared cores is missing to the service and doubles the latency of a lone client.
+   */
+  readonly usualGenerator?: boolean
   /** The step is about this generator; where it is not installed the step is left out. */
   readonly generator?: LoadGenerator['name']
   /** The service process is held to so many cores, as a container is; see `stack/cpu-limit.ts`. */

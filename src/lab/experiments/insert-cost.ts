@@ -35,9 +35,6 @@ export const insertCost: Experiment = {
     load: closed(connections),
     requests: [{ path: '/test-insert' }],
     reportedCpu: '/test-insert?naive=1',
-    // One generator for all steps, the cheapest: k6 takes 5 to 7 times the CPU of undici, which on
-    // shared cores comes out of the service's share and doubles the latency of a lone client.
-    ceiling: true,
     profile: connections === busiest && strategy !== 'single',
   })),
   confirms: true,

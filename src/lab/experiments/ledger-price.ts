@@ -32,7 +32,6 @@ function step([name, path]: [string, string]): Step {
     control: { name: `${name}, without the ledger`, program: 'bare-fastify', windows: 6 },
     load: closed(connections),
     requests: [{ path }],
-    ceiling: true,
   }
 }
 

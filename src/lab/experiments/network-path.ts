@@ -41,7 +41,6 @@ function step(path: Path): Step {
     ...paths[path],
     load: closed(connections),
     requests: [{ path: '/ping/' }],
-    ceiling: true,
   }
 }
 

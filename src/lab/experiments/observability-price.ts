@@ -49,7 +49,6 @@ function step(strategy: string, level: string): Step {
     takesSpans: true,
     load: closed(connections),
     requests: [{ path: '/test-insert' }],
-    ceiling: true,
   }
 }
 

@@ -73,7 +73,6 @@ function step(stack: InsertStack, { connections, rows, bulk }: Request): Step {
     service: { ...service, WORKERS: '1' },
     load: closed(connections),
     requests: [{ path: `/test-insert?rows=${rows}${bulk ? '&bulk=true' : ''}` }],
-    ceiling: true,
     auditRows: rows,
     ...(connections === busy && rows === 1 && { profile: 'once' }),
   }

@@ -27,7 +27,6 @@ function step(count: number): Step {
     knobs: {},
     load: closed(count),
     requests: [{ path: '/ping/' }],
-    ceiling: true,
   }
 }
 

@@ -30,7 +30,6 @@ function step(strategy: string, rows: number): Step {
     service: { INSERT_STRATEGY: strategy },
     load: closed(connections),
     requests: [{ path: `/test-insert?rows=${rows}` }],
-    ceiling: true,
   }
 }
 

@@ -35,8 +35,6 @@ function arrivalsAt(ratePerS: number): Step {
     service: { INSERT_STRATEGY: 'batched' },
     load: open(ratePerS, maxConnectionsAt(ratePerS)),
     requests: [{ path: '/test-insert' }],
-    // The cheapest generator: what it uses of shared cores is missing to the service.
-    ceiling: true,
   }
 }
 

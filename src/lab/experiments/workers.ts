@@ -72,7 +72,6 @@ function step(kind: Kind, count: number, users: number, pool = kind === 'small p
     seed: kind === 'small pool' ? [...seedTasks, ...slowCommits] : seedTasks,
     load: closed(users),
     requests: crudMix,
-    ceiling: true,
   }
 }
 

@@ -10,10 +10,10 @@ export const generatorHelp = 'send all load with this generator; another one sen
 
 /** What a step needs from its generator. */
 export interface Need {
-  /** The generator must take little of the machine: then the one that costs least is right. */
-  readonly ceiling: boolean
+  /** k6 where it is installed; without this the one that costs least. */
+  readonly usualGenerator?: boolean
   /** The step is about this very one. */
-  readonly generator?: LoadGenerator['name'] | undefined
+  readonly generator?: LoadGenerator['name']
   readonly requests: LoadPlan['requests']
   readonly load: LoadShape
 }
@@ -24,7 +24,7 @@ export function installedGenerators(): LoadGenerator[] {
 }
 
 /**
- * Gives the generator for each step: k6 where it is installed, undici where it is not and for ceilings,
+ * Gives the generator for each step: undici, or k6 where the step asks for the usual one and it is installed,
  * unless one was asked for by name, by the step or else by the user. Where the user asked for wrk, another sends what
  * wrk cannot send. Throws LAB_LOAD_GENERATOR when the one asked for is not there.
  */
@@ -43,9 +43,9 @@ export function generatorChoice(
   }
   const asked = wanted === undefined ? null : named(wanted)
   const usual = installed.find(({ name }) => name === 'k6') ?? undiciGenerator
-  return ({ ceiling, generator, requests, load }) => {
+  return ({ usualGenerator = false, generator, requests, load }) => {
     if (generator !== undefined) return named(generator)
     const canSend = asked?.name !== 'wrk' || wrkCanSend({ requests, shape: load })
-    return asked !== null && canSend ? asked : ceiling ? undiciGenerator : usual
+    return asked !== null && canSend ? asked : usualGenerator ? usual : undiciGenerator
   }
 }

@@ -14,7 +14,7 @@ import type { LoadGenerator } from '../load/generator.ts'
 import type { Diagnosis, ExperimentResult, Sample } from '../results.ts'
 import { changeOf, confirmationOf } from './intervention.ts'
 import type { MeasuredSteps, StepOfRun } from './measured-steps.ts'
-import { generatorOf, runStep, type StepContext } from './run-step.ts'
+import { runStep, type StepContext } from './run-step.ts'
 import { type Profiled, sampleOf } from './sample.ts'
 
 /** One experiment as it will be run: with its own timing, or with that of the command line. */
@@ -181,7 +181,7 @@ async function confirm(
 ): Promise<Diagnosis['confirmed']> {
   const step = [...measured.keys()].find(one => labelOf(one) === diagnosed)
   if (step === undefined) return null
-  const generator = generatorOf(step, context).name
+  const generator = context.generatorFor(step).name
   const change = changeOf(limit, step, { generator, installed: context.installed })
   if (change === null) return null
   // Only their rates are compared, so neither is profiled.
@@ -235,7 +235,7 @@ function samplesOf(
     const seen = measured.get(step)
     if (seen === undefined) return []
     const { timing, observations } = seen
-    return [sampleOf(step, generatorOf(step, context), timing.durationS, observations)]
+    return [sampleOf(step, context.generatorFor(step), timing.durationS, observations)]
   })
 }
 

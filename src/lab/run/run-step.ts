@@ -141,7 +141,7 @@ function loadOf(
   context: StepContext,
 ): { generator: LoadGenerator; planFor: (target: Target) => LoadPlan } {
   return {
-    generator: generatorOf(step, context),
+    generator: context.generatorFor(step),
     planFor: ({ url, connection }) => ({
       ...connection,
       baseUrl: url,
@@ -184,13 +184,6 @@ async function prepared(step: Step, bed: TestBed): Promise<Targets> {
   if (step.control === undefined) return { target, control: null }
   if (bed.prepareControl === undefined) throw new Error('a step with a control needs a bed of two services')
   return { target, control: await bed.prepareControl(step, step.control) }
-}
-
-export function generatorOf(
-  { ceiling = false, generator, requests, load }: Step,
-  { generatorFor }: Pick<StepContext, 'generatorFor'>,
-): LoadGenerator {
-  return generatorFor({ ceiling, generator, requests, load })
 }
 
 const processWarmupConnections = 64

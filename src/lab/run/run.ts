@@ -205,9 +205,9 @@ function generatorsOf(
   choose: ReturnType<typeof generatorChoice>,
 ): string[] {
   const used = plans.flatMap(({ steps }) =>
-    steps.flatMap(({ ceiling = false, generator, requests, load }) => {
-      if (generator !== undefined && !installed.includes(generator)) return []
-      const { name, version } = choose({ ceiling, generator, requests, load })
+    steps.flatMap(step => {
+      if (step.generator !== undefined && !installed.includes(step.generator)) return []
+      const { name, version } = choose(step)
       return `${name} ${version}`
     }),
   )
