@@ -66,19 +66,22 @@ async function compare(options: AbOptions): Promise<number> {
   if (notRead !== null) console.log(notRead)
   const read = notRead === null ? database : null
   const databaseOf = { databasePid: read?.pid ?? null, databaseUrl: read?.url ?? null }
-  const [targetA, targetB] = [serviceA, serviceB].map(({ url, pids, log }): Target => {
-    const [apiPid = null, ...otherApiPids] = pids
-    return { ...databaseOf, url, adminUrl: null, profiler: null, apiPid, otherApiPids, isNew: true, log }
+  const targetOf = ({ url, pids, log }: RunningService): Target => ({
+    ...databaseOf,
+    ...{ url, adminUrl: null, profiler: null, apiPids: pids, isNew: true, log },
   })
-  if (targetA === undefined || targetB === undefined) throw new Error('two services make two targets')
   return await runLab([abExperiment({ ...options, requests })], {
     name: 'ab',
     timing: {},
     assertions: [],
     ...{ outFolder, generator, live, signal },
     attached: {
-      bed: fixedBed({ target: targetB, control: targetA, postgresVersion: database?.version ?? null }),
-      ...{ url: targetA.url, repeat },
+      bed: fixedBed({
+        target: targetOf(serviceB),
+        control: targetOf(serviceA),
+        postgresVersion: database?.version ?? null,
+      }),
+      ...{ url: serviceA.url, repeat },
       warnings: [serviceA.warning, serviceB.warning, notRead].filter(one => one != null),
     },
   })

@@ -19,7 +19,7 @@ export async function foreignTestBed(
 ): Promise<TestBed> {
   await requireAnswer(url, insecure)
   const target = {
-    ...{ url, connection: { insecure }, adminUrl: null, profiler: null, apiPid: null, isNew: false },
+    ...{ url, connection: { insecure }, adminUrl: null, profiler: null, apiPids: [], isNew: false },
     databasePid: database?.pid ?? null,
     databaseUrl: database?.url ?? null,
     log: () => '',

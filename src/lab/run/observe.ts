@@ -31,17 +31,20 @@ import {
 } from '../probes/service-state.ts'
 import type { Target } from './test-bed.ts'
 
+/** Of the service, of PostgreSQL and of the load generator; null: it cannot be read. */
+export interface ByProcess {
+  readonly api: number | null
+  readonly database: number | null
+  readonly generator: number | null
+}
+
 /** Everything seen in one window: one repeat of one step. */
 export interface Observation {
   readonly load: LoadResult
   /** Between the two readings of the probes. */
   readonly windowS: number
   /** CPU used in the window by each process tree, us. */
-  readonly cpuUs: {
-    readonly api: number | null
-    readonly database: number | null
-    readonly generator: number | null
-  }
+  readonly cpuUs: ByProcess
   /**
    * Event-loop utilisation of the busiest worker, 0 … 1: its own word where it gives one fresh enough for the
    * window, otherwise the share of the window in which its main thread wanted a core.
@@ -61,11 +64,7 @@ export interface Observation {
   readonly postgres: PostgresWindow | null
   readonly pressure: Pressure
   /** Time in which its cgroup's quota kept each process from running, us. */
-  readonly throttledUs: {
-    readonly api: number | null
-    readonly database: number | null
-    readonly generator: number | null
-  }
+  readonly throttledUs: ByProcess
   /** Mean rows in a batch of inserts; null where the service counts none. */
   readonly rowsPerBatch: number | null
   /** Requests answered a second in successive equal parts of the window. */
@@ -122,16 +121,10 @@ export async function observe(
     const { opened, closed } = ofPagesThatAnsweredTwice(opening, closing)
     const windowS = (closed.atMs - opened.atMs) / 1000
     const apiThreadShares = busiestThread(opened.apiThreads, closed.apiThreads, windowS)
-    const throttled = (of: keyof Observation['throttledUs']) =>
-      cpuBetweenUs(opened.throttled[of], closed.throttled[of])
     return {
       load,
       windowS,
-      cpuUs: {
-        api: cpuBetweenUs(opened.api, closed.api),
-        database: cpuBetweenUs(opened.database, closed.database),
-        generator: cpuBetweenUs(opened.generator, closed.generator),
-      },
+      cpuUs: grown(opened.cpuUs, closed.cpuUs),
       apiThread:
         eventLoopUtilisation(eventLoopOf(opened.metrics), eventLoopOf(closed.metrics)) ??
         (apiThreadShares === null ? null : wanted(apiThreadShares)),
@@ -143,11 +136,7 @@ export async function observe(
       service: serviceBetween(serviceTotalsOf(opened.metrics), serviceTotalsOf(closed.metrics)),
       postgres: (await watched) ?? null,
       pressure: pressureBetween(opened.pressure, closed.pressure, windowS),
-      throttledUs: {
-        api: throttled('api'),
-        database: throttled('database'),
-        generator: throttled('generator'),
-      },
+      throttledUs: grown(opened.throttledUs, closed.throttledUs),
       rowsPerBatch: rowsPerBatch(batchesOf(opened.metrics), batchesOf(closed.metrics)),
       ratesPerS: live.ofWindow(),
     }
@@ -193,15 +182,21 @@ function liveRates() {
 interface Edge {
   readonly atMs: number
   readonly host: HostReading | null
-  /** CPU of each process tree since it began, us. */
-  readonly api: number | null
-  readonly database: number | null
-  readonly generator: number | null
+  /** Of each process tree since it began. */
+  readonly cpuUs: ByProcess
+  readonly throttledUs: ByProcess
   readonly apiThreads: MainThreads
   readonly databaseThreads: MainThreads
   readonly pressure: Pressure
-  readonly throttled: Observation['throttledUs']
   readonly metrics: MetricsReading
+}
+
+function grown(before: ByProcess, after: ByProcess): ByProcess {
+  return {
+    api: cpuBetweenUs(before.api, after.api),
+    database: cpuBetweenUs(before.database, after.database),
+    generator: cpuBetweenUs(before.generator, after.generator),
+  }
 }
 
 /** Leaves out a worker whose page is missing at one edge: its totals since its start would count as growth. */
@@ -224,25 +219,27 @@ function sumOrNull(values: readonly (number | null)[]): number | null {
 
 /** Files are read before the first `await`, so their values belong to the instant of the call. */
 async function readEdge(target: Target, generatorPid: number, pages: readonly string[]): Promise<Edge> {
+  const { apiPids, databasePid } = target
+  const [apiPid = null] = apiPids
   const atMs = performance.now()
   const host = readHostCpu()
   const threadsOf = (pid: number | null): MainThreads => (pid === null ? new Map() : readMainThreads(pid))
-  const apiPids = target.apiPid === null ? [] : [target.apiPid, ...(target.otherApiPids ?? [])]
   const apiThreads: MainThreads = new Map(apiPids.flatMap(pid => [...threadsOf(pid)]))
-  const databaseThreads = threadsOf(target.databasePid)
-  const pressure = readPressure(target.apiPid)
+  const databaseThreads = threadsOf(databasePid)
+  const pressure = readPressure(apiPid)
   const throttledOf = (pid: number | null) => (pid === null ? null : readThrottledUs(pid))
-  const throttled = {
-    api: target.throttledUs?.() ?? throttledOf(target.apiPid),
-    database: throttledOf(target.databasePid),
+  const throttledUs = {
+    api: target.throttledUs?.() ?? throttledOf(apiPid),
+    database: throttledOf(databasePid),
     generator: throttledOf(generatorPid),
   }
   const tree = (pid: number | null) => (pid === null ? null : readTreeCpuUs(pid))
   const [api, database, generator, metrics] = await Promise.all([
     Promise.all(apiPids.map(tree)).then(sumOrNull),
-    tree(target.databasePid),
+    tree(databasePid),
     tree(generatorPid),
     readPages(pages),
   ])
-  return { atMs, host, api, database, generator, apiThreads, databaseThreads, pressure, throttled, metrics }
+  const cpuUs = { api, database, generator }
+  return { atMs, host, cpuUs, throttledUs, apiThreads, databaseThreads, pressure, metrics }
 }

@@ -20,7 +20,7 @@ export async function profileStep(
   plan: LoadPlan,
   signal: AbortSignal,
 ): Promise<TakenProfile | null> {
-  const { profiler, apiPid } = target
+  const { profiler, apiPids } = target
   if (profiler === null) return null
   let profiled: Promise<TakenProfile | null> | undefined
   await generator.run(
@@ -29,7 +29,7 @@ export async function profileStep(
       signal,
       onLive: () => {},
       onWindow(edge) {
-        if (edge === 'opens') profiled = takeProfile(profiler, apiPid, profileS, signal)
+        if (edge === 'opens') profiled = takeProfile(profiler, apiPids[0] ?? null, profileS, signal)
       },
     },
   )

@@ -4,7 +4,6 @@ import { scalingOf } from '../analysis/scaling.ts'
 import {
   confirmingRepeats,
   type Experiment,
-  estimateS,
   labelOf,
   processKeyOf,
   type Step,
@@ -13,8 +12,8 @@ import {
 import type { LoadGenerator } from '../load/generator.ts'
 import type { Diagnosis, ExperimentResult, Sample } from '../results.ts'
 import { changeOf, confirmationOf } from './intervention.ts'
-import type { MeasuredSteps, StepOfRun } from './measured-steps.ts'
-import { runStep, type StepContext } from './run-step.ts'
+import type { MeasuredSteps } from './measured-steps.ts'
+import { nameOf, type Round, runStep, type StepContext, windowsS } from './run-step.ts'
 import { type Profiled, sampleOf } from './sample.ts'
 
 /** One experiment as it will be run: with its own timing, or with that of the command line. */
@@ -84,14 +83,9 @@ async function runExperiment(
   save: (result: ExperimentResult) => void,
 ): Promise<ExperimentResult> {
   const { experiment, steps, timing } = plan
-  const measured = new Map<Step, Measured>()
-  const countOf = (step: Step) => measured.get(step)?.observations.length ?? 0
+  const measured: Measured = new Map()
   const measureAndSave = (some: readonly Step[], someTiming: Timing) =>
-    measure(plan, some, someTiming, context, countOf, (step, observation, insteadOf) => {
-      const { observations } = measured.get(step) ?? { observations: [] }
-      measured.set(step, { timing: someTiming, observations: added(observations, observation, insteadOf) })
-      save(resultOf(plan, measured, context))
-    })
+    measure(plan, some, someTiming, context, measured, () => save(resultOf(plan, measured, context)))
 
   await measureAndSave(steps, timing)
   for (let asked = 0; asked < (experiment.search?.atMost ?? 0); asked++) {
@@ -103,23 +97,15 @@ async function runExperiment(
   }
   const result = resultOf(plan, measured, context)
   save(result)
-  if (!plan.confirms || result.verdict.confirmed !== null) return result
+  if (!plan.confirms) return result
   const confirmed = await confirm(plan, measured, result.verdict, context)
   const proven = resultOf(plan, measured, context, confirmed)
   save(proven)
   return proven
 }
 
-const added = (observations: readonly Profiled[], one: Profiled, insteadOf?: Profiled) => [
-  ...observations.filter(known => known !== insteadOf),
-  one,
-]
-
-/** What was seen of one step so far. */
-interface Measured {
-  readonly timing: Timing
-  readonly observations: readonly Profiled[]
-}
+/** What was seen of each step so far. */
+type Measured = Map<Step, { readonly timing: Timing; readonly observations: readonly Profiled[] }>
 
 /** `--duration` lengthens the known steps only; a search would take too long. */
 function searchTiming({ timing, experiment }: Planned): Timing {
@@ -130,52 +116,50 @@ function searchTiming({ timing, experiment }: Planned): Timing {
  * Every repeat measures all steps in a new random order, on service processes that were started in that repeat (one
  * for all steps that need the same). So drift of the machine, and differences between two processes of one program,
  * show as spread and not as a difference between steps.
+ *
+ * @param measured takes what is seen, also while a step is being measured; `changed` is called each time
  */
 async function measure(
-  { experiment }: Pick<Planned, 'experiment'>,
+  { experiment: { name: experiment } }: Planned,
   steps: readonly Step[],
   timing: Timing,
   context: RunContext,
-  measuredSoFar: (step: Step) => number,
-  observed: (step: Step, observation: Profiled, insteadOf?: Profiled) => void,
+  measured: Measured,
+  changed: () => void,
 ): Promise<void> {
   for (let repeat = 1; repeat <= timing.repeats; repeat++) {
     await context.bed.retire()
     for (const step of shuffledInGroups(steps, processKeyOf)) {
-      const which = { experiment: experiment.name, label: labelOf(step), repeat }
+      const { observations: earlier } = measured.get(step) ?? { observations: [] }
+      const observed = (seen: readonly Profiled[]) => {
+        measured.set(step, { timing, observations: [...earlier, ...seen] })
+        changed()
+      }
+      const which = { experiment, label: labelOf(step), repeat }
+      const round = { experiment, timing, repeat, measured: earlier.length }
       const before = context.measuredSteps?.take(which) ?? null
       if (before === null) {
-        let seen: readonly Profiled[] = []
-        const round = { experiment: experiment.name, timing, repeat, measured: measuredSoFar(step) }
-        await runStep(step, round, context, (observation, insteadOf) => {
-          seen = added(seen, observation, insteadOf)
-          observed(step, observation, insteadOf)
-        })
+        const seen = await runStep(step, round, context, observed)
         context.measuredSteps?.keep(which, seen)
       } else {
-        tellMeasuredBefore(which, step, timing, context)
-        for (const observation of before) observed(step, observation)
+        tellMeasuredBefore(step, round, context)
+        observed(before)
       }
     }
   }
 }
 
-function tellMeasuredBefore(
-  { experiment, label, repeat }: StepOfRun,
-  step: Step,
-  timing: Timing,
-  { progress, signal }: RunContext,
-): void {
+function tellMeasuredBefore(step: Step, round: Round, { progress, signal }: RunContext): void {
   signal.throwIfAborted()
-  const name = `${experiment}: ${label} (${repeat} of ${timing.repeats})`
-  progress.begin(name, estimateS({ steps: [step], timing: { ...timing, processWarmupS: 0, repeats: 1 } }))
+  const name = nameOf(step, round)
+  progress.begin(name, windowsS(step, round))
   progress.done(`${name}: measured before`)
 }
 
 /** Changes the setting of the suspected limit one step and measures both settings. null: no setting to change. */
 async function confirm(
   plan: Possible,
-  measured: ReadonlyMap<Step, Measured>,
+  measured: Measured,
   { limit, accused: diagnosed }: Diagnosis,
   context: RunContext,
 ): Promise<Diagnosis['confirmed']> {
@@ -187,21 +171,17 @@ async function confirm(
   // Only their rates are compared, so neither is profiled.
   const before: Step = { ...step, variant: `${step.variant}, again`, profile: false }
   const after: Step = { ...change.step, variant: `${step.variant}, ${change.settings}`, profile: false }
-  const ratesPerS = new Map<Step, number[]>([
-    [before, []],
-    [after, []],
-  ])
   const timing = { ...plan.timing, repeats: Math.max(confirmingRepeats, plan.timing.repeats) }
-  const soFar = (one: Step) => ratesPerS.get(one)?.length ?? 0
-  await measure(plan, [before, after], timing, context, soFar, (one, { load }) => {
-    ratesPerS.get(one)?.push(load.succeeded / load.durationS)
-  })
-  return confirmationOf(change.settings, ratesPerS.get(before) ?? [], ratesPerS.get(after) ?? [])
+  const both: Measured = new Map()
+  await measure(plan, [before, after], timing, context, both, () => {})
+  const ratesPerS = (one: Step) =>
+    (both.get(one)?.observations ?? []).map(({ load }) => load.succeeded / load.durationS)
+  return confirmationOf(change.settings, ratesPerS(before), ratesPerS(after))
 }
 
 function resultOf(
   plan: Possible,
-  measured: ReadonlyMap<Step, Measured>,
+  measured: Measured,
   context: RunContext,
   confirmed: Diagnosis['confirmed'] = null,
 ): ExperimentResult {
@@ -225,11 +205,7 @@ function resultOf(
 }
 
 /** In the order of the steps, whatever order they were measured in; those of a search come last. */
-function samplesOf(
-  { steps }: Pick<Planned, 'steps'>,
-  measured: ReadonlyMap<Step, Measured>,
-  context: RunContext,
-): Sample[] {
+function samplesOf({ steps }: Planned, measured: Measured, context: RunContext): Sample[] {
   const others = [...measured.keys()].filter(step => !steps.includes(step))
   return [...steps, ...others].flatMap(step => {
     const seen = measured.get(step)

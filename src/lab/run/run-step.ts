@@ -17,7 +17,7 @@ import { type Observation, observe, requestsServed } from './observe.ts'
 import { profileStep } from './profile-step.ts'
 import { auditRows } from './row-audit.ts'
 import type { ControlFigures, Profiled } from './sample.ts'
-import type { Target, TestBed } from './test-bed.ts'
+import type { Target, Targets, TestBed } from './test-bed.ts'
 
 /** What measuring a step needs. */
 export interface StepContext {
@@ -45,20 +45,19 @@ export interface Round {
  * Measures one step once: the service set up and warmed up, the load sent and watched, and where the step asks
  * for it the same load once more under the profiler.
  *
- * @param observed called with what was seen: once, or of a step with a control once for each pair of windows. A profile
- *   comes later and may be interrupted: then it is called again with the whole, which takes the place of what it was
- *   called with before.
+ * @param observed called with all that was seen so far, because what follows may be interrupted: after each pair of
+ *   windows of a step with a control, and before and after a profile is taken
+ * @returns all that was seen
  */
 export async function runStep(
   step: Step,
   round: Round,
   context: StepContext,
-  observed: (one: Profiled, insteadOf?: Profiled) => void,
-): Promise<void> {
+  observed: (all: readonly Profiled[]) => void,
+): Promise<readonly Profiled[]> {
   context.signal.throwIfAborted()
   const { experiment, timing, repeat, measured } = round
-  const which = timing.repeats === 1 ? '' : ` (${repeat} of ${timing.repeats})`
-  const name = `${experiment}: ${labelOf(step)}${which}`
+  const name = nameOf(step, round)
   const { target, control } = await warmedUp(step, round, context)
   const window = windowOf(step, round, context)
   if (step.control !== undefined && control !== null) {
@@ -68,14 +67,27 @@ export async function runStep(
     ...(await window(name, target)),
     ...(target.versions && { versions: target.versions }),
   })
-  observed(seen)
-  if (!step.profile || (step.profile === 'once' && repeat > 1)) return
+  observed([seen])
+  if (!step.profile || (step.profile === 'once' && repeat > 1)) return [seen]
   const { generator, planFor } = loadOf(step, timing, context)
   const profile = await profileStep(target, generator, planFor(target), context.signal)
-  if (profile === null) return
+  if (profile === null) return [seen]
   const file = `${experiment}-${labelOf(step).replaceAll(/[^\w.]+/g, '-')}-${measured + 1}.${profile.ending}`
   context.keep(file, profile.file)
-  observed({ ...seen, profile: { ...profile.layers, file } }, seen)
+  const whole = [{ ...seen, profile: { ...profile.layers, file } }]
+  observed(whole)
+  return whole
+}
+
+/** Names a step and its repeat for people. */
+export function nameOf(step: Step, { experiment, timing, repeat }: Round): string {
+  const which = timing.repeats === 1 ? '' : ` (${repeat} of ${timing.repeats})`
+  return `${experiment}: ${labelOf(step)}${which}`
+}
+
+/** How long the windows of a step take in one repeat, on processes that are warm, s. */
+export function windowsS(step: Step, { timing }: Round): number {
+  return estimateS({ steps: [step], timing: { ...timing, processWarmupS: 0, repeats: 1 } })
 }
 
 /** The observation with what the table says of it, where the step asks for that. */
@@ -98,8 +110,9 @@ async function runPairs(
   { windows, name: controlName }: Control,
   window: Window,
   { target, control }: { target: Target; control: Target },
-  observed: (one: Profiled) => void,
-): Promise<void> {
+  observed: (all: readonly Profiled[]) => void,
+): Promise<readonly Profiled[]> {
+  const all: Profiled[] = []
   for (let pair = 1; pair <= windows; pair++) {
     const measure = () => window(`${name}, pair ${pair} of ${windows}`, target)
     const measureControl = () => window(`${name}, pair ${pair} of ${windows}: ${controlName}`, control)
@@ -107,19 +120,21 @@ async function runPairs(
     const before = controlFirst ? await measureControl() : null
     const seen = await measure()
     const controlSeen = before ?? (await measureControl())
-    observed({ ...seen, control: controlFigures(controlSeen) })
+    all.push({ ...seen, control: controlFigures(controlSeen) })
+    observed(all)
   }
+  return all
 }
 
 type Window = (name: string, target: Target) => Promise<Profiled>
 
 /** Gives a function that measures one window of the step's load on a target. */
-function windowOf(step: Step, { timing }: Round, context: StepContext): Window {
+function windowOf(step: Step, round: Round, context: StepContext): Window {
   const { progress, signal, speed, onTrouble } = context
-  const { generator, planFor } = loadOf(step, timing, context)
+  const { generator, planFor } = loadOf(step, round.timing, context)
+  const { control: _, ...alone } = step
   return async (name, target) => {
-    const { control: _, ...alone } = step
-    progress.begin(name, estimateS({ steps: [alone], timing: { ...timing, processWarmupS: 0, repeats: 1 } }))
+    progress.begin(name, windowsS(alone, round))
     speed.sample()
     const observation = await observe(target, generator, planFor(target), {
       signal,
@@ -153,19 +168,13 @@ function loadOf(
   }
 }
 
-interface Targets {
-  readonly target: Target
-  /** null: the step has none. */
-  readonly control: Target | null
-}
-
 /** The step's services, after each new process has been warmed up, one after the other. */
 async function warmedUp(
   step: Step,
   { experiment, timing: { processWarmupS } }: Round,
   { bed, progress, signal }: StepContext,
 ): Promise<Targets> {
-  const { target, control } = await prepared(step, bed)
+  const { target, control } = await bed.prepare(step)
   const fresh = [
     ...(target.isNew ? [{ name: step.variant, target }] : []),
     ...(control?.isNew ? [{ name: step.control?.name ?? '', target: control }] : []),
@@ -176,14 +185,7 @@ async function warmedUp(
     await warmUp(one, step, processWarmupS, signal)
     progress.done(`${experiment}: warmed up ${name}`)
   }
-  return prepared(step, bed)
-}
-
-async function prepared(step: Step, bed: TestBed): Promise<Targets> {
-  const target = await bed.prepare(step)
-  if (step.control === undefined) return { target, control: null }
-  if (bed.prepareControl === undefined) throw new Error('a step with a control needs a bed of two services')
-  return { target, control: await bed.prepareControl(step, step.control) }
+  return bed.prepare(step)
 }
 
 const processWarmupConnections = 64

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
-import { createServer } from 'node:http'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Control, Step } from '../experiments/experiment.ts'
 import type { LoadPlan } from '../load/generator.ts'
@@ -20,9 +21,8 @@ export interface Target {
   readonly profiler: Profiler | null
   /** What a peer runs on; absent where it does not say. */
   readonly versions?: string | null
-  readonly apiPid: number | null
-  /** More processes of the service that are not children of `apiPid`. */
-  readonly otherApiPids?: readonly number[]
+  /** The service's processes whose parent is not one of them; empty: the lab cannot see them. */
+  readonly apiPids: readonly number[]
   /** What the lab's own CPU limit has kept the service from running so far, us; null: it is not held by one. */
   readonly throttledUs?: () => number | null
   readonly databasePid: number | null
@@ -34,19 +34,21 @@ export interface Target {
   log(): string
 }
 
+export interface Targets {
+  readonly target: Target
+  /** null: the step has none. */
+  readonly control: Target | null
+}
+
 /** Starts what a step needs, and stops it again. */
 export interface TestBed extends AsyncDisposable {
   /** Why the step cannot be taken here, in one line, or null; `say` is told of what takes long to get. */
   unavailableBecause(step: Step, say: (line: string) => void): Promise<string | null>
   /**
-   * Gives the step's target, set up as it asks, tables empty but for its seed. Services of other steps are ended.
+   * Gives the step's target and its control, set up as it asks, tables empty but for its seed. Services of other steps are
+   * ended.
    */
-  prepare(step: Step): Promise<Target>
-  /**
-   * Gives the target of the step's control. What else runs is left running, and tables keep their rows. Absent where
-   * the bed has one service only.
-   */
-  prepareControl?(step: Step, control: Control): Promise<Target>
+  prepare(step: Step): Promise<Targets>
   /** The next `prepare` starts a new service process: a repeat must not inherit the last one's warm code. */
   retire(): Promise<void>
   /** Version of PostgreSQL, or null while none has been needed or where it is not ours. */
@@ -64,7 +66,7 @@ export function ownTestBed(databaseUrl: string | null): TestBed {
     openDatabase(databaseUrl, settings),
   )
   let postgresVersion: string | null = null
-  const receivers = keptBySettings<undefined, SpanReceiver>(startSpanReceiver)
+  const receivers = keptBySettings<undefined, Server>(startSpanReceiver)
   const programs = createPrograms()
   const services = keptBySettings<ServiceSettings, Service>(
     async ({ program, cores, controlName: _, ...options }) => {
@@ -72,18 +74,15 @@ export function ownTestBed(databaseUrl: string | null): TestBed {
       return heldTo(cores, started)
     },
   )
-  const settingsOf = async (
-    { takesSpans = false, serviceCores }: Step,
-    { program, service }: Pick<Step, 'program' | 'service'>,
-    { url }: Database,
-  ): Promise<ServiceSettings> => {
-    const spans = takesSpans ? { OTEL_EXPORTER_OTLP_ENDPOINT: (await receivers.get(undefined)).url } : {}
+  const settingsOf = async (step: Step, database: Database, control?: Control): Promise<ServiceSettings> => {
+    const { program, service } = control ?? step
+    const spans = step.takesSpans ? endpointOf(await receivers.get(undefined)) : {}
     return {
       program,
-      databaseUrl: url,
+      databaseUrl: database.url,
       env: { ...spans, ...service },
-      cores: serviceCores ?? null,
-      controlName: null,
+      cores: step.serviceCores ?? null,
+      controlName: control?.name ?? null,
     }
   }
   const targetOf = async (settings: ServiceSettings, database: Database): Promise<Target> => {
@@ -94,7 +93,7 @@ export function ownTestBed(databaseUrl: string | null): TestBed {
       adminUrl,
       profiler,
       versions,
-      apiPid: pid,
+      apiPids: [pid],
       throttledUs,
       databasePid: database.pid,
       databaseUrl: database.url,
@@ -123,16 +122,13 @@ export function ownTestBed(databaseUrl: string | null): TestBed {
       }
       const database = await databases.get(step.postgres)
       postgresVersion = database.version
-      const settings = await settingsOf(step, step, database)
+      const settings = await settingsOf(step, database)
       if (!services.holds(settings)) await services.release()
       const target = await targetOf(settings, database)
+      const control =
+        step.control && (await targetOf(await settingsOf(step, database, step.control), database))
       await database.reset(step.seed ?? [])
-      return target
-    },
-    async prepareControl(step, control) {
-      const database = await databases.get(step.postgres)
-      const settings = await settingsOf(step, control, database)
-      return targetOf({ ...settings, controlName: control.name }, database)
+      return { target, control: control ?? null }
     },
     retire: () => services.release(),
     postgresVersion: () => postgresVersion,
@@ -186,27 +182,20 @@ async function allWorkersAnswer(adminUrl: string): Promise<void> {
   }
 }
 
-interface SpanReceiver extends AsyncDisposable {
-  readonly url: string
-}
-
 /** Answers as a collector does, so that exporting spans costs the service what it costs in production. */
-async function startSpanReceiver(): Promise<SpanReceiver> {
+async function startSpanReceiver(): Promise<Server> {
   const server = createServer((request, response) => {
     request.resume().on('end', () => {
       response.writeHead(200, { 'content-type': 'application/x-protobuf' }).end()
     })
   })
   await once(server.listen(0, '127.0.0.1'), 'listening')
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('the receiver of spans has no port')
-  return {
-    url: `http://127.0.0.1:${address.port}`,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections()
-      await once(server.close(), 'close')
-    },
-  }
+  return server
+}
+
+function endpointOf(receiver: Server): Record<string, string> {
+  const { port } = receiver.address() as AddressInfo
+  return { OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}` }
 }
 
 /** Resources by their settings. They are kept until all are released together. */

@@ -48,7 +48,9 @@ test.skipIf(certificate === null)(
         remedy: '--insecure accepts any certificate.',
       })
       await using bed = await foreignTestBed(url, null, true)
-      expect(await bed.prepare(step)).toMatchObject({ url, connection: { insecure: true }, apiPid: null })
+      expect(await bed.prepare(step)).toMatchObject({
+        target: { url, connection: { insecure: true }, apiPids: [] },
+      })
     } finally {
       server.closeAllConnections()
       await once(server.close(), 'close')

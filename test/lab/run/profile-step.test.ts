@@ -68,7 +68,7 @@ test('a profiled step tells its CPU by layer, keeps the raw profile and names it
 
 test('a target that gives no profile is measured without one', async () => {
   await using bed = standInBed()
-  const target = await bed.prepare(step)
+  const { target } = await bed.prepare(step)
   const plan = { baseUrl: target.url, requests: step.requests, shape: step.load, ...timing }
   const { signal } = new AbortController()
   const nowhere = { kind: 'v8', adminUrl: 'http://127.0.0.1:9' } as const

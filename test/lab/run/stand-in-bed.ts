@@ -34,7 +34,7 @@ export function standInBed(
       url,
       adminUrl: url,
       profiler: { kind: 'v8', adminUrl: url } as const,
-      apiPid: process.pid,
+      apiPids: [process.pid],
       isNew: false,
       databasePid: null,
       databaseUrl: null,
@@ -47,11 +47,11 @@ export function standInBed(
     unavailableBecause: async ({ variant }) => unavailable[variant] ?? null,
     retire,
     postgresVersion: () => null,
-    prepare(step) {
+    async prepare(step) {
       prepared.push(step)
-      return targetOf('service')
+      const target = await targetOf('service')
+      return { target, control: step.control ? await targetOf(step.control.name) : null }
     },
-    prepareControl: (_, { name }) => targetOf(name),
     [Symbol.asyncDispose]: retire,
   }
 }

@@ -39,36 +39,38 @@ async function insertedId(url: string): Promise<number> {
 test('keeps the service while its environment stays the same, and empties the tables for every step', async () => {
   {
     await using bed = ownTestBed(inject('postgres').url)
-    const first = await bed.prepare(step)
+    const { target: first } = await bed.prepare(step)
     expect(bed.postgresVersion()).toMatch(/^\d+\.\d+/)
     expect(await labDatabases()).toHaveLength(1)
     expect(await insertedId(first.url)).toBe(1)
     expect(await insertedId(first.url)).toBe(2)
 
-    const again = await bed.prepare({ ...step, seed: ["INSERT INTO simple_text (text) VALUES ('seed')"] })
-    expect(again.apiPid).toBe(first.apiPid)
+    const seed = ["INSERT INTO simple_text (text) VALUES ('seed')"]
+    const { target: again } = await bed.prepare({ ...step, seed })
+    expect(again.apiPids).toEqual(first.apiPids)
     expect(await insertedId(again.url)).toBe(2)
 
-    const other = await bed.prepare({ ...step, service: { INSERT_STRATEGY: 'single' } })
-    expect(other.apiPid).not.toBe(first.apiPid)
+    const { target: other } = await bed.prepare({ ...step, service: { INSERT_STRATEGY: 'single' } })
+    expect(other.apiPids).not.toEqual(first.apiPids)
 
     await bed.retire()
-    const fresh = await bed.prepare({ ...step, service: { INSERT_STRATEGY: 'single' } })
-    expect(fresh.apiPid).not.toBe(other.apiPid)
+    const { target: fresh } = await bed.prepare({ ...step, service: { INSERT_STRATEGY: 'single' } })
+    expect(fresh.apiPids).not.toEqual(other.apiPids)
   }
   expect(await labDatabases()).toEqual([])
 })
 
-test('a control leaves the service running and the tables filled; the next service ends both', async () => {
+test('a control leaves the service running; the next service ends both', async () => {
   await using bed = ownTestBed(inject('postgres').url)
   const single: Control = { name: 'single', service: { INSERT_STRATEGY: 'single' }, windows: 1 }
-  const first = await bed.prepare(step)
-  const other = await bed.prepareControl?.(step, single)
-  if (other === undefined) throw new Error('the own bed has no room for a control')
-  expect(other.apiPid).not.toBe(first.apiPid)
+  const withControl = { ...step, control: single }
+  const { target: first, control: other } = await bed.prepare(withControl)
+  if (other === null) throw new Error('the own bed has no room for a control')
+  expect(other.apiPids).not.toEqual(first.apiPids)
   expect(await insertedId(first.url)).toBe(1)
   expect(await insertedId(other.url)).toBe(2)
-  expect((await bed.prepare(step)).apiPid).toBe(first.apiPid)
+  expect((await bed.prepare(withControl)).control?.apiPids).toEqual(other.apiPids)
+  expect((await bed.prepare(step)).target.apiPids).toEqual(first.apiPids)
 
   await bed.prepare({ ...step, service: { INSERT_STRATEGY: 'copy' } })
   await expect(fetch(first.url)).rejects.toThrow('fetch failed')
@@ -79,7 +81,9 @@ test('starts a peer in place of the service, on the tables that the service make
   await using bed = ownTestBed(inject('postgres').url)
   const peer: Step = { ...step, program: 'bare-fastify', service: {} }
   expect(await bed.unavailableBecause(peer, () => {})).toBeNull()
-  const { url, adminUrl } = await bed.prepare(peer)
+  const {
+    target: { url, adminUrl },
+  } = await bed.prepare(peer)
   expect(adminUrl).toBeNull()
   expect(await insertedId(url)).toBe(1)
   const tenRows = await fetch(`${url}/test-insert?rows=10`)
@@ -91,13 +95,13 @@ test.runIf(process.platform === 'linux')(
   'takes the spans of the service where a step asks for it',
   async () => {
     await using bed = ownTestBed(inject('postgres').url)
-    const endpointOf = (pid: number | null) =>
+    const endpointOf = ([pid]: readonly number[]) =>
       /OTEL_EXPORTER_OTLP_ENDPOINT=([^\0]+)/.exec(readFileSync(`/proc/${pid}/environ`, 'utf8'))?.[1]
 
-    const without = await bed.prepare(step)
-    expect(endpointOf(without.apiPid)).toBeUndefined()
-    const { apiPid } = await bed.prepare({ ...step, takesSpans: true })
-    const answer = await fetch(`${endpointOf(apiPid)}/v1/traces`, { method: 'POST', body: 'spans' })
+    const { target: without } = await bed.prepare(step)
+    expect(endpointOf(without.apiPids)).toBeUndefined()
+    const { target: taking } = await bed.prepare({ ...step, takesSpans: true })
+    const answer = await fetch(`${endpointOf(taking.apiPids)}/v1/traces`, { method: 'POST', body: 'spans' })
     expect(answer.status).toBe(200)
   },
 )
