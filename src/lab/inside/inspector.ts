@@ -1,4 +1,4 @@
-import { once } from 'node:events'
+import { on, once } from 'node:events'
 import { readlinkSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
@@ -112,27 +112,13 @@ export async function connect(url: string, signal: AbortSignal): Promise<Inspect
   return {
     async ask(method, params = {}) {
       const id = send(method, params)
-      return new Promise((resolve, reject) => {
-        const done = new AbortController()
-        const options = { signal: done.signal }
-        const fail = () => {
-          done.abort()
-          reject(new Error(`the inspector gave no answer to ${method}`))
-        }
-        socket.addEventListener('close', fail, options)
-        signal.addEventListener('abort', fail, options)
-        socket.addEventListener(
-          'message',
-          ({ data }) => {
-            const answer = JSON.parse(String(data)) as { id?: number; result?: unknown; error?: unknown }
-            if (answer.id !== id) return
-            if (answer.error !== undefined) return fail()
-            done.abort()
-            resolve(answer.result)
-          },
-          options,
-        )
-      })
+      for await (const [{ data }] of on(socket, 'message', { signal, close: ['close'] })) {
+        const answer = JSON.parse(String(data)) as { id?: number; result?: unknown; error?: unknown }
+        if (answer.id !== id) continue
+        if (answer.error === undefined) return answer.result
+        break
+      }
+      throw new Error(`the inspector gave no answer to ${method}`)
     },
     close: () => {
       send('Runtime.evaluate', {
