@@ -10,11 +10,26 @@ export interface DatabaseChoice {
   readonly says: string
 }
 
-/**
- * What the database is for. `fill`: the lab makes one of its own on that server and loads it. `read`: the lab reads
- * statistics. `pass on`: services that the lab starts use it.
- */
-export type DatabaseUse = 'fill' | 'read' | 'pass on'
+const embedded = 'a PostgreSQL of the lab’s own, started for this run, because DATABASE_URL is not set'
+
+/** What the lab may do with the database, what it does, and which it uses where the user names none. */
+const uses = {
+  fill: {
+    may: 'create a database and load it',
+    does: 'the lab makes a database of its own there and drops it again',
+    without: embedded,
+  },
+  read: {
+    may: 'read statistics',
+    does: 'its statistics are read',
+    without: 'none is read, because neither --database-url nor DATABASE_URL names one',
+  },
+  'pass on': {
+    may: 'load services that use a database',
+    does: 'the services that the lab starts use it',
+    without: embedded,
+  },
+}
 
 /**
  * Chooses the database of a run: the one that the command line names, else that of DATABASE_URL where it is on this
@@ -23,46 +38,26 @@ export type DatabaseUse = 'fill' | 'read' | 'pass on'
  */
 export async function chooseDatabase(
   named: string | undefined,
-  use: DatabaseUse,
+  use: keyof typeof uses,
   fromShell = process.env['DATABASE_URL'],
 ): Promise<DatabaseChoice> {
-  if (named !== undefined) return { url: named, says: sentence(named, '--database-url', use) }
+  const { may, does, without } = uses[use]
+  const chosen = (url: string, why: string) => ({
+    url,
+    says: `database: ${masked(url)}, because ${why} names it; ${does}`,
+  })
+  if (named !== undefined) return chosen(named, '--database-url')
   const url = fromShell?.trim() ?? ''
-  if (url === '') return { url: null, says: withoutOne[use] }
+  if (url === '') return { url: null, says: `database: ${without}` }
   const host = hostOf(url)
   if (!(await isHere(host))) {
     throw new LabError(
       'LAB_TARGET',
       `DATABASE_URL names a database on ${host}, which is not this machine`,
-      `If the lab may ${purposes[use]} there, say so with --database-url; otherwise unset DATABASE_URL.`,
+      `If the lab may ${may} there, say so with --database-url; otherwise unset DATABASE_URL.`,
     )
   }
-  return { url, says: sentence(url, 'DATABASE_URL', use) }
-}
-
-const embedded =
-  'database: a PostgreSQL of the lab’s own, started for this run, because DATABASE_URL is not set'
-
-const withoutOne: Record<DatabaseUse, string> = {
-  fill: embedded,
-  'pass on': embedded,
-  read: 'database: none is read, because neither --database-url nor DATABASE_URL names one',
-}
-
-const purposes: Record<DatabaseUse, string> = {
-  fill: 'create a database and load it',
-  read: 'read statistics',
-  'pass on': 'load services that use a database',
-}
-
-const whatFollows: Record<DatabaseUse, string> = {
-  fill: 'the lab makes a database of its own there and drops it again',
-  read: 'its statistics are read',
-  'pass on': 'the services that the lab starts use it',
-}
-
-function sentence(url: string, why: string, use: DatabaseUse): string {
-  return `database: ${masked(url)}, because ${why} names it; ${whatFollows[use]}`
+  return chosen(url, 'DATABASE_URL')
 }
 
 /** The host, or a folder of sockets, which begins with a slash. */
