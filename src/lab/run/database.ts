@@ -110,7 +110,8 @@ async function whenThereIsRoom<T>(use: () => Promise<T>): Promise<T> {
   }
 }
 
-async function withClient<T>(url: string, use: (client: Client) => Promise<T>): Promise<T> {
+/** Connects, and closes the connection after use. */
+export async function withClient<T>(url: string, use: (client: Client) => Promise<T>): Promise<T> {
   const client = new Client({ connectionString: url, application_name: 'insertlab' })
   await client.connect()
   try {

@@ -3,8 +3,9 @@
  * service that answers before its row is durable, or that loses rows, is cheaper.
  */
 import { setTimeout as pause } from 'node:timers/promises'
-import { Client } from 'pg'
+import type { Client } from 'pg'
 import type { RowAudit } from '../results.ts'
+import { withClient } from './database.ts'
 
 /** As many clients as requests: rows of requests that run at the same time are where some are lost. */
 const requests = 64
@@ -20,9 +21,7 @@ export async function auditRows(
   url: string,
   { rowsPerRequest, answered }: { rowsPerRequest: number; answered: number },
 ): Promise<RowAudit> {
-  const client = new Client({ connectionString: databaseUrl, application_name: 'insertlab' })
-  await client.connect()
-  try {
+  return withClient(databaseUrl, async client => {
     const before = await countWhenQuiet(client, quietAfterLoadMs)
     const answers = await Promise.all(Array.from({ length: requests }, () => idOf(url)))
     const ids = answers.flatMap(({ id }) => (typeof id === 'number' ? [id] : []))
@@ -34,9 +33,7 @@ export async function auditRows(
       ids: new Set(ids).size,
       idsFound: await countIds(client, ids),
     }
-  } finally {
-    await client.end()
-  }
+  })
 }
 
 async function idOf(url: string): Promise<{ ok: boolean; id?: unknown }> {
