@@ -1,105 +1,62 @@
 import { figureOf, figureOrNull } from '../analysis/figures.ts'
 import type { PostgresWindow } from '../probes/postgres/watch.ts'
-import type { ServiceWindow } from '../probes/service-state.ts'
 import type { Figure, Postgres, Sample } from '../results.ts'
-import { type Observation, requestsServed } from './observe.ts'
-
-/** The parts of a sample that come from inside: from the service, PostgreSQL and the kernel. */
-type Inside = Pick<
-  Sample,
-  | 'failures'
-  | 'refusals'
-  | 'generatorStalled'
-  | 'whereabouts'
-  | 'pool'
-  | 'postgres'
-  | 'runtime'
-  | 'pressure'
-  | 'throttled'
->
+import { type ByProcess, type Observation, requestsSent, requestsServed } from './observe.ts'
 
 const topStatements = 5
 
-/** Pure. Leaves out each part of which nothing could be read. */
-export function insideFigures(observations: readonly Observation[]): Inside {
-  const maybe = (of: (one: Observation) => number | null) => figureOrNull(observations.map(of))
+/**
+ * The parts of a sample that come from inside: from the service, PostgreSQL and the kernel. Pure. Leaves out each part of
+ * which nothing could be read.
+ */
+export function insideFigures(observations: readonly Observation[]): Partial<Sample> {
   return {
     ...failuresOf(observations),
-    generatorStalled: maybe(({ load }) => load.stalled),
+    generatorStalled: figureOrNull(observations.map(({ load }) => load.stalled)),
     ...serviceFigures(observations),
     ...postgresFigures(observations),
-    pressure: {
-      cpu: maybe(({ pressure }) => pressure.cpu),
-      io: maybe(({ pressure }) => pressure.io),
-      memory: maybe(({ pressure }) => pressure.memory),
-    },
-    throttled: {
-      api: maybe(one => shareOfWindow(one, 'api')),
-      database: maybe(one => shareOfWindow(one, 'database')),
-      generator: maybe(one => shareOfWindow(one, 'generator')),
-    },
+    pressure: figuresOfParts(observations.map(({ pressure }) => pressure)),
+    throttled: figuresOfParts(observations.map(throttledShares)),
   }
 }
 
 /** The kernel adds up the time of each core that it kept from the process, which can be more than the window. */
-function shareOfWindow({ throttledUs, windowS }: Observation, of: keyof Observation['throttledUs']) {
-  const us = throttledUs[of]
-  return us === null ? null : Math.min(1, us / (windowS * 1e6))
+function throttledShares({ throttledUs: { api, database, generator }, windowS }: Observation): ByProcess {
+  const share = (us: number | null) => (us === null ? null : Math.min(1, us / (windowS * 1e6)))
+  return { api: share(api), database: share(database), generator: share(generator) }
 }
 
-function failuresOf(observations: readonly Observation[]): Pick<Inside, 'failures'> {
+function failuresOf(observations: readonly Observation[]): Pick<Sample, 'failures'> {
   const failures = figuresByName(
-    observations.map(
-      ({ load }) =>
-        new Map(
-          Object.entries(load.failures).map(([how, count]) => [how, count / (load.succeeded + load.failed)]),
-        ),
-    ),
+    observations.map(one => sharesOf(Object.entries(one.load.failures), requestsSent(one))),
   )
-  return failures === null || Object.keys(failures).length === 0 ? {} : { failures }
+  return failures === null ? {} : { failures }
+}
+
+function sharesOf(counts: Iterable<[string, number]>, all: number): Map<string, number> {
+  return new Map(all === 0 ? [] : [...counts].map(([name, count]) => [name, count / all]))
 }
 
 function serviceFigures(
   observations: readonly Observation[],
-): Pick<Inside, 'refusals' | 'whereabouts' | 'pool' | 'runtime'> {
+): Pick<Sample, 'refusals' | 'whereabouts' | 'pool' | 'runtime'> {
   const windows = allOrNull(observations.map(({ service }) => service))
   if (windows === null) return {}
-  const maybe = (of: (one: ServiceWindow) => number | null) => figureOrNull(windows.map(of))
   const pools = allOrNull(windows.map(({ pool }) => pool))
-  const pooled = (of: (pool: NonNullable<ServiceWindow['pool']>) => number | null) =>
-    pools === null ? null : figureOrNull(pools.map(of))
-  const refusals = figuresByName(
-    windows.map(({ refusals: counts, requests }) =>
-      requests === 0 ? new Map() : new Map([...counts].map(([reason, count]) => [reason, count / requests])),
-    ),
-  )
+  const refusals = figuresByName(windows.map(({ refusals: counts, requests }) => sharesOf(counts, requests)))
   return {
-    ...(refusals !== null && Object.keys(refusals).length > 0 && { refusals }),
-    whereabouts: {
-      service: maybe(({ whereabouts }) => whereabouts.service),
-      poolQueue: maybe(({ whereabouts }) => whereabouts.poolQueue),
-      database: maybe(({ whereabouts }) => whereabouts.database),
-      batchQueue: maybe(({ whereabouts }) => whereabouts.batchQueue),
-    },
-    ...(pools !== null && {
-      pool: {
-        max: pooled(({ max }) => max),
-        used: pooled(({ used }) => used),
-        waitMs: pooled(({ waitMs }) => waitMs),
-        useMs: pooled(({ useMs }) => useMs),
-        timeouts: pooled(({ timeouts }) => timeouts),
-      },
-    }),
-    runtime: {
-      residentMiB: maybe(({ residentMiB }) => residentMiB),
-      heapShare: maybe(({ heapShare }) => heapShare),
-      gcShare: maybe(({ gcShare }) => gcShare),
-      gcPauseMs: maybe(({ gcPauseMs }) => gcPauseMs),
-    },
+    ...(refusals !== null && { refusals }),
+    whereabouts: figuresOfParts(windows.map(({ whereabouts }) => whereabouts)),
+    ...(pools !== null && { pool: figuresOfParts(pools) }),
+    runtime: figuresOfParts(
+      windows.map(({ residentMiB, heapShare, gcShare, gcPauseMs }) => {
+        return { residentMiB, heapShare, gcShare, gcPauseMs }
+      }),
+    ),
   }
 }
 
-function postgresFigures(observations: readonly Observation[]): Pick<Inside, 'postgres'> {
+function postgresFigures(observations: readonly Observation[]): Pick<Sample, 'postgres'> {
   const windows = allOrNull(
     observations.map(one =>
       one.postgres === null ? null : { ...one.postgres, requestsPerS: requestsServed(one) / one.windowS },
@@ -153,6 +110,15 @@ function perRequest(amount: number | null, { windowS, requestsPerS }: Window): n
   return over(over(amount, windowS), requestsPerS)
 }
 
+/** The figure of each part; null where a repeat has no reading of it. Every repeat has the same parts. */
+function figuresOfParts<Part extends string>(
+  repeats: readonly Readonly<Record<Part, number | null>>[],
+): Record<Part, Figure | null> {
+  const parts = Object.keys(repeats[0] ?? {}) as Part[]
+  const figures = parts.map(part => [part, figureOrNull(repeats.map(repeat => repeat[part]))])
+  return Object.fromEntries(figures)
+}
+
 function over(amount: number | null, by: number): number | null {
   return amount === null || by === 0 ? null : amount / by
 }
@@ -162,7 +128,7 @@ function allOrNull<T>(values: readonly (T | null)[]): T[] | null {
   return known.length === values.length ? known : null
 }
 
-/** One figure per name, the largest first. A repeat without a name counts as 0. null where a repeat has no names. */
+/** One figure per name, the largest first. A repeat without a name counts as 0. null where a repeat is unknown, or no name. */
 export function figuresByName(
   repeats: readonly (ReadonlyMap<string, number> | null)[],
 ): Record<string, Figure> | null {
@@ -173,5 +139,6 @@ export function figuresByName(
     const figure = figureOf(known.map(repeat => repeat.get(name) ?? 0))
     return figure === null ? [] : [[name, figure]]
   })
+  if (figures.length === 0) return null
   return Object.fromEntries(figures.toSorted(([, a], [, b]) => b.median - a.median))
 }
