@@ -12,28 +12,22 @@ import { full as allFindings, experiments, tour, tourMinutes } from './experimen
 import { type Experiment, estimateS } from './experiments/experiment.ts'
 import { addInsertTableCommand } from './insert-table-command.ts'
 import { generatorHelp, generatorNames } from './load/choose.ts'
-import type { LoadGenerator } from './load/generator.ts'
 import { addPlanCommand } from './plan/command.ts'
 import { holdToAssertions } from './run/assertions.ts'
 import { readResults, renderAgain } from './run/results-folder.ts'
-import { runLab } from './run/run.ts'
+import { type RunOptions, runLab } from './run/run.ts'
 import { masked } from './secrets.ts'
 import { callLoopbackDirectly } from './stack/direct-loopback.ts'
 import { interruption } from './stack/interruption.ts'
 import { runServiceCommand } from './stack/service-command.ts'
 
-interface RunFlags {
+/** The options of a run as commander names them. */
+interface RunFlags
+  extends Pick<RunOptions, 'url' | 'insecure' | 'databaseUrl' | 'generator' | 'only' | 'resume' | 'live'> {
   duration?: number
   repeats?: number
   out: string
-  url?: string
-  insecure: boolean
   iOwnThisTarget: boolean
-  databaseUrl?: string
-  generator?: LoadGenerator['name']
-  only?: string[]
-  resume?: string
-  live: boolean
   assert: Assertion[]
 }
 
@@ -145,24 +139,18 @@ function withRunOptions(command: Command): Command {
     .option('--no-live', 'do not serve the page that shows the run')
 }
 
-function run(name: string, chosen: readonly Experiment[], flags: RunFlags): Promise<number> {
+function run(
+  name: string,
+  chosen: readonly Experiment[],
+  { duration, repeats, out, iOwnThisTarget, assert, ...flags }: RunFlags,
+): Promise<number> {
   return runLab(chosen, {
-    name,
-    outFolder: flags.out,
+    ...flags,
+    ...{ name, outFolder: out, isOwned: iOwnThisTarget, assertions: assert, signal: interruption() },
     timing: {
-      ...(flags.duration !== undefined && { durationS: flags.duration }),
-      ...(flags.repeats !== undefined && { repeats: flags.repeats }),
+      ...(duration !== undefined && { durationS: duration }),
+      ...(repeats !== undefined && { repeats }),
     },
-    generator: flags.generator,
-    only: flags.only,
-    resume: flags.resume,
-    url: flags.url,
-    insecure: flags.insecure,
-    isOwned: flags.iOwnThisTarget,
-    databaseUrl: flags.databaseUrl,
-    live: flags.live,
-    assertions: flags.assert,
-    signal: interruption(),
   })
 }
 

@@ -1,25 +1,14 @@
 import { type Command, Option } from 'commander'
 import { count, path, quoted, seconds } from '../arguments.ts'
 import { generatorHelp, generatorNames } from '../load/choose.ts'
-import type { LoadGenerator } from '../load/generator.ts'
 import { masked } from '../secrets.ts'
 import { interruption } from '../stack/interruption.ts'
-import { compareServices } from './ab.ts'
+import { type AbOptions, compareServices } from './ab.ts'
 
-interface AbFlags {
-  a: string
-  b: string
-  path: string
-  scenario?: string
-  databaseUrl?: string
-  connections: number
-  windows: number
-  window: number
-  warmUp: number
-  generator?: LoadGenerator['name']
+/** The options as commander names them. */
+interface AbFlags extends Omit<AbOptions, 'isOwned' | 'outFolder' | 'repeat' | 'signal'> {
   iOwnThisTarget: boolean
   out: string
-  live: boolean
 }
 
 const service = 'a URL, or a command that the lab starts with PORT, HOST, ADMIN_PORT and DATABASE_URL'
@@ -45,11 +34,11 @@ export function addAbCommand(lab: Command, setExitCode: (code: number) => void):
     .option('--i-own-this-target', 'load it although its address is public, because it is mine', false)
     .option('--out <dir>', 'folder for results', 'results')
     .option('--no-live', 'do not serve the page that shows the run')
-    .action(async ({ a, b, iOwnThisTarget, out, ...flags }: AbFlags) => {
+    .action(async ({ iOwnThisTarget, out, ...flags }: AbFlags) => {
       setExitCode(
         await compareServices({
           ...flags,
-          ...{ a, b, isOwned: iOwnThisTarget, outFolder: out },
+          ...{ isOwned: iOwnThisTarget, outFolder: out },
           repeat: ['npm run lab --', ...process.argv.slice(2).map(masked).map(quoted)].join(' '),
           signal: interruption(),
         }),

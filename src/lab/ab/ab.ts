@@ -3,7 +3,6 @@ import { readScenario } from '../attach/scenario.ts'
 import { targetProcesses } from '../attach/target-process.ts'
 import { exitCodeOf } from '../errors.ts'
 import { requireSuccess } from '../load/first-request.ts'
-import type { LoadGenerator } from '../load/generator.ts'
 import { takeNumbers } from '../load/numbers.ts'
 import { methodOf, prepareRequest } from '../load/prepare-request.ts'
 import { requireOwnTarget } from '../load/target-guard.ts'
@@ -19,13 +18,12 @@ import { type AbPlan, abExperiment } from './ab-experiment.ts'
 
 export interface AbOptions
   extends Omit<AbPlan, 'requests'>,
-    Pick<RunOptions, 'outFolder' | 'live' | 'signal'> {
+    Pick<RunOptions, 'outFolder' | 'generator' | 'live' | 'signal'> {
   readonly path: string
   /** A file of requests; wins over `path`. */
   readonly scenario?: string | undefined
   /** The database of the services that the lab starts; without it that of DATABASE_URL, or an embedded one. */
   readonly databaseUrl?: string | undefined
-  readonly generator?: LoadGenerator['name'] | undefined
   /** The user says that a public address is theirs to load. */
   readonly isOwned: boolean
   /** The command that repeats it. */
@@ -72,8 +70,6 @@ async function compare(options: AbOptions): Promise<number> {
   })
   return await runLab([abExperiment({ ...options, requests })], {
     name: 'ab',
-    timing: {},
-    assertions: [],
     ...{ outFolder, generator, live, signal },
     attached: {
       bed: fixedBed({

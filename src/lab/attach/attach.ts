@@ -119,8 +119,6 @@ async function attachTo(options: AttachOptions): Promise<number> {
   await requireAnswer()
   return await runLab([experiment], {
     name: 'attach',
-    timing: {},
-    assertions: [],
     outFolder: options.outFolder,
     generator: options.generator,
     live: options.live,

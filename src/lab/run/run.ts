@@ -32,7 +32,7 @@ export interface RunOptions {
   readonly name: string
   readonly outFolder: string
   /** Replaces the experiments' own timing, as far as given. */
-  readonly timing: Partial<Timing>
+  readonly timing?: Partial<Timing>
   readonly generator?: LoadGenerator['name'] | undefined
   /** Only steps of which one setting has one of these values, such as the name of a stack. */
   readonly only?: readonly string[] | undefined
@@ -61,7 +61,7 @@ export interface RunOptions {
   /** Serve a page on loopback that follows the run. */
   readonly live: boolean
   /** What the figures are held to in the end. */
-  readonly assertions: readonly Assertion[]
+  readonly assertions?: readonly Assertion[]
   readonly signal: AbortSignal
 }
 
@@ -158,7 +158,7 @@ export async function runLab(experiments: readonly Experiment[], options: RunOpt
   }
   finish(true)
   console.log(`\n${summaryOf(measured)}\n\nreport: ${relative('.', folder.reportFile)}`)
-  const { assertions } = options
+  const { assertions = [] } = options
   return assertions.length === 0 ? exitCodes.done : holdToAssertions(assertions, measured, folder.path)
 }
 
