@@ -2,25 +2,7 @@ import { expect, test } from 'vitest'
 import type { PostgresWindow } from '../../../src/lab/probes/postgres/watch.ts'
 import type { ServiceWindow } from '../../../src/lab/probes/service-state.ts'
 import { insideFigures } from '../../../src/lab/run/inside-figures.ts'
-import type { Observation } from '../../../src/lab/run/observe.ts'
-
-const unread = { api: null, database: null, generator: null }
-
-/** A window of 2 s in which 2,000 requests were answered, and nothing could be read from inside. */
-function observation(change: Partial<Observation> = {}): Observation {
-  return {
-    load: {
-      ...{ succeeded: 2000, failed: 0, failures: {}, dropped: 0, durationS: 2, stalled: null },
-      ...{ latencyMs: { p50: 1, p90: 2, p95: 2.5, p99: 3, max: 4, mean: 1.2 } },
-    },
-    ...{ windowS: 2, ratesPerS: [] },
-    ...{ cpuUs: unread, apiThread: null, apiThreadShares: null, databaseQueued: null, hostCores: null },
-    ...{ reported: null, ledger: null, rowsPerBatch: null, service: null, postgres: null },
-    pressure: { cpu: null, io: null, memory: null },
-    throttledUs: unread,
-    ...change,
-  }
-}
+import { observation, unread } from './observation.ts'
 
 function service(poolQueue: number | null): ServiceWindow {
   return {

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { closed, type Experiment } from '../../../src/lab/experiments/experiment.ts'
 import { openMeasuredSteps } from '../../../src/lab/run/measured-steps.ts'
 import type { Planned } from '../../../src/lab/run/run-experiments.ts'
-import type { Profiled } from '../../../src/lab/run/sample.ts'
+import { observation } from './observation.ts'
 
 let folder = ''
 beforeEach(() => {
@@ -23,23 +23,14 @@ const plan: Planned = {
   ...{ experiment, steps: experiment.steps, timing: experiment.timing, confirms: false, repeat: 'again' },
 }
 
-const unread = { api: null, database: null, generator: null }
-const seen: Profiled = {
-  load: {
-    ...{ succeeded: 2000, failed: 0, failures: {}, dropped: 0, durationS: 2, stalled: null },
-    ...{ latencyMs: { p50: 1, p90: 2, p95: 2.5, p99: 3, max: 4, mean: 1.2 } },
-  },
-  ...{ windowS: 2, ratesPerS: [1, 2], cpuUs: { api: 100, database: null, generator: 7 } },
-  ...{ apiThread: null, apiThreadShares: null, databaseQueued: null, hostCores: null, reported: null },
+const seen = observation({
   ledger: {
     requestUs: 5,
     bucketsUs: new Map([['helper_threads', 3]]),
     routes: new Map([['GET /', { requests: 1, cpuUs: 5 }]]),
   },
-  ...{ service: null, postgres: null, pressure: { cpu: null, io: null, memory: null } },
-  ...{ throttledUs: unread, rowsPerBatch: null },
   profile: { shares: new Map([['pg', 1]]), agreement: 0.9, file: 'a.cpuprofile' },
-}
+})
 const step = (repeat: number) => ({ experiment: 'trial', label: 'insert, 4 connections', repeat })
 
 test('what one run has kept, the next one takes, once and with its maps', () => {

@@ -1,24 +1,14 @@
 import { expect, test } from 'vitest'
 import { closed, type Step } from '../../../src/lab/experiments/experiment.ts'
 import { type Profiled, sampleOf } from '../../../src/lab/run/sample.ts'
+import { observation, unread } from './observation.ts'
 
 const step: Step = { variant: 'insert', knobs: {}, load: closed(4), requests: [{ path: '/' }] }
 const generator = { name: 'undici' } as const
 
-/** A window of 1,000 requests, each of so many us of API CPU. */
-function observation(apiUs: number, change: Partial<Profiled> = {}): Profiled {
-  const unread = { api: null, database: null, generator: null }
-  return {
-    load: {
-      ...{ succeeded: 1000, failed: 0, failures: {}, dropped: 0, durationS: 2, stalled: null },
-      ...{ latencyMs: { p50: 1, p90: 2, p95: 2.5, p99: 3, max: 4, mean: 1.2 } },
-    },
-    ...{ windowS: 2, ratesPerS: [], cpuUs: { ...unread, api: apiUs * 1000 } },
-    ...{ apiThread: null, apiThreadShares: null, databaseQueued: null, hostCores: null, reported: null },
-    ...{ ledger: null, service: null, postgres: null, throttledUs: unread, rowsPerBatch: null },
-    pressure: { cpu: null, io: null, memory: null },
-    ...change,
-  }
+/** A window in which each request took so many us of API CPU. */
+function costing(apiUs: number, change: Partial<Profiled> = {}): Profiled {
+  return observation({ cpuUs: { ...unread, api: apiUs * 2000 }, ...change })
 }
 
 const audit = {
@@ -33,25 +23,25 @@ test('a step that was profiled once has the layers of that repeat, scaled to it'
   ])
   const profile = { shares, agreement: 0.9, file: 'a.cpuprofile' }
   const { layersUs, cpuPerRequestUs } = sampleOf(step, generator, 2, [
-    observation(100, { profile }),
-    observation(200),
-    observation(300),
+    costing(100, { profile }),
+    costing(200),
+    costing(300),
   ])
   expect(cpuPerRequestUs.api).toMatchObject({ median: 200, repeats: 3 })
   expect(layersUs?.['pg']).toMatchObject({ median: 75, repeats: 1 })
   expect(layersUs?.['fastify']).toMatchObject({ median: 25, repeats: 1 })
-  expect(sampleOf(step, generator, 2, [observation(100)]).layersUs).toBeUndefined()
+  expect(sampleOf(step, generator, 2, [costing(100)]).layersUs).toBeUndefined()
 })
 
 test('the audits of all repeats are added up, and what the service ran on is told once', () => {
-  const audited = observation(100, { audit, versions: 'Node 24.0.0' })
+  const audited = costing(100, { audit, versions: 'Node 24.0.0' })
   const sample = sampleOf(step, generator, 2, [audited, { ...audited, audit: { ...audit, exactFound: 63 } }])
   expect(sample.versions).toBe('Node 24.0.0')
   expect(sample.audit).toEqual({
     ...{ windowRows: 2000, windowFound: 2200, exactRows: 128, exactFound: 127 },
     ...{ ids: 128, idsFound: 128 },
   })
-  const plain = sampleOf(step, generator, 2, [observation(100)])
+  const plain = sampleOf(step, generator, 2, [costing(100)])
   expect(plain).not.toHaveProperty('audit')
   expect(plain).not.toHaveProperty('versions')
 })
