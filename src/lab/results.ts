@@ -1,4 +1,4 @@
-import { type Static, Type } from 'typebox'
+import { type Static, type TSchema, Type } from 'typebox'
 
 /**
  * The shape of `results.json`: what a run of the lab leaves behind, and all that the report, `compare`
@@ -35,23 +35,25 @@ export const Figure = Type.Object({
 })
 export type Figure = Static<typeof Figure>
 
+function Nullable<Schema extends TSchema>(schema: Schema) {
+  return Type.Union([schema, Type.Null()])
+}
+
 /** null: it could not be measured here (no /proc, foreign target, telemetry off). Never zero instead. */
-const MaybeFigure = Type.Union([Figure, Type.Null()])
+const MaybeFigure = Nullable(Figure)
+
+/** Of the service, of PostgreSQL and of the load generator. */
+const ByProcess = Type.Object({ api: MaybeFigure, database: MaybeFigure, generator: MaybeFigure })
 
 export const Knobs = Type.Record(Type.String(), Type.Union([Type.String(), Type.Number(), Type.Boolean()]))
 export type Knobs = Static<typeof Knobs>
 
 export const Load = Type.Object({
   /** autocannon, and the mode `paced`, are of results before December 2026. */
-  generator: Type.Union([
-    Type.Literal('k6'),
-    Type.Literal('undici'),
-    Type.Literal('wrk'),
-    Type.Literal('autocannon'),
-  ]),
+  generator: Type.Enum(['k6', 'undici', 'wrk', 'autocannon']),
   /** closed: `connections` clients, each waits for its answer; open: arrivals at a rate, whatever the
    *  answers do; paced: a closed loop held to a rate. */
-  mode: Type.Union([Type.Literal('closed'), Type.Literal('open'), Type.Literal('paced')]),
+  mode: Type.Enum(['closed', 'open', 'paced']),
   connections: Type.Optional(Type.Integer({ minimum: 1 })),
   /** Of an open loop: requests that may be on their way at once; past it an arrival is dropped. */
   maxConnections: Type.Optional(Type.Integer({ minimum: 1 })),
@@ -128,9 +130,6 @@ export const Runtime = Type.Object({
 /** Shares of the window, 0..1, in which at least one process waited for it (Linux's PSI, `some`). */
 export const Pressure = Type.Object({ cpu: MaybeFigure, io: MaybeFigure, memory: MaybeFigure })
 
-/** Shares of the window, 0..1, in which the quota of the process's own cgroup kept it from running. */
-export const Throttled = Type.Object({ api: MaybeFigure, database: MaybeFigure, generator: MaybeFigure })
-
 /**
  * Rows that the service answered for and rows of the table, over all repeats. A load generator stops while requests are on
  * their way, so the table may have more rows than were answered for in its window. Then some requests are sent and all
@@ -164,7 +163,7 @@ export const Sample = Type.Object({
     mean: Type.Optional(Figure),
   }),
   /** From outside: CPU of each process tree over answered requests. */
-  cpuPerRequestUs: Type.Object({ api: MaybeFigure, database: MaybeFigure, generator: MaybeFigure }),
+  cpuPerRequestUs: ByProcess,
   /** Of the control, another service that got the same load in the windows next to these: API CPU per request,
    *  requests answered a second, and p99. Value i belongs to the same pair of windows as value i of the sample.
    *  Older results use these names too, so they stay. */
@@ -201,7 +200,8 @@ export const Sample = Type.Object({
   postgres: Type.Optional(Postgres),
   runtime: Type.Optional(Runtime),
   pressure: Type.Optional(Pressure),
-  throttled: Type.Optional(Throttled),
+  /** Shares of the window, 0..1, in which the quota of the process's own cgroup kept it from running. */
+  throttled: Type.Optional(ByProcess),
   /** What the service ran on, where it is a peer that says so: language and packages with their versions. */
   versions: Type.Optional(Type.String()),
   /** Whether what was answered is in the table, all repeats together. */
@@ -230,7 +230,7 @@ export const Sample = Type.Object({
   /** Mean rows that shared an insert statement, by the service's own count. */
   rowsPerBatch: Type.Optional(MaybeFigure),
   /** Whether every repeat held its rate from beginning to end; null: too short to tell. */
-  steady: Type.Optional(Type.Union([Type.Boolean(), Type.Null()])),
+  steady: Type.Optional(Nullable(Type.Boolean())),
   /** What speaks against the sample itself, each with its figures. */
   doubts: Type.Optional(Type.Array(Type.String())),
 })
@@ -259,16 +259,16 @@ export const Diagnosis = Type.Object({
   /** Label of the sample being diagnosed. */
   accused: Type.Optional(Type.String()),
   /** high: two independent signs agree; medium: one clear sign; low: the best of weak ones. */
-  confidence: Type.Union([Type.Literal('high'), Type.Literal('medium'), Type.Literal('low')]),
+  confidence: Type.Enum(['high', 'medium', 'low']),
   /** Short, and clear without knowledge of the lab. */
   sentence: Type.String(),
   /** What makes the sentence less certain. */
   caution: Type.Optional(Type.String()),
   /** Ranked, the suspected limit first; each evidence is one checkable statement with its figure. */
   causes: Type.Array(Type.Object({ limit: Limit, evidence: Type.Array(Type.String()) })),
-  ceiling: Type.Union([Type.Object({ predictedPerS: Figure, measuredPerS: Figure }), Type.Null()]),
+  ceiling: Nullable(Type.Object({ predictedPerS: Figure, measuredPerS: Figure })),
   /** What a change of the suspected limit's setting did; null where nothing was changed. */
-  confirmed: Type.Union([
+  confirmed: Nullable(
     Type.Object({
       holds: Type.Boolean(),
       effect: Type.String(),
@@ -277,8 +277,7 @@ export const Diagnosis = Type.Object({
       beforePerS: Type.Optional(Figure),
       afterPerS: Type.Optional(Figure),
     }),
-    Type.Null(),
-  ]),
+  ),
   /** What to change next, in the reader's terms. */
   next: Type.String(),
 })
@@ -296,10 +295,7 @@ export const UslFit = Type.Object({
   kappa: Estimate,
   /** Where throughput is highest; null where it only ever rises. `measured` is false where that is beyond the
    *  largest concurrency of the sweep, so that nothing but the law says so. */
-  peak: Type.Union([
-    Type.Object({ connections: Estimate, throughputPerS: Estimate, measured: Type.Boolean() }),
-    Type.Null(),
-  ]),
+  peak: Nullable(Type.Object({ connections: Estimate, throughputPerS: Estimate, measured: Type.Boolean() })),
   /** The largest relative error of the fit at a measured point. */
   worstError: Type.Number(),
 })
@@ -314,10 +310,7 @@ export const Scaling = Type.Object({
   connections: Type.Array(Type.Integer({ minimum: 1 })),
   fits: Type.Array(Type.Union([UslFit, BatchDemandFit])),
   /** Where two methods agree that more clients only wait: between `low` and `high` connections. */
-  knee: Type.Union([
-    Type.Object({ connections: Type.Number(), low: Type.Number(), high: Type.Number() }),
-    Type.Null(),
-  ]),
+  knee: Nullable(Type.Object({ connections: Type.Number(), low: Type.Number(), high: Type.Number() })),
   /** Why there is no fit or no knee, and what to mind about those that there are. */
   notes: Type.Array(Type.String()),
 })
@@ -333,7 +326,7 @@ export const Reproduction = Type.Object({
   reported: Type.String(),
   ours: Type.String(),
   /** The second over the first; null where the report gives no two figures, or we could not measure them. */
-  ratio: Type.Object({ reported: Type.Union([Type.Number(), Type.Null()]), ours: MaybeFigure }),
+  ratio: Type.Object({ reported: Nullable(Type.Number()), ours: MaybeFigure }),
   reproduced: Type.Boolean(),
   /** What shows it, or why it is not reproduced. */
   because: Type.String(),
@@ -345,7 +338,7 @@ export const ExperimentResult = Type.Object({
   question: Type.String(),
   hypothesis: Type.String(),
   /** The source report's finding that this reproduces (`A1` … `C2`), if any. */
-  finding: Type.Union([Type.String(), Type.Null()]),
+  finding: Nullable(Type.String()),
   /** The command that repeats it. */
   repeat: Type.String(),
   /** The question, answered in one or two sentences with figures and spread. */
@@ -360,7 +353,7 @@ export type ExperimentResult = Static<typeof ExperimentResult>
 
 export const Manifest = Type.Object({
   insertlab: Type.String(),
-  commit: Type.Union([Type.String(), Type.Null()]),
+  commit: Nullable(Type.String()),
   node: Type.String(),
   postgres: Type.String(),
   generator: Type.String(),
@@ -371,9 +364,9 @@ export const Manifest = Type.Object({
   memoryGiB: Type.Number(),
   /** API, PostgreSQL and generator on the same cores: every throughput is then a lower bound. */
   sharedCores: Type.Boolean(),
-  cgroupQuotaCores: Type.Union([Type.Number(), Type.Null()]),
+  cgroupQuotaCores: Nullable(Type.Number()),
   /** Share of CPU time the hypervisor took during the run, 0..1; null where the kernel does not say. */
-  stealRatio: Type.Union([Type.Number(), Type.Null()]),
+  stealRatio: Nullable(Type.Number()),
   /** CPU that a fixed piece of work took between the loads, us: how fast the machine was. */
   fixedWorkUs: Type.Optional(MaybeFigure),
   warnings: Type.Array(Type.String()),
