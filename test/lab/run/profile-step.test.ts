@@ -3,12 +3,9 @@ import { expect, test } from 'vitest'
 import { CpuProfile } from '../../../src/lab/analysis/call-tree.ts'
 import { closed, type Experiment } from '../../../src/lab/experiments/experiment.ts'
 import { undiciGenerator } from '../../../src/lab/load/undici.ts'
-import { watchSpeed } from '../../../src/lab/probes/cpu-speed.ts'
-import type { Sample } from '../../../src/lab/results.ts'
 import { profileStep } from '../../../src/lab/run/profile-step.ts'
 import { runExperiments } from '../../../src/lab/run/run-experiments.ts'
-import { dedicated } from '../analysis/samples.ts'
-import { standInBed } from './stand-in-bed.ts'
+import { runOn, standInBed } from './stand-in-bed.ts'
 
 const step = {
   variant: 'insert',
@@ -21,31 +18,15 @@ const timing = { processWarmupS: 0, warmupS: 0.2, durationS: 1, repeats: 1 }
 
 test('a profiled step tells its CPU by layer, keeps the raw profile and names it', async () => {
   await using bed = standInBed({ BURN_US: '1000' })
-  const kept = new Map<string, string | Uint8Array>()
-  let sample: Sample | undefined
+  const { run, saved, kept } = runOn(bed)
   const experiment: Experiment = {
     ...{ name: 'trial', question: '', hypothesis: '', finding: null, varies: '', holds: '' },
     ...{ timing, steps: [step] },
     conclude: () => ({ answer: '', diagnosed: null }),
   }
-  await runExperiments([{ experiment, steps: [step], timing, confirms: false, repeat: '' }], {
-    bed,
-    generatorFor: () => undiciGenerator,
-    installed: ['undici'],
-    signal: new AbortController().signal,
-    circumstances: () => dedicated,
-    speed: watchSpeed(),
-    keep: (name, content) => kept.set(name, content),
-    onTrouble: () => {},
-    onResults: ([result]) => {
-      sample = result?.samples[0]
-    },
-    progress: {
-      ...{ begin: () => {}, live: () => {}, done: () => {}, say: () => {} },
-      [Symbol.dispose]: () => {},
-    },
-  })
+  await runExperiments([{ experiment, steps: [step], timing, confirms: false, repeat: '' }], run)
 
+  const sample = saved.at(-1)?.[0]?.samples[0]
   expect([...kept.keys()]).toEqual(['trial-insert-4-connections-1.cpuprofile'])
   expect(sample?.profile?.files).toEqual([...kept.keys()])
   expect(Value.Check(CpuProfile, JSON.parse(String([...kept.values()][0])))).toBe(true)

@@ -3,14 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { closed, type Experiment } from '../../../src/lab/experiments/experiment.ts'
-import { undiciGenerator } from '../../../src/lab/load/undici.ts'
-import { watchSpeed } from '../../../src/lab/probes/cpu-speed.ts'
-import type { ExperimentResult } from '../../../src/lab/results.ts'
 import { openMeasuredSteps } from '../../../src/lab/run/measured-steps.ts'
 import { type Planned, type RunContext, runExperiments } from '../../../src/lab/run/run-experiments.ts'
 import { newestComplaint } from '../../../src/lab/run/run-step.ts'
 import { dedicated } from '../analysis/samples.ts'
-import { type StandInBed, standInBed } from './stand-in-bed.ts'
+import { runOn, standInBed } from './stand-in-bed.ts'
 
 const experiment: Experiment = {
   name: 'trial',
@@ -35,36 +32,9 @@ const plan: Planned = {
   ...{ confirms: false, repeat: 'again' },
 }
 
-function context(bed: StandInBed, change: Partial<RunContext> = {}) {
-  const saved: (readonly ExperimentResult[])[] = []
-  const lines: string[] = []
-  const live: number[] = []
-  const logs: string[] = []
-  const run: RunContext = {
-    bed,
-    generatorFor: () => undiciGenerator,
-    installed: ['undici'],
-    signal: new AbortController().signal,
-    circumstances: () => dedicated,
-    speed: watchSpeed(),
-    keep: () => {},
-    onTrouble: (_, log) => logs.push(log),
-    onResults: results => saved.push(results),
-    progress: {
-      begin: () => {},
-      live: rate => live.push(rate),
-      done: line => lines.push(line),
-      say: line => lines.push(line),
-      [Symbol.dispose]: () => {},
-    },
-    ...change,
-  }
-  return { run, saved, lines, live, logs }
-}
-
 test('measures every step in every repeat, on a new process each, and saves after each step', async () => {
   await using bed = standInBed({ BURN_US: '200' })
-  const { run, saved, lines, live, logs } = context(bed)
+  const { run, saved, lines, live, logs } = runOn(bed)
   await runExperiments([plan], run)
 
   expect(bed.started()).toBe(2)
@@ -97,7 +67,7 @@ test('measures every step in every repeat, on a new process each, and saves afte
 test('stops in the middle when it is interrupted, having saved what was measured', async () => {
   await using bed = standInBed()
   const interrupt = new AbortController()
-  const { run, saved } = context(bed, { signal: interrupt.signal })
+  const { run, saved } = runOn(bed, { signal: interrupt.signal })
   const onResults: RunContext['onResults'] = results => {
     saved.push(results)
     interrupt.abort(new Error('enough'))
@@ -114,7 +84,7 @@ test('goes on where it was interrupted: what was measured is not measured again'
       await using bed = standInBed()
       const interrupt = new AbortController()
       const measuredSteps = openMeasuredSteps(folder, [plan], undefined)
-      const { run, saved, lines } = context(bed, { signal: interrupt.signal, measuredSteps })
+      const { run, saved, lines } = runOn(bed, { signal: interrupt.signal, measuredSteps })
       const onResults: RunContext['onResults'] = results => {
         saved.push(results)
         if (saved.length === interruptAfter) interrupt.abort(new Error('enough'))
@@ -139,7 +109,7 @@ test('goes on where it was interrupted: what was measured is not measured again'
 
 test('keeps what the service printed where requests failed', async () => {
   await using bed = standInBed()
-  const { run, saved, logs } = context(bed)
+  const { run, saved, logs } = runOn(bed)
   const steps = experiment.steps
     .slice(0, 1)
     .map(step => ({ ...step, requests: [{ path: '/no-such-route' }] }))
@@ -153,7 +123,7 @@ test('keeps what the service printed where requests failed', async () => {
 
 test('sends the load to a service and to its control in turn, and keeps the pairs in their order', async () => {
   await using bed = standInBed({ BURN_US: '200' })
-  const { run, saved, lines } = context(bed)
+  const { run, saved, lines } = runOn(bed)
   const steps = experiment.steps.slice(1).map(step => ({ ...step, control: { name: 'other', windows: 2 } }))
   await runExperiments([{ ...plan, steps, timing: { ...plan.timing, durationS: 0.5 } }], run)
 
@@ -174,7 +144,7 @@ test('sends the load to a service and to its control in turn, and keeps the pair
 
 test('a control whose requests fail gives no figure to compare with', async () => {
   await using bed = standInBed()
-  const { run, saved } = context(bed)
+  const { run, saved } = runOn(bed)
   const steps = experiment.steps.slice(0, 1).map(step => ({
     ...step,
     control: { name: 'other', windows: 1 },
@@ -189,7 +159,7 @@ test('a control whose requests fail gives no figure to compare with', async () =
 
 test('leaves out the steps whose program cannot run here, and says why', async () => {
   await using bed = standInBed({}, { gin: 'Go is not installed' })
-  const { run, saved, lines } = context(bed)
+  const { run, saved, lines } = runOn(bed)
   const steps = ['insert', 'gin'].flatMap(variant => experiment.steps.map(step => ({ ...step, variant })))
   await runExperiments([{ ...plan, steps, timing: { ...plan.timing, repeats: 1 } }], run)
 
@@ -200,7 +170,7 @@ test('leaves out the steps whose program cannot run here, and says why', async (
 
 test('an experiment of which nothing can run here is in the results all the same', async () => {
   await using bed = standInBed({}, { insert: 'there is no Docker engine' })
-  const { run, saved } = context(bed)
+  const { run, saved } = runOn(bed)
   await runExperiments([plan], run)
   expect(saved.at(-1)).toMatchObject([
     { answer: '0 samples Skipped insert: there is no Docker engine', verdict: { limit: 'inconclusive' } },
@@ -209,7 +179,7 @@ test('an experiment of which nothing can run here is in the results all the same
 
 test('changes the setting of the suspected limit and says what that did', async () => {
   await using bed = standInBed({ BURN_US: '300' })
-  const { run, saved } = context(bed)
+  const { run, saved } = runOn(bed)
   const steps = experiment.steps.slice(1)
   await runExperiments([{ ...plan, steps, timing: { ...plan.timing, repeats: 1 }, confirms: true }], {
     ...run,
@@ -230,7 +200,7 @@ test('changes the setting of the suspected limit and says what that did', async 
 
 test('a search is asked what to measure next until it has found it', async () => {
   await using bed = standInBed()
-  const { run, saved } = context(bed)
+  const { run, saved } = runOn(bed)
   const [step] = experiment.steps
   if (step === undefined) throw new Error('no step to search from')
   const searching: Experiment = {
@@ -248,7 +218,7 @@ test('a search is asked what to measure next until it has found it', async () =>
 
 test('leaves out a step about a generator that is not installed', async () => {
   await using bed = standInBed()
-  const { run, saved } = context(bed)
+  const { run, saved } = runOn(bed)
   const steps = experiment.steps.map(step => ({ ...step, generator: 'wrk' as const }))
   await runExperiments([{ ...plan, steps }], run)
   expect(saved.at(-1)).toMatchObject([{ answer: '0 samples Skipped insert: wrk is not installed' }])

@@ -2,8 +2,13 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { Step } from '../../../src/lab/experiments/experiment.ts'
+import { undiciGenerator } from '../../../src/lab/load/undici.ts'
+import { watchSpeed } from '../../../src/lab/probes/cpu-speed.ts'
+import type { ExperimentResult } from '../../../src/lab/results.ts'
+import type { RunContext } from '../../../src/lab/run/run-experiments.ts'
 import type { TestBed } from '../../../src/lab/run/test-bed.ts'
 import { type GuardedProcess, spawnGuarded } from '../../../src/lab/stack/janitor.ts'
+import { dedicated } from '../analysis/samples.ts'
 
 /** A test bed whose service is the stand-in, in a process of its own, with no database below it. */
 export interface StandInBed extends TestBed {
@@ -54,6 +59,35 @@ export function standInBed(
     },
     [Symbol.asyncDispose]: retire,
   }
+}
+
+/** What a run on the bed needs, and what it has told: results, lines, live rates, logs and files. */
+export function runOn(bed: StandInBed, change: Partial<RunContext> = {}) {
+  const saved: (readonly ExperimentResult[])[] = []
+  const lines: string[] = []
+  const live: number[] = []
+  const logs: string[] = []
+  const kept = new Map<string, string | Uint8Array>()
+  const run: RunContext = {
+    bed,
+    generatorFor: () => undiciGenerator,
+    installed: ['undici'],
+    signal: new AbortController().signal,
+    circumstances: () => dedicated,
+    speed: watchSpeed(),
+    keep: (name, content) => kept.set(name, content),
+    onTrouble: (_, log) => logs.push(log),
+    onResults: results => saved.push(results),
+    progress: {
+      begin: () => {},
+      live: rate => live.push(rate),
+      done: line => lines.push(line),
+      say: line => lines.push(line),
+      [Symbol.dispose]: () => {},
+    },
+    ...change,
+  }
+  return { run, saved, lines, live, logs, kept }
 }
 
 export async function startStandIn(
