@@ -158,7 +158,7 @@ function described(experiment: Experiment): string {
   const { name, question, hypothesis, finding, varies, holds } = experiment
   const about = `about ${Math.ceil(estimateS(experiment) / 60)} min`
   return [
-    `${name} (${[about, finding === null ? null : `finding ${finding}`].filter(Boolean).join(', ')})`,
+    `${name} (${[about, finding && `finding ${finding}`].filter(Boolean).join(', ')})`,
     `  question    ${question}`,
     `  hypothesis  ${hypothesis}`,
     `  varies      ${varies}`,

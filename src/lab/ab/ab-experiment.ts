@@ -25,7 +25,6 @@ export function abExperiment(plan: AbPlan): Experiment {
     name: 'ab',
     question: 'How do CPU per request and throughput of service B compare with those of service A?',
     hypothesis: 'None: the services are yours.',
-    finding: null,
     varies: masked(`the service: A is "${a}", B is "${b}"`),
     holds: masked(
       `${requests.map(request => `${methodOf(request)} ${request.path}`).join(', ')}; ${connections} connections`,

@@ -59,7 +59,6 @@ export function attachExperiment(plan: AttachPlan): Experiment {
     name: 'attach',
     question: `How many requests a second does ${plan.target} answer to ${requestsOf(plan)}, and what limits it?`,
     hypothesis: 'None: the service is not ours.',
-    finding: null,
     varies: 'connections, then the rate of arrivals',
     holds: 'the requests',
     timing: { ...plan.timing, repeats: 1 },

@@ -14,7 +14,6 @@ export const capacity: Experiment = {
   hypothesis:
     'A request, a row and a batch each have a cost. From these costs, the time of a commit and the number of cores the ' +
     'throughput of a full machine, and of two workers, can be predicted within 20 %. `plan` shows how close it came.',
-  finding: null,
   varies: 'connections, rows a request, workers',
   holds: 'group commit, durable commits, everything on the same cores',
   timing: { processWarmupS: 6, warmupS: 1, durationS: 2, repeats: 5 },

@@ -18,7 +18,6 @@ export const durability: Experiment = {
   hypothesis:
     'One client alone waits for each flush. Many clients share a flush: PostgreSQL flushes once for all that wait. So ' +
     'with 64 clients, and even more with batches, waiting for the disk costs little throughput.',
-  finding: null,
   varies: 'synchronous_commit, insert strategy, connections',
   holds: 'one row a request, one worker, pool of 20, fsync on',
   timing: { processWarmupS: 4, warmupS: 1, durationS: 3, repeats: 3 },

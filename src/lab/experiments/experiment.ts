@@ -11,8 +11,8 @@ export interface Experiment {
   readonly question: string
   /** What we expect, and why. The answer may differ. */
   readonly hypothesis: string
-  /** The source report's finding that it reproduces (`A1` … `C2`), or null. */
-  readonly finding: string | null
+  /** The source report's finding that it reproduces, `A1` … `C2`. */
+  readonly finding?: string
   readonly varies: string
   readonly holds: string
   readonly timing: Timing

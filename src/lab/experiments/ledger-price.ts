@@ -13,7 +13,6 @@ export const ledgerPrice: Experiment = {
   name: 'ledger-price',
   question: 'How much CPU and throughput does the CPU ledger cost a plain Fastify and pg service?',
   hypothesis: 'A ping costs at most 15 % more CPU and one insert at most 30 % more.',
-  finding: null,
   varies: 'CPU ledger preloaded or not, ping or one insert',
   holds:
     'deploy/peers/bare-fastify, one process on the cores that it shares with PostgreSQL and the load generator, ' +

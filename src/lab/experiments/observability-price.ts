@@ -29,7 +29,6 @@ export const observabilityPrice: Experiment = {
   hypothesis:
     'The ledger costs at most 3 %. Everything with 1 % of the requests traced costs at most 10 % of a prepared insert ' +
     'and 25 % of a batched one. The usual automatic instrumentation costs several times the insert itself.',
-  finding: null,
   varies: 'telemetry level, sampling ratio, insert strategy',
   holds:
     `the usual setting: all cores shared with PostgreSQL and the load generator; one row a request, ${connections} ` +

@@ -12,7 +12,6 @@ export const ping: Experiment = {
   hypothesis:
     'A ping costs between 10 and 20 us of CPU. One JavaScript thread is the limit: a few connections keep it busy, and ' +
     'more connections only raise the latency.',
-  finding: null,
   varies: 'connections',
   holds: 'one worker, access log off, GET /ping/, no database work',
   timing: { processWarmupS: 4, warmupS: 1, durationS: 2, repeats: 3 },

@@ -186,7 +186,7 @@ function resultOf(
   confirmed: Diagnosis['confirmed'] = null,
 ): ExperimentResult {
   const { experiment, repeat, skipped } = plan
-  const { name, question, hypothesis, finding } = experiment
+  const { name, question, hypothesis, finding = null } = experiment
   const circumstances = context.circumstances()
   const samples = samplesOf(plan, measured, context)
   const { answer, ...input } = experiment.conclude(samples)

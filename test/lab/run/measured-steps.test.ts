@@ -14,7 +14,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
 const experiment: Experiment = {
-  ...{ name: 'trial', question: '?', hypothesis: '.', finding: null, varies: 'nothing', holds: 'all' },
+  ...{ name: 'trial', question: '?', hypothesis: '.', varies: 'nothing', holds: 'all' },
   timing: { processWarmupS: 0, warmupS: 0, durationS: 1, repeats: 2 },
   steps: [{ variant: 'insert', knobs: {}, load: closed(4), requests: [{ path: '/' }] }],
   conclude: () => ({ answer: '', diagnosed: null }),

@@ -20,7 +20,7 @@ test('a profiled step tells its CPU by layer, keeps the raw profile and names it
   await using bed = standInBed({ BURN_US: '1000' })
   const { run, saved, kept } = runOn(bed)
   const experiment: Experiment = {
-    ...{ name: 'trial', question: '', hypothesis: '', finding: null, varies: '', holds: '' },
+    ...{ name: 'trial', question: '', hypothesis: '', varies: '', holds: '' },
     ...{ timing, steps: [step] },
     conclude: () => ({ answer: '', diagnosed: null }),
   }

@@ -13,7 +13,6 @@ const experiment: Experiment = {
   name: 'trial',
   question: 'Does the runner run?',
   hypothesis: 'It does.',
-  finding: null,
   varies: 'connections',
   holds: 'everything else',
   timing: { processWarmupS: 0, warmupS: 0.2, durationS: 1, repeats: 2 },
