@@ -1,7 +1,7 @@
 import { figureOf, figureOrNull } from '../analysis/figures.ts'
 import type { PostgresWindow } from '../probes/postgres/watch.ts'
 import type { Figure, Postgres, Sample } from '../results.ts'
-import { type ByProcess, type Observation, requestsSent, requestsServed } from './observe.ts'
+import { type ByProcess, type Observation, per, requestsSent, requestsServed } from './observe.ts'
 
 const topStatements = 5
 
@@ -73,12 +73,12 @@ function postgresFigures(observations: readonly Observation[]): Pick<Sample, 'po
       statements: statementFigures(windows),
       walBytesPerRequest: maybe(one => perRequest(one.walBytes, one)),
       walFlush: {
-        perS: maybe(({ flushes, windowS }) => over(flushes, windowS)),
-        ms: maybe(({ flushMs, flushes }) => over(flushMs, flushes ?? 0)),
-        share: maybe(({ walIoMs, windowS }) => over(walIoMs, windowS * 1000)),
+        perS: maybe(({ flushes, windowS }) => per(flushes, windowS)),
+        ms: maybe(({ flushMs, flushes }) => per(flushMs, flushes ?? 0)),
+        share: maybe(({ walIoMs, windowS }) => per(walIoMs, windowS * 1000)),
       },
       checkpoints: maybe(({ checkpoints }) => checkpoints),
-      probeCores: maybe(({ probeUs, windowS }) => over(probeUs, windowS * 1e6)),
+      probeCores: maybe(({ probeUs, windowS }) => per(probeUs, windowS * 1e6)),
     },
   }
 }
@@ -107,7 +107,7 @@ function statementFigures(windows: readonly Window[]): Postgres['statements'] {
 
 /** From rates, because this window and the window of the requests differ by a few statements. */
 function perRequest(amount: number | null, { windowS, requestsPerS }: Window): number | null {
-  return over(over(amount, windowS), requestsPerS)
+  return per(per(amount, windowS), requestsPerS)
 }
 
 /** The figure of each part; null where a repeat has no reading of it. Every repeat has the same parts. */
@@ -117,10 +117,6 @@ function figuresOfParts<Part extends string>(
   const parts = Object.keys(repeats[0] ?? {}) as Part[]
   const figures = parts.map(part => [part, figureOrNull(repeats.map(repeat => repeat[part]))])
   return Object.fromEntries(figures)
-}
-
-function over(amount: number | null, by: number): number | null {
-  return amount === null || by === 0 ? null : amount / by
 }
 
 function allOrNull<T>(values: readonly (T | null)[]): T[] | null {

@@ -155,6 +155,16 @@ export function requestsServed(one: Observation): number {
   return requestsSent(one) + (one.reported?.answered ?? 0)
 }
 
+/** An amount for each; null where it is unknown, or there is none to divide it by. */
+export function per(amount: number | null, count: number): number | null {
+  return amount === null || count === 0 ? null : amount / count
+}
+
+/** CPU of the service for each request that used it, us. */
+export function apiUsOf(one: Observation): number | null {
+  return per(one.cpuUs.api, requestsServed(one))
+}
+
 /** Where the metrics of the service are, if it has any. */
 async function pagesOf({ adminUrl, ledgerUrls }: Target): Promise<readonly string[]> {
   if (adminUrl !== null) return metricsUrls(adminUrl)

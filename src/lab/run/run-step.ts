@@ -13,7 +13,7 @@ import type { Need } from '../load/choose.ts'
 import { type LoadGenerator, type LoadPlan, rampS } from '../load/generator.ts'
 import { undiciGenerator } from '../load/undici.ts'
 import type { SpeedWatch } from '../probes/cpu-speed.ts'
-import { type Observation, observe, requestsServed } from './observe.ts'
+import { apiUsOf, type Observation, observe } from './observe.ts'
 import { profileStep } from './profile-step.ts'
 import { auditRows } from './row-audit.ts'
 import type { ControlFigures, Profiled } from './sample.ts'
@@ -59,7 +59,7 @@ export async function runStep(
   const { experiment, timing, repeat, measured } = round
   const name = nameOf(step, round)
   const { target, control } = await warmedUp(step, round, context)
-  const window = windowOf(step, round, context)
+  const window: Window = (title, on) => measureWindow(title, on, step, round, context)
   if (step.control !== undefined && control !== null) {
     return runPairs(name, step.control, window, { target, control }, observed)
   }
@@ -69,8 +69,8 @@ export async function runStep(
   })
   observed([seen])
   if (!step.profile || (step.profile === 'once' && repeat > 1)) return [seen]
-  const { generator, planFor } = loadOf(step, timing, context)
-  const profile = await profileStep(target, generator, planFor(target), context.signal)
+  const plan = planFor(target, step, timing)
+  const profile = await profileStep(target, context.generatorFor(step), plan, context.signal)
   if (profile === null) return [seen]
   const file = `${experiment}-${labelOf(step).replaceAll(/[^\w.]+/g, '-')}-${measured + 1}.${profile.ending}`
   context.keep(file, profile.file)
@@ -128,43 +128,34 @@ async function runPairs(
 
 type Window = (name: string, target: Target) => Promise<Profiled>
 
-/** Gives a function that measures one window of the step's load on a target. */
-function windowOf(step: Step, round: Round, context: StepContext): Window {
-  const { progress, signal, speed, onTrouble } = context
-  const { generator, planFor } = loadOf(step, round.timing, context)
-  const { control: _, ...alone } = step
-  return async (name, target) => {
-    progress.begin(name, windowsS(alone, round))
-    speed.sample()
-    const observation = await observe(target, generator, planFor(target), {
-      signal,
-      cores: availableParallelism(),
-      reportedCpu: step.reportedCpu,
-      onLive: ratePerS => progress.live(ratePerS),
-    })
-    progress.done(`${name}: ${outcomeOf(observation)}`)
-    if (observation.load.failed === 0) return observation
-    onTrouble(name, target.log())
-    const complaint = newestComplaint(target.log())
-    return { ...observation, ...(complaint !== null && { complaint }) }
-  }
+/** Measures one window of the step's load on a target. */
+async function measureWindow(
+  name: string,
+  target: Target,
+  { control: _, ...step }: Step,
+  round: Round,
+  { progress, signal, speed, onTrouble, generatorFor }: StepContext,
+): Promise<Profiled> {
+  progress.begin(name, windowsS(step, round))
+  speed.sample()
+  const observation = await observe(target, generatorFor(step), planFor(target, step, round.timing), {
+    signal,
+    cores: availableParallelism(),
+    reportedCpu: step.reportedCpu,
+    onLive: ratePerS => progress.live(ratePerS),
+  })
+  progress.done(`${name}: ${outcomeOf(observation)}`)
+  if (observation.load.failed === 0) return observation
+  onTrouble(name, target.log())
+  const complaint = newestComplaint(target.log())
+  return { ...observation, ...(complaint !== null && { complaint }) }
 }
 
-function loadOf(
-  step: Step,
-  { warmupS, durationS }: Timing,
-  context: StepContext,
-): { generator: LoadGenerator; planFor: (target: Target) => LoadPlan } {
+function planFor({ url, connection }: Target, { requests, load }: Step, timing: Timing): LoadPlan {
+  const { warmupS, durationS } = timing
   return {
-    generator: context.generatorFor(step),
-    planFor: ({ url, connection }) => ({
-      ...connection,
-      baseUrl: url,
-      requests: step.requests,
-      shape: step.load,
-      warmupS: warmupS + rampS(step.load),
-      durationS,
-    }),
+    ...connection,
+    ...{ baseUrl: url, requests, shape: load, warmupS: warmupS + rampS(load), durationS },
   }
 }
 
@@ -214,21 +205,11 @@ export function newestComplaint(log: string): string | null {
   return line === undefined ? null : line.slice(line.search(/FATAL|ERROR|\{/))
 }
 
-function apiUsOf(observation: Observation): number | null {
-  const served = requestsServed(observation)
-  const { api } = observation.cpuUs
-  return api === null || served === 0 ? null : api / served
-}
-
 /** null where requests failed: a request that failed does not cost what an answered one does. */
 function controlFigures(observation: Observation): ControlFigures | null {
   const { load } = observation
   if (load.failed > 0) return null
-  return {
-    apiUs: apiUsOf(observation),
-    perS: load.succeeded / load.durationS,
-    p99Ms: load.latencyMs.p99,
-  }
+  return { apiUs: apiUsOf(observation), perS: load.succeeded / load.durationS, p99Ms: load.latencyMs.p99 }
 }
 
 function outcomeOf(observation: Observation): string {

@@ -7,7 +7,7 @@ import { labelOf, type Step } from '../experiments/experiment.ts'
 import type { LoadGenerator } from '../load/generator.ts'
 import type { Figure, RowAudit, Sample } from '../results.ts'
 import { figuresByName, insideFigures } from './inside-figures.ts'
-import { type Observation, requestsSent, requestsServed } from './observe.ts'
+import { apiUsOf, type Observation, per, requestsSent, requestsServed } from './observe.ts'
 
 /** An observation and, where the step asks for one, the profile that was taken after it. */
 export interface Profiled extends Observation {
@@ -44,15 +44,13 @@ export function sampleOf(
   const maybe = (of: (one: Profiled) => number | null) => figureOrNull(observations.map(of))
   const { mode, ...size } = step.load
   const steadiness = observations.map(({ ratesPerS }) => steadinessOf(ratesPerS))
+  const complaint = observations.findLast(one => one.complaint !== undefined)?.complaint
+  const versions = observations.find(one => one.versions !== undefined)?.versions
+  const audits = observations.flatMap(({ audit }) => audit ?? [])
   const sample: Sample = {
     label: labelOf(step),
     knobs: step.knobs,
-    load: {
-      generator: generator.name,
-      mode,
-      durationS,
-      ...size,
-    },
+    load: { generator: generator.name, mode, durationS, ...size },
     throughputPerS: figure(({ load }) => load.succeeded / load.durationS),
     latencyMs: {
       p50: figure(({ load }) => load.latencyMs.p50),
@@ -63,7 +61,7 @@ export function sampleOf(
       mean: figure(({ load }) => load.latencyMs.mean),
     },
     cpuPerRequestUs: {
-      api: maybe(one => per(one.cpuUs.api, requestsServed(one))),
+      api: maybe(apiUsOf),
       database: maybe(one => per(one.cpuUs.database, requestsServed(one))),
       generator: maybe(one => per(one.cpuUs.generator, requestsSent(one))),
     },
@@ -98,27 +96,12 @@ export function sampleOf(
     ...insideFigures(observations),
     rowsPerBatch: maybe(one => one.rowsPerBatch),
     steady: steadiness.every(one => one !== null) ? steadiness.every(({ steady }) => steady) : null,
-    ...newestComplaint(observations),
-    ...versionsOf(observations),
-    ...auditOf(observations),
+    ...(complaint !== undefined && { complaint }),
+    ...(versions !== undefined && { versions }),
+    ...(audits.length > 0 && { audit: audits.reduce(sumOfAudits) }),
   }
   const doubts = [littleDoubt(sample), unsteadyDoubt(steadiness)].filter(doubt => doubt !== null)
   return doubts.length === 0 ? sample : { ...sample, doubts }
-}
-
-function versionsOf(observations: readonly Profiled[]): Pick<Sample, 'versions'> {
-  const versions = observations.find(one => one.versions !== undefined)?.versions
-  return versions === undefined ? {} : { versions }
-}
-
-function auditOf(observations: readonly Profiled[]): Pick<Sample, 'audit'> {
-  const audits = observations.flatMap(({ audit }) => audit ?? [])
-  return audits.length === 0 ? {} : { audit: audits.reduce(sumOfAudits) }
-}
-
-function newestComplaint(observations: readonly Profiled[]): Pick<Sample, 'complaint'> {
-  const complaint = observations.findLast(one => one.complaint !== undefined)?.complaint
-  return complaint === undefined ? {} : { complaint }
 }
 
 function ledgerFigures(observations: readonly Observation[]): Pick<Sample, 'ledgerUs'> {
@@ -151,7 +134,7 @@ function profileFigures(observations: readonly Profiled[]): Pick<Sample, 'layers
   const profiles = observations.flatMap(({ profile }) => profile ?? [])
   // Some steps are profiled once only.
   const amounts = observations.flatMap(one => {
-    const apiUs = per(one.cpuUs.api, requestsServed(one))
+    const apiUs = apiUsOf(one)
     const helpersUs = one.ledger?.bucketsUs.get('helper_threads') ?? null
     return apiUs === null || !one.profile ? [] : [layersPerRequestUs(one.profile, apiUs, helpersUs)]
   })
@@ -165,10 +148,6 @@ function profileFigures(observations: readonly Profiled[]): Pick<Sample, 'layers
       },
     }),
   }
-}
-
-function per(amount: number | null, count: number): number | null {
-  return amount === null || count === 0 ? null : amount / count
 }
 
 function certain(figure: Figure | null): Figure {
