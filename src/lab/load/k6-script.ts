@@ -12,10 +12,10 @@
 import { sleep } from 'k6'
 import execution from 'k6/execution'
 import http from 'k6/http'
-import type { Plan } from './k6-plan.ts'
+import type { PreparedPlan } from './prepared-plan.ts'
 import { failureStatuses, filled, type PreparedRequest } from './templates.ts'
 
-const plan = JSON.parse(__ENV['PLAN'] ?? '') as Plan
+const plan = JSON.parse(__ENV['PLAN'] ?? '') as PreparedPlan
 
 export const options = {
   discardResponseBodies: true,
@@ -95,6 +95,10 @@ function readyMade({ target, headers }: PreparedRequest) {
   return { url: plan.origin + target, parameters: { headers: sent, timeout: seconds(plan.timeoutS) } }
 }
 
+const users = plan.shape.mode === 'open' ? plan.shape.maxConnections : plan.shape.connections
+/** The warm-up may use other virtual users, and two more open and close the window. */
+const usersAtMost = 2 * users + 2
+
 /**
  * What sends the next request of a virtual user; each of them runs this file for itself.
  *
@@ -115,7 +119,8 @@ function sender(): () => void {
     if (user === 0) user = execution.vu.idInTest
     const kind = kinds[plan.order[(sent + user) % plan.order.length] ?? 0]
     if (kind === undefined) return
-    const running = plan.firstNumber + user + plan.usersAtMost * sent++
+    // Virtual user i sends firstNumber + i and then every `usersAtMost`-th number.
+    const running = plan.firstNumber + user + usersAtMost * sent++
     const request = kind.varies ? filled(kind, running) : kind
     const { url, parameters } = kind.varies ? readyMade(request) : kind
     http.request(request.method, url, request.body, parameters)

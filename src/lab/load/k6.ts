@@ -7,17 +7,9 @@ import { fileURLToPath } from 'node:url'
 import { LabError } from '../errors.ts'
 import { findFreePort } from '../stack/free-port.ts'
 import { spawnGuarded } from '../stack/janitor.ts'
-import {
-  defaultTimeoutS,
-  type LoadGenerator,
-  type LoadHooks,
-  type LoadPlan,
-  type LoadResult,
-} from './generator.ts'
-import type { Plan } from './k6-plan.ts'
-import { takeNumbers } from './numbers.ts'
-import { originOf, prepareRequest } from './prepare-request.ts'
-import { failureStatuses, weightedOrder } from './templates.ts'
+import type { LoadGenerator, LoadHooks, LoadPlan, LoadResult } from './generator.ts'
+import { preparePlan } from './prepared-plan.ts'
+import { failureStatuses } from './templates.ts'
 
 const scriptFile = fileURLToPath(new URL('k6-script.ts', import.meta.url))
 const livePeriodMs = 500
@@ -48,7 +40,7 @@ async function runK6(plan: LoadPlan, hooks: LoadHooks): Promise<LoadResult> {
   const apiAddress = `127.0.0.1:${await findFreePort()}`
   const args = ['--quiet', '--no-usage-report', '--log-format', 'raw', '--address', apiAddress]
   const { child, pid, ended, end } = await spawnGuarded('k6', ['run', ...args, scriptFile], {
-    env: { ...lazyGarbageCollector, ...process.env, PLAN: JSON.stringify(scriptPlan(plan)) },
+    env: { ...lazyGarbageCollector, ...process.env, PLAN: JSON.stringify(preparePlan(plan)) },
     stdio: ['ignore', 'pipe', 'pipe'],
     stopSignal: 'SIGKILL',
   })
@@ -74,29 +66,8 @@ async function runK6(plan: LoadPlan, hooks: LoadHooks): Promise<LoadResult> {
   return readSummary(summary, plan.durationS)
 }
 
-function scriptPlan({
-  baseUrl,
-  requests,
-  insecure = false,
-  timeoutS = defaultTimeoutS,
-  ...plan
-}: LoadPlan): Plan {
-  const { shape, warmupS, durationS } = plan
-  const users = shape.mode === 'open' ? shape.maxConnections : shape.connections
-  return {
-    ...plan,
-    ...{ insecure, timeoutS },
-    origin: originOf(baseUrl),
-    order: weightedOrder(requests),
-    requests: requests.map(request => prepareRequest(baseUrl, request)),
-    firstNumber: takeNumbers(warmupS + durationS),
-    // The warm-up may use other virtual users, and two more open and close the window.
-    usersAtMost: 2 * users + 2,
-  }
-}
-
 /** Picks the figures of the window out of k6's end-of-test summary (what `handleSummary` is given). */
-export function readSummary(summary: string, durationS: number): LoadResult {
+function readSummary(summary: string, durationS: number): LoadResult {
   const { metrics } = JSON.parse(summary) as K6Summary
   const value = (metric: string, key: string) => metrics[`${metric}{phase:measure}`]?.values[key] ?? 0
   return {

@@ -8,9 +8,11 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { createHistogram } from 'node:perf_hooks'
 import { Client, type Dispatcher } from 'undici'
+import type { LoadShape } from './generator.ts'
+import type { PreparedPlan } from './prepared-plan.ts'
 import { watchStalls } from './stalls.ts'
 import { filled } from './templates.ts'
-import type { ChildPlan, FromChild, ToChild } from './undici.ts'
+import type { FromChild, ToChild } from './undici.ts'
 
 const hourUs = 3_600_000_000
 const livePeriodMs = 500
@@ -35,10 +37,11 @@ process.on('message', (message: ToChild) => {
 })
 tell({ type: 'ready' })
 
-function start(plan: ChildPlan): void {
+function start(plan: PreparedPlan): void {
   nextNumber = plan.firstNumber
-  if (plan.ratePerS === null) startClients(plan, plan.connections)
-  else startArrivals(plan, plan.ratePerS)
+  const { shape } = plan
+  if (shape.mode === 'closed') startClients(plan, shape.connections, shape.rampPerS)
+  else startArrivals(plan, shape)
   let before = 0
   setInterval(() => {
     tell({ type: 'live', ratePerS: ((answeredEver - before) * 1000) / livePeriodMs })
@@ -48,19 +51,21 @@ function start(plan: ChildPlan): void {
 }
 
 /** A closed loop: each connection sends its next request when the last one is answered. */
-function startClients(plan: ChildPlan, count: number): void {
-  const now = Math.min(count, plan.rampPerS ?? count)
+function startClients(plan: PreparedPlan, count: number, rampPerS = count): void {
+  const now = Math.min(count, rampPerS)
   for (let started = 0; started < now; started++) {
     const send = connection(plan, () => send())
     send()
   }
-  if (count > now) setTimeout(startClients, 1000, plan, count - now)
+  if (count > now) setTimeout(startClients, 1000, plan, count - now, rampPerS)
 }
 
+type OpenLoop = Extract<LoadShape, { mode: 'open' }>
+
 /** An open loop: requests at a rate. One that is due while no connection is free is dropped. */
-function startArrivals(plan: ChildPlan, ratePerS: number): void {
+function startArrivals(plan: PreparedPlan, { ratePerS, maxConnections }: OpenLoop): void {
   const free: (() => void)[] = []
-  for (let made = 0; made < plan.connections; made++) {
+  for (let made = 0; made < maxConnections; made++) {
     const send = connection(plan, () => free.push(send))
     free.push(send)
   }
@@ -82,7 +87,7 @@ function startArrivals(plan: ChildPlan, ratePerS: number): void {
  * @param done is called when a request is answered or has failed
  * @returns sends the next request of the plan. Call it only while none is on its way.
  */
-function connection(plan: ChildPlan, done: () => void): () => void {
+function connection(plan: PreparedPlan, done: () => void): () => void {
   const timeoutMs = plan.timeoutS * 1000
   const client = new Client(plan.origin, {
     headersTimeout: timeoutMs,
@@ -128,7 +133,7 @@ function countFailure(how: string): void {
   failures[how] = (failures[how] ?? 0) + 1
 }
 
-function nextRequest({ order, requests }: ChildPlan, nth: number): Dispatcher.DispatchOptions {
+function nextRequest({ order, requests }: PreparedPlan, nth: number): Dispatcher.DispatchOptions {
   const request = requests[order[nth % order.length] ?? 0]
   if (request === undefined) throw new Error('a plan has a request')
   const { method, target, headers, body } = request.varies ? filled(request, nextNumber++) : request

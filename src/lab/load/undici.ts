@@ -5,16 +5,8 @@ import { fileURLToPath } from 'node:url'
 import { LabError } from '../errors.ts'
 import { spawnGuarded } from '../stack/janitor.ts'
 import { keepTail, lastErrorLine } from '../stack/output-tail.ts'
-import {
-  defaultTimeoutS,
-  type LoadGenerator,
-  type LoadHooks,
-  type LoadPlan,
-  type LoadResult,
-} from './generator.ts'
-import { takeNumbers } from './numbers.ts'
-import { originOf, prepareRequest } from './prepare-request.ts'
-import { type PreparedRequest, weightedOrder } from './templates.ts'
+import type { LoadGenerator, LoadHooks, LoadPlan, LoadResult } from './generator.ts'
+import { type PreparedPlan, preparePlan } from './prepared-plan.ts'
 
 const childFile = fileURLToPath(new URL('undici-child.ts', import.meta.url))
 const { version } = createRequire(import.meta.url)('undici/package.json') as { version: string }
@@ -28,29 +20,11 @@ const { version } = createRequire(import.meta.url)('undici/package.json') as { v
 export const undiciGenerator: LoadGenerator = { name: 'undici', version, run: runUndici }
 
 /** What the lab and its undici process say to each other. */
-export type ToChild = { type: 'start'; plan: ChildPlan } | { type: 'open' } | { type: 'close' }
+export type ToChild = { type: 'start'; plan: PreparedPlan } | { type: 'open' } | { type: 'close' }
 export type FromChild =
   | { type: 'ready' }
   | { type: 'live'; ratePerS: number }
   | { type: 'result'; result: LoadResult }
-
-export interface ChildPlan {
-  readonly origin: string
-  readonly requests: readonly PreparedRequest[]
-  /** Indexes into `requests`, in the order each connection sends them. */
-  readonly order: readonly number[]
-  readonly connections: number
-  /** How many of them start each second; null: all at once. */
-  readonly rampPerS: number | null
-  /** Arrivals of an open loop; null: a closed one. */
-  readonly ratePerS: number | null
-  readonly warmupS: number
-  readonly durationS: number
-  readonly timeoutS: number
-  readonly insecure: boolean
-  /** The value of the first `{n}`. The next requests count on from it. */
-  readonly firstNumber: number
-}
 
 async function runUndici(plan: LoadPlan, hooks: LoadHooks): Promise<LoadResult> {
   const { signal } = hooks
@@ -73,7 +47,7 @@ async function runUndici(plan: LoadPlan, hooks: LoadHooks): Promise<LoadResult> 
   const conduct = async () => {
     // On a busy machine loading undici alone may take longer than the warm-up.
     await ready.promise
-    tell({ type: 'start', plan: childPlan(plan) })
+    tell({ type: 'start', plan: preparePlan(plan) })
     await pause(plan.warmupS * 1000, undefined, { signal })
     tell({ type: 'open' })
     hooks.onWindow('opens', pid)
@@ -95,20 +69,5 @@ async function runUndici(plan: LoadPlan, hooks: LoadHooks): Promise<LoadResult> 
     return await Promise.race([conduct(), failure()])
   } finally {
     await end()
-  }
-}
-
-function childPlan({ baseUrl, requests, shape, ...plan }: LoadPlan): ChildPlan {
-  const { warmupS, durationS, timeoutS = defaultTimeoutS, insecure = false } = plan
-  const isOpen = shape.mode === 'open'
-  return {
-    origin: originOf(baseUrl),
-    requests: requests.map(request => prepareRequest(baseUrl, request)),
-    order: weightedOrder(requests),
-    connections: isOpen ? shape.maxConnections : shape.connections,
-    rampPerS: isOpen ? null : (shape.rampPerS ?? null),
-    ratePerS: isOpen ? shape.ratePerS : null,
-    firstNumber: takeNumbers(warmupS + durationS),
-    ...{ warmupS, durationS, timeoutS, insecure },
   }
 }
