@@ -1,19 +1,12 @@
-import { type MetricsReading, sumsByLabel, valuesOf } from './service-metrics.ts'
+import { growthOf, type MetricsReading, parsePage, sumsBy } from './service-metrics.ts'
 
-/** What the service's CPU ledger has charged since the start, all workers together, us. */
+/** What the service's CPU ledger has charged since the start, all workers together, seconds. */
 export interface LedgerTotals {
-  /** Requests whose figure is final. */
-  readonly requests: number
-  readonly requestsUs: number
+  /** Requests whose figure is final, by method and route, all answers together. */
+  readonly requests: ReadonlyMap<string, number>
+  readonly requestsS: ReadonlyMap<string, number>
   /** What belongs to no request, by what it was for. */
-  readonly bucketsUs: ReadonlyMap<string, number>
-  readonly routes: ReadonlyMap<string, RouteTotals>
-}
-
-/** Of the requests to one method and route, all answers together. */
-export interface RouteTotals {
-  readonly requests: number
-  readonly us: number
+  readonly bucketsS: ReadonlyMap<string, number>
 }
 
 /** What it charged in a window, us per request: CPU of the request itself, and of each bucket. */
@@ -34,64 +27,42 @@ export interface RouteReading {
  * both: a service without a ledger.
  */
 export function ledgerOf({ pages }: MetricsReading): LedgerTotals | null {
-  const total = (metric: string) => sum(pages.flatMap(page => valuesOf(page, metric)))
-  const bucketsUs = new Map<string, number>()
-  for (const page of pages) {
-    for (const [bucket, seconds] of sumsByLabel(page, 'process_cpu_unattributed_seconds_total', 'bucket'))
-      bucketsUs.set(bucket, (bucketsUs.get(bucket) ?? 0) + seconds * 1e6)
-  }
-  const requests = total('http_server_request_cpu_seconds_count')
-  if (bucketsUs.size === 0) return null
+  const series = pages.flatMap(parsePage)
+  const bucketsS = sumsBy(series, 'process_cpu_unattributed_seconds_total', ({ bucket = '' }) => bucket)
+  if (bucketsS.size === 0) return null
   return {
-    requests,
-    requestsUs: total('http_server_request_cpu_seconds_sum') * 1e6,
-    bucketsUs,
-    routes: routesOf(pages),
+    requests: sumsBy(series, 'http_server_request_cpu_seconds_count', routeOf),
+    requestsS: sumsBy(series, 'http_server_request_cpu_seconds_sum', routeOf),
+    bucketsS,
   }
+}
+
+function routeOf({ http_request_method = '', http_route = '' }: Readonly<Record<string, string>>): string {
+  return `${http_request_method} ${http_route}`.trim()
 }
 
 /** The window between two readings; null where either is missing or no request was finished. */
 export function ledgerBetween(before: LedgerTotals | null, after: LedgerTotals | null): LedgerReading | null {
   if (before === null || after === null) return null
-  const requests = after.requests - before.requests
-  if (requests <= 0) return null
+  const requests = growthOf(before.requests, after.requests)
+  const requestsS = growthOf(before.requestsS, after.requestsS)
+  const bucketsS = growthOf(before.bucketsS, after.bucketsS)
+  const finished = sum(requests.values())
+  if (finished <= 0) return null
   return {
-    requestUs: (after.requestsUs - before.requestsUs) / requests,
-    bucketsUs: new Map(
-      [...after.bucketsUs].map(([bucket, us]) => [
-        bucket,
-        (us - (before.bucketsUs.get(bucket) ?? 0)) / requests,
-      ]),
-    ),
+    requestUs: (sum(requestsS.values()) * 1e6) / finished,
+    bucketsUs: new Map([...bucketsS].map(([bucket, seconds]) => [bucket, (seconds * 1e6) / finished])),
     routes: new Map(
-      [...after.routes].flatMap(([route, total]): [string, RouteReading][] => {
-        const from = before.routes.get(route) ?? { requests: 0, us: 0 }
-        const finished = total.requests - from.requests
-        return finished > 0 ? [[route, { requests: finished, cpuUs: (total.us - from.us) / finished }]] : []
-      }),
+      [...requests]
+        .filter(([, count]) => count > 0)
+        .map(([route, count]) => [
+          route,
+          { requests: count, cpuUs: ((requestsS.get(route) ?? 0) * 1e6) / count },
+        ]),
     ),
   }
 }
 
-function routesOf(pages: readonly string[]): Map<string, RouteTotals> {
-  const routes = new Map<string, RouteTotals>()
-  for (const line of pages.flatMap(page => page.split('\n'))) {
-    const [, kind, labels = '', value] =
-      /^http_server_request_cpu_seconds_(sum|count)\{(.*)\} (\S+)/.exec(line) ?? []
-    if (kind === undefined) continue
-    const label = (name: string) =>
-      new RegExp(`(?:^|,)${name}="((?:[^"\\\\]|\\\\.)*)"`).exec(labels)?.[1] ?? ''
-    const name = `${label('http_request_method')} ${label('http_route')}`.trim()
-    const { requests, us } = routes.get(name) ?? { requests: 0, us: 0 }
-    const amount = Number(value)
-    routes.set(
-      name,
-      kind === 'count' ? { requests: requests + amount, us } : { requests, us: us + amount * 1e6 },
-    )
-  }
-  return routes
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0)
+function sum(values: Iterable<number>): number {
+  return [...values].reduce((total, value) => total + value, 0)
 }

@@ -1,25 +1,56 @@
 /** Reads single values off a service's metrics pages, as Prometheus would. */
 
-/** All values of one metric on a Prometheus or OpenMetrics page whose labels contain `label`. */
-export function valuesOf(page: string, metric: string, label = ''): number[] {
-  return page
-    .split('\n')
-    .filter(line => line.startsWith(`${metric} `) || line.startsWith(`${metric}{`))
-    .filter(line => line.includes(label))
-    .map(line => Number(/^[^{\s]+(?:\{.*?\})?\s+(\S+)/.exec(line)?.[1]))
-    .filter(value => Number.isFinite(value))
+/** One line of a page: a metric, its labels and its value. */
+export interface Series {
+  readonly metric: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly value: number
 }
 
-/** All values of one metric by one of its labels; series that differ in other labels are added up. */
-export function sumsByLabel(page: string, metric: string, label: string): Map<string, number> {
+/** Parses a page of Prometheus or OpenMetrics. Comments, exemplars and times are left out. */
+export function parsePage(page: string): Series[] {
+  return page.split('\n').flatMap(line => {
+    const [, metric, labels = '', value] =
+      /^([\w:]+)(?:\{((?:[^"}]|"(?:[^"\\]|\\.)*")*)\})?\s+(\S+)/.exec(line) ?? []
+    if (metric === undefined || Number.isNaN(Number(value))) return []
+    const pairs = [...labels.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)]
+    return { metric, labels: Object.fromEntries(pairs.map(pair => pair.slice(1))), value: Number(value) }
+  })
+}
+
+/** The sum of all series of a metric that have these labels; null where there are none. */
+export function sumOf(
+  page: readonly Series[],
+  metric: string,
+  labels: Readonly<Record<string, string>> = {},
+): number | null {
+  const wanted = Object.entries(labels)
+  const found = page.filter(
+    one => one.metric === metric && wanted.every(([name, value]) => one.labels[name] === value),
+  )
+  return found.length === 0 ? null : found.reduce((sum, { value }) => sum + value, 0)
+}
+
+/** The sums of a metric's series by a name that is made of their labels. */
+export function sumsBy(
+  page: readonly Series[],
+  metric: string,
+  nameOf: (labels: Series['labels']) => string,
+): Map<string, number> {
   const sums = new Map<string, number>()
-  for (const line of page.split('\n')) {
-    if (!line.startsWith(`${metric}{`)) continue
-    const name = new RegExp(`[{,]${label}="([^"]*)"`).exec(line)?.[1]
-    const [value] = valuesOf(line, metric)
-    if (name !== undefined && value !== undefined) sums.set(name, (sums.get(name) ?? 0) + value)
+  for (const { labels, value } of page.filter(one => one.metric === metric)) {
+    const name = nameOf(labels)
+    sums.set(name, (sums.get(name) ?? 0) + value)
   }
   return sums
+}
+
+/** By how much each of the later sums has grown. */
+export function growthOf(
+  before: ReadonlyMap<string, number>,
+  after: ReadonlyMap<string, number>,
+): Map<string, number> {
+  return new Map([...after].map(([name, value]) => [name, value - (before.get(name) ?? 0)]))
 }
 
 /** Fetches metrics pages at the same time; a page that does not answer reads as empty. */
@@ -74,15 +105,15 @@ export interface EventLoopReading {
 
 /** Reads `nodejs_eventloop_time_seconds_total` off every page that has it. */
 export function eventLoopOf({ atMs, pages }: MetricsReading): EventLoopReading {
-  const workers = pages.flatMap(page => {
-    const [activeS] = valuesOf(page, eventLoopTime, 'nodejs_eventloop_state="active"')
-    const [idleS] = valuesOf(page, eventLoopTime, 'nodejs_eventloop_state="idle"')
-    return activeS === undefined || idleS === undefined ? [] : [{ activeS, idleS }]
+  const workers = pages.map(parsePage).flatMap(page => {
+    const timeIn = (state: string) =>
+      sumOf(page, 'nodejs_eventloop_time_seconds_total', { nodejs_eventloop_state: state })
+    const [activeS, idleS] = [timeIn('active'), timeIn('idle')]
+    return activeS === null || idleS === null ? [] : [{ activeS, idleS }]
   })
   return { atMs, workers }
 }
 
-const eventLoopTime = 'nodejs_eventloop_time_seconds_total'
 const tolerated = 0.2
 
 /**

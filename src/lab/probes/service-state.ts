@@ -1,4 +1,4 @@
-import { type MetricsReading, sumsByLabel, valuesOf } from './service-metrics.ts'
+import { growthOf, type MetricsReading, parsePage, sumOf, sumsBy } from './service-metrics.ts'
 
 /** What a service's metrics pages say at one moment, its workers added up. Totals are since it began. */
 export interface ServiceTotals {
@@ -61,20 +61,17 @@ export interface ServiceWindow {
  * histogram of request durations: then the locations of requests are unknown.
  */
 export function serviceTotalsOf({ atMs, pages }: MetricsReading): ServiceTotals | null {
-  const values = (metric: string, label?: string) => pages.flatMap(page => valuesOf(page, metric, label))
-  const sumOrNull = (metric: string, label?: string) => {
-    const found = values(metric, label)
-    return found.length === 0 ? null : sum(found)
-  }
+  const workers = pages.map(parsePage)
+  const series = workers.flat()
   const total = (metric: string): Total | null => {
-    const [count, seconds] = [sumOrNull(`${metric}_count`), sumOrNull(`${metric}_sum`)]
+    const [count, seconds] = [sumOf(series, `${metric}_count`), sumOf(series, `${metric}_sum`)]
     return count === null || seconds === null ? null : { count, seconds }
   }
   const requests = total('http_server_request_duration_seconds')
   if (requests === null) return null
-  const heapShares = pages.flatMap(page => {
-    const [limit] = valuesOf(page, 'v8_heap_size_limit_bytes')
-    return limit === undefined ? [] : sum(valuesOf(page, 'v8js_memory_heap_used_bytes')) / limit
+  const heapShares = workers.map(worker => {
+    const limit = sumOf(worker, 'v8_heap_size_limit_bytes')
+    return limit === null ? null : (sumOf(worker, 'v8js_memory_heap_used_bytes') ?? 0) / limit
   })
   return {
     atMs,
@@ -82,19 +79,16 @@ export function serviceTotalsOf({ atMs, pages }: MetricsReading): ServiceTotals 
     poolWait: total('db_client_connection_wait_time_seconds'),
     poolUse: total('db_client_connection_use_time_seconds'),
     statements: total('db_client_operation_duration_seconds'),
-    rows: sumOrNull('insert_rows_total'),
-    poolTimeouts: sumOrNull('db_client_connection_timeouts_total'),
-    refusals: merged(pages.map(page => sumsByLabel(page, 'requests_rejected_total', 'reason'))),
+    rows: sumOf(series, 'insert_rows_total'),
+    poolTimeouts: sumOf(series, 'db_client_connection_timeouts_total'),
+    refusals: sumsBy(series, 'requests_rejected_total', ({ reason = '' }) => reason),
     gcPauses: total('v8js_gc_duration_seconds'),
-    gcS: pages.flatMap(page => {
-      const pauses = valuesOf(page, 'v8js_gc_duration_seconds_sum')
-      return pauses.length === 0 ? [] : [sum(pauses)]
-    }),
-    poolMax: sumOrNull('db_client_connection_max'),
-    poolUsed: sumOrNull('db_client_connection_count', 'db_client_connection_state="used"'),
-    batchQueue: sumOrNull('insert_queue_depth'),
-    residentBytes: sumOrNull('process_resident_memory_bytes'),
-    heapShare: heapShares.length === 0 ? null : Math.max(...heapShares),
+    gcS: workers.flatMap(worker => sumOf(worker, 'v8js_gc_duration_seconds_sum') ?? []),
+    poolMax: sumOf(series, 'db_client_connection_max'),
+    poolUsed: sumOf(series, 'db_client_connection_count', { db_client_connection_state: 'used' }),
+    batchQueue: sumOf(series, 'insert_queue_depth'),
+    residentBytes: sumOf(series, 'process_resident_memory_bytes'),
+    heapShare: largest(heapShares),
   }
 }
 
@@ -136,15 +130,13 @@ export function serviceBetween(
         : {
             max: after.poolMax,
             // A connection kept for the whole window ends no use in it: only the gauge knows of that one.
-            used: largest([there(use), smallest([before.poolUsed, after.poolUsed])]),
+            used: largest([there(use), smaller(before.poolUsed, after.poolUsed)]),
             waitMs: meanMs(wait),
             useMs: meanMs(use),
             timeouts: after.poolTimeouts === null ? null : after.poolTimeouts - (before.poolTimeouts ?? 0),
           },
     requests: requests.count,
-    refusals: new Map(
-      [...after.refusals].map(([reason, count]) => [reason, count - (before.refusals.get(reason) ?? 0)]),
-    ),
+    refusals: growthOf(before.refusals, after.refusals),
     gcPauseMs: meanMs(grown(totals => totals.gcPauses)),
     gcShare: largest(after.gcS.map((seconds, worker) => (seconds - (before.gcS[worker] ?? 0)) / windowS)),
     residentMiB: after.residentBytes === null ? null : after.residentBytes / 2 ** 20,
@@ -165,20 +157,8 @@ function largest(values: readonly (number | null)[]): number | null {
   return known.length === 0 ? null : Math.max(...known)
 }
 
-/** null where one of the values is missing. */
-function smallest(values: readonly (number | null)[]): number | null {
-  const known = values.filter(value => value !== null)
-  return known.length < values.length || known.length === 0 ? null : Math.min(...known)
-}
-
-function merged(maps: readonly ReadonlyMap<string, number>[]): Map<string, number> {
-  const sums = new Map<string, number>()
-  for (const [name, value] of maps.flatMap(map => [...map])) sums.set(name, (sums.get(name) ?? 0) + value)
-  return sums
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0)
+function smaller(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? null : Math.min(a, b)
 }
 
 /** Insert statements that carried batches since the service began, all workers together, and their rows. */
@@ -189,8 +169,8 @@ export interface BatchTotals {
 
 /** Reads the histogram `insert_batch_rows`. */
 export function batchesOf({ pages }: MetricsReading): BatchTotals {
-  const total = (metric: string) =>
-    pages.flatMap(page => valuesOf(page, metric)).reduce((sum, value) => sum + value, 0)
+  const series = pages.flatMap(parsePage)
+  const total = (metric: string) => sumOf(series, metric) ?? 0
   return { batches: total('insert_batch_rows_count'), rows: total('insert_batch_rows_sum') }
 }
 

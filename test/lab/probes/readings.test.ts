@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { parseCpuMax } from '../../../src/lab/probes/cgroup.ts'
 import { busyCores, parseHostCpu, stolenShare } from '../../../src/lab/probes/host-cpu.ts'
 import { sampleReportedCpu } from '../../../src/lab/probes/reported-cpu.ts'
-import { eventLoopUtilisation, valuesOf } from '../../../src/lab/probes/service-metrics.ts'
+import { eventLoopUtilisation, parsePage, sumOf } from '../../../src/lab/probes/service-metrics.ts'
 
 test('host: busy cores and stolen share between two readings, guest time counted once', () => {
   const before = parseHostCpu('cpu  1000 0 500 8000 100 0 0 0 400 0\ncpu0 1 2\n')
@@ -33,10 +33,12 @@ plain 3
 
 test('metrics page: values of one metric and no other', () => {
   const metric = 'nodejs_eventloop_time_seconds_total'
-  expect(valuesOf(page, metric)).toEqual([12.5, 10])
-  expect(valuesOf(page, metric, 'nodejs_eventloop_state="idle"')).toEqual([10])
-  expect(valuesOf(page, 'plain')).toEqual([3])
-  expect(valuesOf(page, 'absent')).toEqual([])
+  const series = parsePage(page)
+  expect(series.filter(one => one.metric === metric).map(({ value }) => value)).toEqual([12.5, 10])
+  expect(sumOf(series, metric)).toBe(22.5)
+  expect(sumOf(series, metric, { nodejs_eventloop_state: 'idle' })).toBe(10)
+  expect(sumOf(series, 'plain')).toBe(3)
+  expect(sumOf(series, 'absent')).toBeNull()
 })
 
 test('event loop: the busiest worker between two readings', () => {
