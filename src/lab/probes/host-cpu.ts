@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readOrNull } from './proc.ts'
 
 /** What all cores together have done since boot, in seconds. */
 export interface HostReading {
@@ -9,11 +9,7 @@ export interface HostReading {
 
 /** Reads `/proc/stat`; null where there is none (not Linux). */
 export function readHostCpu(): HostReading | null {
-  try {
-    return parseHostCpu(readFileSync('/proc/stat', 'utf8'))
-  } catch {
-    return null
-  }
+  return parseHostCpu(readOrNull('/proc/stat') ?? '')
 }
 
 /**

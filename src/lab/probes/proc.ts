@@ -8,6 +8,9 @@ const tickUs = 10_000
 export interface ProcStat {
   readonly pid: number
   readonly parentPid: number
+  /** One letter; `Z` and `X` are dead. */
+  readonly state: string | undefined
+  readonly groupId: number
   /** CPU of the process, us, in ticks of 10 ms. */
   readonly ownUs: number
   /** CPU of its children that ended and were waited for, and of theirs. */
@@ -47,6 +50,14 @@ export function readSchedule(pid: number, threadId: number): Schedule | null {
     : { ranUs: ranNs / 1000, waitedUs: waitedNs / 1000 }
 }
 
+/** CPU of all present threads of a process, us. Threads that ended are not in it. */
+export function readThreadsUs(pid: number): number {
+  return listOrNone(`/proc/${pid}/task`).reduce(
+    (sum, threadId) => sum + (readSchedule(pid, Number(threadId))?.ranUs ?? 0),
+    0,
+  )
+}
+
 /** Names in a folder; none where it cannot be read. */
 export function listOrNone(folder: string): string[] {
   try {
@@ -69,6 +80,8 @@ export function parseProcStat(line: string): ProcStat {
   return {
     pid: Number.parseInt(line, 10),
     parentPid: field(4),
+    state: afterName[0],
+    groupId: field(5),
     ownUs: (field(14) + field(15)) * tickUs,
     endedChildrenUs: (field(16) + field(17)) * tickUs,
   }

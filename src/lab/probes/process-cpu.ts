@@ -1,6 +1,6 @@
 import { pidtree } from 'pidtree'
 import pidusage from 'pidusage'
-import { listOrNone, readSchedule, readTree } from './proc.ts'
+import { readThreadsUs, readTree } from './proc.ts'
 
 /**
  * CPU time of a process and everything below it, in microseconds since each of them began. Only the
@@ -39,13 +39,6 @@ function readProcTree(rootPid: number): number | null {
   if (tree.length === 0) return null
   return tree.reduce(
     (sum, stat) => sum + Math.max(stat.ownUs, readThreadsUs(stat.pid)) + stat.endedChildrenUs,
-    0,
-  )
-}
-
-function readThreadsUs(pid: number): number {
-  return listOrNone(`/proc/${pid}/task`).reduce(
-    (sum, threadId) => sum + (readSchedule(pid, Number(threadId))?.ranUs ?? 0),
     0,
   )
 }

@@ -9,7 +9,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { parseThrottledUs } from '../probes/cgroup.ts'
-import { listOrNone, readOrNull, readSchedule } from '../probes/proc.ts'
+import { readOrNull, readSchedule, readThreadsUs } from '../probes/proc.ts'
 
 /**
  * Holds a process to a share of the machine's cores, as `docker run --cpus` and a Kubernetes limit do: in
@@ -130,7 +130,7 @@ function holdByStopping(pid: number, cores: number): CpuLimit {
   const budgetUs = cores * periodMs * 1000
   let periodEndsMs = performance.now() + periodMs
   /** What the process may have used in all when it has to stand still. */
-  let allowedUs = usedUs(pid) + budgetUs
+  let allowedUs = readThreadsUs(pid) + budgetUs
   let stoppedSinceMs: number | null = null
   let stoppedMs = 0
   const stoppedUntil = (nowMs: number) => stoppedMs + (stoppedSinceMs === null ? 0 : nowMs - stoppedSinceMs)
@@ -139,9 +139,9 @@ function holdByStopping(pid: number, cores: number): CpuLimit {
     if (nowMs >= periodEndsMs) {
       periodEndsMs = Math.max(periodEndsMs + periodMs, nowMs)
       // What was not used is lost, as with a quota; what was overdrawn stays due.
-      allowedUs = Math.min(allowedUs, usedUs(pid)) + budgetUs
+      allowedUs = Math.min(allowedUs, readThreadsUs(pid)) + budgetUs
     }
-    const mustStop = usedUs(pid) >= allowedUs
+    const mustStop = readThreadsUs(pid) >= allowedUs
     if (mustStop === (stoppedSinceMs !== null)) return
     stoppedMs = stoppedUntil(nowMs)
     stoppedSinceMs = mustStop ? nowMs : null
@@ -155,14 +155,6 @@ function holdByStopping(pid: number, cores: number): CpuLimit {
       signal(pid, 'SIGCONT')
     },
   }
-}
-
-/** CPU of all present threads of the process. Threads that ended are not counted; there are few. */
-function usedUs(pid: number): number {
-  return listOrNone(`/proc/${pid}/task`).reduce(
-    (sum, threadId) => sum + (readSchedule(pid, Number(threadId))?.ranUs ?? 0),
-    0,
-  )
 }
 
 function signal(pid: number, name: 'SIGSTOP' | 'SIGCONT'): void {

@@ -1,5 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { listPids, readStat } from '../probes/proc.ts'
 
 const pollMs = 20
 /** A process that writes to disk ends only after the write, even at SIGKILL. */
@@ -34,18 +34,10 @@ async function isEmptyWithin(pid: number, limitMs: number): Promise<boolean> {
 function isAlive(group: number): boolean {
   if (!signalGroup(group, 0)) return false
   if (process.platform !== 'linux') return true
-  return readdirSync('/proc').some(entry => /^\d+$/.test(entry) && isLivingMember(entry, group))
-}
-
-function isLivingMember(pid: string, group: number): boolean {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    // The name, in parentheses, may hold anything; state, parent and group follow it.
-    const [state, , processGroup] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return Number(processGroup) === group && state !== 'Z' && state !== 'X'
-  } catch {
-    return false
-  }
+  return listPids().some(pid => {
+    const stat = readStat(pid)
+    return stat?.groupId === group && stat.state !== 'Z' && stat.state !== 'X'
+  })
 }
 
 /** false: there is no such group. (EPERM too: macOS answers so for a group of zombies.) */

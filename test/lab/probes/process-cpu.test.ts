@@ -41,6 +41,8 @@ test('a process may be called anything', () => {
   expect(parseProcStat(`42 (postgres: x) S (a) ${fields}`)).toEqual({
     pid: 42,
     parentPid: 7,
+    state: 'S',
+    groupId: 1,
     ownUs: 1_500_000,
     endedChildrenUs: 150_000,
   })
