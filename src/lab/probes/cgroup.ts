@@ -27,12 +27,10 @@ export function readThrottledUs(pid: number): number | null {
   return parseThrottledUs(cgroupFile(pid, 'cpu.stat'))
 }
 
-/** Parses `cpu.stat`, of v2 or (in nanoseconds) of v1. */
+/** Parses `cpu.stat`. */
 export function parseThrottledUs(text: string | null): number | null {
   const us = /^throttled_usec (\d+)$/m.exec(text ?? '')?.[1]
-  const ns = /^throttled_time (\d+)$/m.exec(text ?? '')?.[1]
-  if (us !== undefined) return Number(us)
-  return ns === undefined ? null : Number(ns) / 1000
+  return us === undefined ? null : Number(us)
 }
 
 /** A file of the cgroup (v2) that the process is in; null where it cannot be read. */

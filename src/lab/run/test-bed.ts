@@ -5,7 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Control, Step } from '../experiments/experiment.ts'
 import type { LoadPlan } from '../load/generator.ts'
 import { metricsUrls, readMetrics } from '../probes/service-metrics.ts'
-import { type CpuLimit, cpuLimitKind, limitCpu } from '../stack/cpu-limit.ts'
+import { canLimitCpu, limitCpu } from '../stack/cpu-limit.ts'
 import { createPrograms, type Profiler, type Program } from '../stack/programs.ts'
 import { type Database, openDatabase } from './database.ts'
 
@@ -103,8 +103,8 @@ export function ownTestBed(databaseUrl: string | null): TestBed {
   }
   return {
     async unavailableBecause({ program, control, serviceCores, postgres = {} }, say) {
-      if (serviceCores !== undefined && cpuLimitKind() === null) {
-        return 'nothing here can hold a process to a part of a core (no writable cgroup, no /proc)'
+      if (serviceCores !== undefined && !canLimitCpu()) {
+        return 'nothing here can hold a process to a part of a core (no /proc)'
       }
       const [setting] = Object.keys(postgres)
       if (setting !== undefined && databaseUrl !== null) {
@@ -150,7 +150,7 @@ interface ServiceSettings {
   readonly controlName: string | null
 }
 
-type Service = Program & Pick<CpuLimit, 'throttledUs'> & AsyncDisposable
+type Service = Program & Required<Pick<Target, 'throttledUs'>> & AsyncDisposable
 
 /** The program, once all of its workers serve, with its CPU limit if it has one. */
 async function heldTo(cores: number | null, program: Program): Promise<Service> {
