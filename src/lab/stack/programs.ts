@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { LabError } from '../errors.ts'
 import type { PeerLaunch, Unavailable } from './peers/peer.ts'
 import { type PeerName, peerOf } from './peers/peers.ts'
-import { nodeVersions } from './peers/pinned-versions.ts'
+import { nodeRuntime, pinnedVersions } from './peers/pinned-versions.ts'
 import { type ServiceOptions, type ServiceProcess, startService } from './service-process.ts'
 
 /** Starts the service of this repository, or a peer instead, in the same way. */
@@ -40,7 +40,7 @@ export type Profiler =
 export function createPrograms(): Programs {
   const provided = new Map<PeerName, Promise<PeerLaunch | Unavailable>>()
   const provide = (program: PeerName, say: (line: string) => void) => {
-    const known = provided.get(program) ?? peerOf(program).provide(say)
+    const known = provided.get(program) ?? peerOf(program)(say)
     provided.set(program, known)
     return known
   }
@@ -77,12 +77,12 @@ export function createPrograms(): Programs {
         launch: found,
         ...(found.readyPath !== undefined && { readyPath: found.readyPath }),
       })
-      const pid = (await found.pidOf?.({ PORT: new URL(peer.url).port })) ?? peer.pid
+      const pid = (await found.pidOf?.(peer)) ?? peer.pid
       return {
         ...peer,
         pid,
         adminUrl: null,
-        profiler: profilerOf(found, peer),
+        profiler: found.profilerOf?.(peer) ?? null,
         versions: found.versions ?? null,
       }
     },
@@ -90,13 +90,6 @@ export function createPrograms(): Programs {
 }
 
 function ownVersions(): string {
-  return nodeVersions(fileURLToPath(new URL('../../../package.json', import.meta.url)), ['fastify', 'pg'])
-}
-
-function profilerOf({ profiler }: PeerLaunch, { adminUrl, pid }: ServiceProcess): Profiler | null {
-  if (profiler === null) return null
-  if (profiler.kind === 'pprof') return { kind: 'pprof', adminUrl }
-  return profiler.kind === 'inspector'
-    ? { kind: 'inspector', pid: () => Promise.resolve(pid) }
-    : { ...profiler, pid }
+  const folder = fileURLToPath(new URL('../../..', import.meta.url))
+  return pinnedVersions(nodeRuntime, folder, 'package.json', ['fastify', 'pg'])
 }

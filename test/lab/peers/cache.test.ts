@@ -1,5 +1,4 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
@@ -16,7 +15,6 @@ afterEach(() => {
 })
 
 const fillWith = (content: string) => async (path: string) => {
-  await mkdir(path)
   writeFileSync(join(path, 'file'), content)
 }
 

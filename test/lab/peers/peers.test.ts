@@ -2,10 +2,7 @@ import { afterEach, expect, test, vi } from 'vitest'
 import { labelOf, type Step } from '../../../src/lab/experiments/experiment.ts'
 import { peersCompared } from '../../../src/lab/experiments/peers.ts'
 import type { Sample } from '../../../src/lab/results.ts'
-import { containerised } from '../../../src/lab/stack/peers/container.ts'
-import { fastapi } from '../../../src/lab/stack/peers/fastapi.ts'
-import { gin } from '../../../src/lab/stack/peers/gin.ts'
-import { rustPeer } from '../../../src/lab/stack/peers/rust.ts'
+import { peerOf } from '../../../src/lab/stack/peers/peers.ts'
 import { figure, sample } from '../analysis/samples.ts'
 
 afterEach(() => vi.unstubAllEnvs())
@@ -14,12 +11,14 @@ test('without Python, Go, Rust or Docker a peer says why it is unavailable, and 
   vi.stubEnv('PATH', '/nowhere')
   const said: string[] = []
   const say = (line: string) => said.push(line)
-  expect(await fastapi('report').provide(say)).toEqual({
+  expect(await peerOf('fastapi')(say)).toEqual({
     unavailable: 'Python 3.11 or newer, with the module venv, is not installed',
   })
-  expect(await gin.provide(say)).toEqual({ unavailable: 'Go 1.25 or newer is not installed' })
-  expect(await rustPeer([]).provide(say)).toEqual({ unavailable: 'Rust (cargo) is not installed' })
-  expect(await containerised('host').provide(say)).toEqual({ unavailable: 'no Docker engine answers here' })
+  expect(await peerOf('gin')(say)).toEqual({ unavailable: 'Go 1.25 or newer is not installed' })
+  expect(await peerOf('rust/main')(say)).toEqual({ unavailable: 'Rust (cargo) is not installed' })
+  expect(await peerOf('bare-fastify in a container, host network')(say)).toEqual({
+    unavailable: 'no Docker engine answers here',
+  })
   expect(said).toEqual([])
 })
 

@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { mkdir, rename, rm } from 'node:fs/promises'
 import { homedir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 
 /** Packages and binaries of the peers: the only files that a run leaves outside `results/`. */
 export function cacheFolder(): string {
@@ -19,14 +19,14 @@ export function fingerprint(files: readonly string[], ...words: readonly string[
 }
 
 /**
- * A folder of the cache, made by `fill` if it is missing. It is filled under another name and renamed when it
- * is complete. So an interrupted run leaves no partial folder, and two labs can make it at the same time.
+ * A folder of the cache. If it is missing, `fill` puts its content into an empty folder, which gets the name when it is
+ * complete. So an interrupted run leaves no partial folder, and two labs can make it at the same time.
  */
 export async function cachedFolder(name: string, fill: (path: string) => Promise<void>): Promise<string> {
   const path = join(cacheFolder(), name)
   if (existsSync(path)) return path
   const unfinished = `${path}.${randomUUID()}`
-  await mkdir(dirname(path), { recursive: true })
+  await mkdir(unfinished, { recursive: true })
   try {
     await fill(unfinished)
     await rename(unfinished, path).catch(error => {

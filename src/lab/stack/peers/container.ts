@@ -12,26 +12,22 @@ const checkout = fileURLToPath(new URL('../../../..', import.meta.url))
  * pings only, because a container cannot reach the database of the lab on loopback.
  */
 export function containerised(network: 'published' | 'host'): Peer {
-  return {
-    async provide(say) {
-      const unavailable = await engineUnavailable(say)
-      if (unavailable !== null) return { unavailable }
-      return {
-        command: 'sh',
-        // The shell is there for $PORT alone, and docker takes its place and its signals.
-        args: ['-c', `exec docker ${[...run, ...options[network], image, ...program].join(' ')}`],
-        cwd: checkout,
-        profiler: null,
-        pidOf: async ({ PORT }) => {
-          const pid = await runCommand('docker', ['inspect', '--format', '{{.State.Pid}}', nameOf(PORT)])
-          return Number(pid)
-        },
-      }
-    },
+  return async say => {
+    const unavailable = await engineUnavailable(say)
+    if (unavailable !== null) return { unavailable }
+    return {
+      command: 'sh',
+      // The shell is there for $PORT alone, and docker takes its place and its signals.
+      args: ['-c', `exec docker ${[...run, ...options[network], image, ...program].join(' ')}`],
+      cwd: checkout,
+      pidOf: async ({ url }) => {
+        const name = `insertlab-${new URL(url).port}`
+        return Number(await runCommand('docker', ['inspect', '--format', '{{.State.Pid}}', name]))
+      },
+    }
   }
 }
 
-const nameOf = (port: string | undefined) => `insertlab-${port}`
 const run = [
   ...['run', '--rm', '--init', '--name', '"insertlab-$PORT"', '--read-only', '--cap-drop=ALL'],
   ...['--volume', '"$PWD:/checkout:ro"'],

@@ -1,12 +1,16 @@
-import { cp, mkdir, readdir } from 'node:fs/promises'
+import { cp, readdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { cachedFolder, fingerprint } from './cache.ts'
-import { isMissing, messageOf, runCommand } from './command.ts'
-import type { Peer } from './peer.ts'
-import { nodeVersions } from './pinned-versions.ts'
+import { runCommand } from './command.ts'
+import { builtPeer, nodeProfiler, type Peer } from './peer.ts'
+import { nodeRuntime, pinnedVersions } from './pinned-versions.ts'
 
 const folder = fileURLToPath(new URL('../../../../deploy/peers/node', import.meta.url))
+const outcomes = {
+  missing: 'npm is not on the PATH',
+  failed: 'the packages of the Node peers could not be installed',
+}
 const files = ['package.json', 'package-lock.json', 'schema.prisma'].map(file => join(folder, file))
 
 /**
@@ -14,42 +18,30 @@ const files = ['package.json', 'package-lock.json', 'schema.prisma'].map(file =>
  * applications are in the lab's cache, because Node looks for packages next to the file that imports them.
  */
 export function nodePeer(app: string, packages: readonly string[]): Peer {
-  return {
-    async provide(say) {
-      try {
-        const installed = `node-${fingerprint(files, process.version)}`
-        await cachedFolder(installed, path => install(path, say))
-        const names = (await readdir(folder)).filter(name => name.endsWith('.js')).sort()
-        const sources = names.map(name => join(folder, name))
-        // Below the packages, so that an edit of an application does not install them again.
-        const apps = await cachedFolder(`${installed}/apps-${fingerprint(sources)}`, async path => {
-          await mkdir(path, { recursive: true })
-          for (const source of sources) await cp(source, join(path, basename(source)))
-          await cp(join(path, '../generated'), join(path, 'generated'), { recursive: true })
-        })
-        return {
-          command: process.execPath,
-          args: [`${app}.js`],
-          cwd: apps,
-          env: { NODE_ENV: 'production' },
-          readyPath: '/ping/',
-          profiler: { kind: 'inspector' },
-          versions: nodeVersions(join(folder, 'package.json'), packages),
-        }
-      } catch (error) {
-        return {
-          unavailable: isMissing(error)
-            ? 'npm is not on the PATH'
-            : `the packages of the Node peers could not be installed: ${messageOf(error)}`,
-        }
-      }
-    },
-  }
+  return builtPeer(outcomes, async say => {
+    const installed = `node-${fingerprint(files, process.version)}`
+    await cachedFolder(installed, path => install(path, say))
+    const names = (await readdir(folder)).filter(name => name.endsWith('.js')).sort()
+    const sources = names.map(name => join(folder, name))
+    // Below the packages, so that an edit of an application does not install them again.
+    const apps = await cachedFolder(`${installed}/apps-${fingerprint(sources)}`, async path => {
+      for (const source of sources) await cp(source, join(path, basename(source)))
+      await cp(join(path, '../generated'), join(path, 'generated'), { recursive: true })
+    })
+    return {
+      command: process.execPath,
+      args: [`${app}.js`],
+      cwd: apps,
+      env: { NODE_ENV: 'production' },
+      readyPath: '/ping/',
+      profilerOf: nodeProfiler,
+      versions: pinnedVersions(nodeRuntime, folder, 'package.json', packages),
+    }
+  })
 }
 
 async function install(path: string, say: (line: string) => void): Promise<void> {
   say('getting the packages of the Node peers, once (about 300 MB) …')
-  await mkdir(path, { recursive: true })
   for (const file of files) await cp(file, join(path, basename(file)))
   await runCommand('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: path })
   // The client needs no engine. The command looks for one all the same, and would download it.

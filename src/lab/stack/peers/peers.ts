@@ -1,34 +1,38 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { containerised } from './container.ts'
-import { fastapi } from './fastapi.ts'
 import { gin } from './gin.ts'
 import { insertStacks } from './insert-stacks.ts'
 import { nodePeer } from './node.ts'
-import type { Peer } from './peer.ts'
-import { nodeVersions } from './pinned-versions.ts'
+import { nodeProfiler, type Peer } from './peer.ts'
+import { nodeRuntime, pinnedVersions } from './pinned-versions.ts'
 import { pythonPeers } from './python.ts'
 import { rustPeer } from './rust.ts'
 
 const repository = fileURLToPath(new URL('../../../..', import.meta.url))
 
 /** Needs only the packages of this repository. */
-const bareFastify: Peer = {
-  provide: () =>
-    Promise.resolve({
-      command: process.execPath,
-      args: ['server.ts'],
-      cwd: join(repository, 'deploy/peers/bare-fastify'),
-      profiler: { kind: 'inspector' },
-      versions: nodeVersions(join(repository, 'package.json'), ['fastify', 'pg']),
-    }),
+const bareFastify: Peer = () =>
+  Promise.resolve({
+    command: process.execPath,
+    args: ['server.ts'],
+    cwd: join(repository, 'deploy/peers/bare-fastify'),
+    profilerOf: nodeProfiler,
+    versions: pinnedVersions(nodeRuntime, repository, 'package.json', ['fastify', 'pg']),
+  })
+
+const inFastapi = pythonPeers('fastapi', ['requirements.txt', 'profiler.txt'])
+
+/** One of the services of the reports in `deploy/peers/fastapi`. */
+function fastapi(app: 'report' | 'tuned' | 'blocking', ...packages: readonly string[]): Peer {
+  return inFastapi({ args: ['server.py'], env: { APP: app }, packages: ['fastapi', ...packages] })
 }
 
 /** Peers with a way of their own to be started. */
 const named = {
-  fastapi: fastapi('report'),
-  'fastapi-tuned': fastapi('tuned'),
-  'fastapi-blocking': fastapi('blocking'),
+  fastapi: fastapi('report', 'sqlalchemy', 'asyncpg'),
+  'fastapi-tuned': fastapi('tuned', 'asyncpg', 'orjson'),
+  'fastapi-blocking': fastapi('blocking', 'sqlalchemy', 'psycopg'),
   gin,
   'bare-fastify': bareFastify,
   'bare-fastify in a container': containerised('published'),

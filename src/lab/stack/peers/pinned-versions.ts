@@ -1,43 +1,29 @@
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 
-/** Versions of packages as the files of `deploy/peers` pin them, for example `fastify 5.12.8, pg 8.23.1`. */
-
-/** @param file package.json, with exact versions */
-export function nodeVersions(file: string, packages: readonly string[]): string {
-  const { dependencies = {} } = JSON.parse(readFileSync(file, 'utf8')) as {
-    dependencies?: Record<string, string>
-  }
-  return listed([['Node', process.version], ...packages.map(name => [name, dependencies[name]] as const)])
+/** The pattern of a line that pins a package, by the file that pins it. */
+const pins = {
+  'package.json': (name: string) => `"${name}": "(.+)"`,
+  // As uv writes it. Of a package with several versions, the first is the one for Python 3.11.
+  'requirements.txt': (name: string) => `^${name}(?:\\[[^\\]]*\\])?==(\\S+)`,
+  'go.mod': (name: string) => `/${name}(?:/v\\d+)? v(\\S+)`,
+  'Cargo.lock': (name: string) => `name = "${name}"\\nversion = "([^"]+)"`,
 }
 
-/** @param file requirements.txt, as uv writes it; of a package with several versions the first that fits 3.11 */
-export function pythonVersions(file: string, python: string, packages: readonly string[]): string {
-  const text = readFileSync(file, 'utf8')
-  const versionOf = (name: string) => new RegExp(`^${name}(?:\\[[^\\]]*\\])?==(\\S+)`, 'm').exec(text)?.[1]
-  return listed([['Python', python], ...packages.map(name => [name, versionOf(name)] as const)])
+/**
+ * Versions of packages as a file of a folder pins them, for example `Node 24.21.0, fastify 5.12.8, pg 8.23.1`.
+ *
+ * @param runtime stands first
+ */
+export function pinnedVersions(
+  runtime: string,
+  folder: string,
+  file: keyof typeof pins,
+  packages: readonly string[],
+): string {
+  const text = readFileSync(join(folder, file), 'utf8')
+  const versionOf = (name: string) => new RegExp(pins[file](name), 'm').exec(text)?.[1] ?? 'unknown'
+  return [runtime, ...packages.map(name => `${name} ${versionOf(name)}`)].join(', ')
 }
 
-/** @param file go.mod */
-export function goVersions(file: string, go: string, packages: readonly string[]): string {
-  const text = readFileSync(file, 'utf8')
-  const versionOf = (name: string) => text.split('\n').find(line => line.includes(`${name} v`))
-  return listed([
-    ['Go', go],
-    ...packages.map(name => [shortName(name), versionOf(name)?.match(/ v(\S+)/)?.[1]] as const),
-  ])
-}
-
-/** @param file Cargo.lock */
-export function rustVersions(file: string, rust: string, packages: readonly string[]): string {
-  const text = readFileSync(file, 'utf8')
-  const versionOf = (name: string) => new RegExp(`name = "${name}"\\nversion = "([^"]+)"`).exec(text)?.[1]
-  return listed([['Rust', rust], ...packages.map(name => [name, versionOf(name)] as const)])
-}
-
-function shortName(module: string): string {
-  return module.replace(/\/v\d+$/, '').replace(/^.*\//, '')
-}
-
-function listed(versions: readonly (readonly [string, string | undefined])[]): string {
-  return versions.map(([name, version]) => `${name} ${version?.replace(/^v/, '') ?? 'unknown'}`).join(', ')
-}
+export const nodeRuntime = `Node ${process.versions.node}`

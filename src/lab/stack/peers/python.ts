@@ -2,8 +2,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { cachedFolder, fingerprint } from './cache.ts'
 import { messageOf, runCommand } from './command.ts'
-import type { Peer, PeerLaunch, Unavailable } from './peer.ts'
-import { pythonVersions } from './pinned-versions.ts'
+import type { Peer, Unavailable } from './peer.ts'
+import { pinnedVersions } from './pinned-versions.ts'
 
 const peersFolder = fileURLToPath(new URL('../../../../deploy/peers', import.meta.url))
 
@@ -23,14 +23,14 @@ export interface PythonApp {
  * Gives the peers of a folder of Python applications. They share a virtual environment in the lab's cache with exactly the
  * packages that the folder's locks name, by their hashes.
  *
- * @param locks files in the format of requirements.txt; the first one has the packages of the applications
+ * @param locks files in the format of requirements.txt; `requirements.txt` has the packages of the applications
  */
-export function pythonPeers(folderName: string, locks: readonly [string, ...string[]]) {
+export function pythonPeers(folderName: string, locks: readonly string[]) {
   const folder = join(peersFolder, folderName)
   const files = locks.map(lock => join(folder, lock))
   let made: Promise<Environment | Unavailable> | undefined
-  return ({ args, env = {}, readyPath, threads = false, packages }: PythonApp): Peer => ({
-    async provide(say): Promise<PeerLaunch | Unavailable> {
+  return ({ args, env = {}, readyPath, threads = false, packages }: PythonApp): Peer =>
+    async say => {
       made ??= makeEnvironment(folderName, files, say)
       const environment = await made
       if ('unavailable' in environment) return environment
@@ -41,11 +41,10 @@ export function pythonPeers(folderName: string, locks: readonly [string, ...stri
         cwd: folder,
         env: { PYTHONDONTWRITEBYTECODE: '1', ...env },
         ...(readyPath !== undefined && { readyPath }),
-        profiler: { kind: 'py-spy', command: join(bin, 'py-spy'), threads },
-        versions: pythonVersions(files[0] ?? '', python, packages),
+        profilerOf: ({ pid }) => ({ kind: 'py-spy', command: join(bin, 'py-spy'), pid, threads }),
+        versions: pinnedVersions(`Python ${python}`, folder, 'requirements.txt', packages),
       }
-    },
-  })
+    }
 }
 
 interface Environment {
