@@ -1,6 +1,6 @@
-import { type Static, Type } from 'typebox'
+import { Type } from 'typebox'
 import { Value } from 'typebox/value'
-import { ascending, type StatedResult } from './stated-result.ts'
+import { jsonOrNull, percentilesIn, type StatedResult, unstated } from './stated-result.ts'
 
 /** The parts of autocannon's JSON that are read. Latencies are whole milliseconds. */
 const Result = Type.Object({
@@ -29,8 +29,9 @@ const entriesTolerated = 1.01
 
 /** Reads what `autocannon --json` prints; null where the text is something else. */
 export function readAutocannonResult(text: string): StatedResult | null {
-  const result = resultIn(text)
-  if (result === null) return null
+  // The JSON may follow other lines of a log.
+  const result = [text, ...text.split('\n')].map(jsonOrNull).find(json => Value.Check(Result, json))
+  if (result === undefined) return null
   const {
     connections,
     pipelining = 1,
@@ -43,6 +44,7 @@ export function readAutocannonResult(text: string): StatedResult | null {
     latency,
   } = result
   return {
+    ...unstated,
     generator: 'autocannon',
     users: connections,
     requestsPerUser: pipelining,
@@ -53,39 +55,14 @@ export function readAutocannonResult(text: string): StatedResult | null {
     ratePerS: requests.average,
     failed: non2xx + mismatches,
     unanswered: errors,
-    failedChecks: null,
-    dropped: 0,
-    iterations: null,
     latencyMs: {
       mean: latency.average,
       min: latency.min,
       max: latency.max,
       deviation: latency.stddev,
-      percentiles: percentilesOf(latency),
+      percentiles: percentilesIn(latency, /^p(\d+(?:_\d+)?)$/),
       rounding: { ms: 1, share: 0.002 },
       addsUnsent: (latency.totalCount ?? 0) > requests.total * entriesTolerated ? 'yes' : 'no',
     },
   }
-}
-
-/** The JSON may follow other lines of a log. */
-function resultIn(text: string): Static<typeof Result> | null {
-  for (const line of [text, ...text.split('\n')]) {
-    try {
-      const json: unknown = JSON.parse(line)
-      if (Value.Check(Result, json)) return json
-    } catch {
-      // Not JSON.
-    }
-  }
-  return null
-}
-
-/** `p97_5` is the 97.5th percentile. */
-function percentilesOf(latency: Readonly<Record<string, unknown>>) {
-  const stated = Object.entries(latency).flatMap(([key, ms]) => {
-    const percent = /^p(\d+(?:_\d+)?)$/.exec(key)?.[1]?.replace('_', '.')
-    return percent === undefined || typeof ms !== 'number' ? [] : [{ share: Number(percent) / 100, ms }]
-  })
-  return ascending(stated)
 }

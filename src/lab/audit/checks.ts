@@ -26,6 +26,12 @@ export interface Finding {
   readonly sentence: string
 }
 
+const finding = (weight: Finding['weight']) => (sentence: string) => ({ weight, sentence })
+const impossible = finding('impossible')
+const misleading = finding('misleading')
+const note = finding('note')
+const agreeing = finding('agrees')
+
 type Check = (stated: StatedResult, facts: TestFacts) => Finding | null
 
 /** Compares the figures of a result with each other and with what else is known of the test. Pure. */
@@ -107,10 +113,7 @@ function usersInUse(
   const { thinkTimeMs, ratePerS: dueRate } = facts
   const resting = requestsInFlight(ratePerS, thinkTimeMs ?? 0)
   const busy = high + resting
-  const agrees: Finding = {
-    weight: 'agrees',
-    sentence: `Little's law: ${product}, of at most ${number(most)}.`,
-  }
+  const agrees = agreeing(`Little's law: ${product}, of at most ${number(most)}.`)
   if (thinkTimeMs !== null && resting > most * (1 + tolerance)) {
     return impossible(
       `Little's law: ${number(most)} users who rest ${timeOf(thinkTimeMs)} between requests send at most ${number((most / thinkTimeMs) * 1000)} requests/s, not ${number(ratePerS)}.`,
@@ -152,7 +155,7 @@ const iterationsInFlight: Check = (stated, facts) => {
     return impossible(`Little's law: ${product}, but ${number(users)} virtual users run one each.`)
   }
   if (facts.ratePerS !== null || running >= users * (1 - idleTolerated)) {
-    return { weight: 'agrees', sentence: `Little's law: ${product}, of at most ${number(users)}.` }
+    return agreeing(`Little's law: ${product}, of at most ${number(users)}.`)
   }
   const few = `Little's law: ${product}, of ${number(users)} virtual users`
   return facts.users === null
@@ -183,7 +186,7 @@ const percentileOrder: Check = stated => {
   }
   return percentiles.length < 2
     ? note('The file states no percentiles, so the mean cannot be checked with them.')
-    : { weight: 'agrees', sentence: 'The percentiles are in order.' }
+    : agreeing('The percentiles are in order.')
 }
 
 /**
@@ -211,7 +214,7 @@ const meanBetweenPercentiles: Check = stated => {
   if (mean < least - roundingOf(stated, least) - slack || mean > most + roundingOf(stated, most) + slack) {
     return impossible(`${basis} allow a mean latency of ${range}. The file states ${timeOf(mean)}.`)
   }
-  return { weight: 'agrees', sentence: `${basis} allow a mean latency of ${range}. It is ${timeOf(mean)}.` }
+  return agreeing(`${basis} allow a mean latency of ${range}. It is ${timeOf(mean)}.`)
 }
 
 /** Bhatia and Davis: a variance is at most (maximum - mean) * (mean - minimum). */
@@ -239,7 +242,7 @@ const rateAndCount: Check = ({ requests, ratePerS, durationS: inFile }, { durati
   const product = `${number(requests)} requests at ${number(ratePerS)} requests/s take ${number(impliedS)} s`
   return Math.abs(impliedS - lengthS) > lengthS * rateTolerance + edgesS
     ? impossible(`${product}, but the test took ${number(lengthS)} s.`)
-    : { weight: 'agrees', sentence: `${product}; the test took ${number(lengthS)} s.` }
+    : agreeing(`${product}; the test took ${number(lengthS)} s.`)
 }
 
 const durationAsStated: Check = ({ durationS: inFile }, { durationS }) =>
@@ -311,10 +314,7 @@ const rateReached: Check = (stated, { ratePerS: due }) => {
   if (reached > due * (1 + rateTolerance)) {
     return misleading(`${number(due)} ${unit} were due, and ${number(reached)} were sent.`)
   }
-  return {
-    weight: 'agrees',
-    sentence: `${number(reached)} ${unit} were sent of ${number(due)} that were due.`,
-  }
+  return agreeing(`${number(reached)} ${unit} were sent of ${number(due)} that were due.`)
 }
 
 /** Above it, requests wait in the generator. */
@@ -330,7 +330,7 @@ const generatorCpu: Check = ({ threads, generator }, { generatorCores: busy, cor
     ? misleading(
         `${use}. It had no CPU to spare: the rate is its own limit, and the latencies hold the time that answers waited in it.`,
       )
-    : { weight: 'agrees', sentence: `${use}.` }
+    : agreeing(`${use}.`)
 }
 
 /** CPU of each generator for one small request, us, as this lab measured it. */
@@ -375,16 +375,4 @@ function timeOf(ms: number): string {
 
 function shareOf(share: number): string {
   return share >= 0.01 ? percent(share) : `${number(share * 100)} %`
-}
-
-function impossible(sentence: string): Finding {
-  return { weight: 'impossible', sentence }
-}
-
-function misleading(sentence: string): Finding {
-  return { weight: 'misleading', sentence }
-}
-
-function note(sentence: string): Finding {
-  return { weight: 'note', sentence }
 }

@@ -1,12 +1,19 @@
 import { Type } from 'typebox'
 import { Value } from 'typebox/value'
-import { ascending, type StatedResult } from './stated-result.ts'
+import {
+  jsonOrNull,
+  numberIn,
+  percentilesIn,
+  type StatedResult,
+  unstated,
+  type Values,
+} from './stated-result.ts'
 
-type Values = Readonly<Record<string, unknown>>
+const Named = Type.Record(Type.String(), Type.Unknown())
 
 /** What `handleSummary` is given has `values` in each metric; the file of `--summary-export` has none. */
 const Summary = Type.Object({
-  metrics: Type.Object({ http_reqs: Type.Record(Type.String(), Type.Unknown()) }),
+  metrics: Type.Record(Type.String(), Named),
   state: Type.Optional(Type.Object({ testRunDurationMs: Type.Number() })),
 })
 
@@ -14,15 +21,13 @@ const Summary = Type.Object({
 const NewSummary = Type.Object({
   config: Type.Object({ duration: Type.Number() }),
   results: Type.Object({
-    metrics: Type.Array(
-      Type.Object({ name: Type.String(), values: Type.Record(Type.String(), Type.Unknown()) }),
-    ),
+    metrics: Type.Array(Type.Object({ name: Type.String(), values: Named })),
   }),
 })
 
 /** Reads the end-of-test summary of k6 in each of its three shapes; null where the text is something else. */
 export function readK6Summary(text: string): StatedResult | null {
-  const json = parsed(text)
+  const json = jsonOrNull(text)
   if (Value.Check(Summary, json)) {
     const { metrics, state } = json
     const byName = new Map(Object.entries(metrics).map(([name, metric]) => [name, valuesOf(metric)]))
@@ -48,17 +53,14 @@ function statedBy(metrics: ReadonlyMap<string, Values>, durationS: number | null
   const iterationMs = numberIn(metric('iteration_duration'), 'avg')
   const failed = metric('http_req_failed')
   return {
+    ...unstated,
     generator: 'k6',
     users: numberIn(metric('vus_max'), 'max') ?? numberIn(metric('vus_max'), 'value'),
-    requestsPerUser: 1,
-    loop: 'unknown',
-    threads: null,
     durationS: durationS ?? (ratePerS > 0 ? requests / ratePerS : null),
     requests,
     ratePerS,
     // A request that failed passes the condition "failed".
     failed: numberIn(failed, 'passes') ?? numberIn(failed, 'matches') ?? 0,
-    unanswered: 0,
     failedChecks: failedShare(metric('checks')),
     dropped: numberIn(metric('dropped_iterations'), 'count') ?? 0,
     iterations:
@@ -70,7 +72,7 @@ function statedBy(metrics: ReadonlyMap<string, Values>, durationS: number | null
       min: numberIn(duration, 'min'),
       max: numberIn(duration, 'max'),
       deviation: null,
-      percentiles: percentilesOf(duration),
+      percentiles: percentilesIn({ ...duration, p50: duration['med'] }, /^p\(?([\d.]+)\)?$/),
       rounding: { ms: 0.001, share: 0 },
       addsUnsent: 'no',
     },
@@ -84,33 +86,6 @@ function failedShare(checks: Values): number | null {
   return passed === null || all === null || all === 0 ? null : 1 - passed / all
 }
 
-function percentilesOf(values: Values) {
-  const stated = Object.keys(values).flatMap(key => {
-    const percent = key === 'med' ? 50 : Number(/^p\(?([\d.]+)\)?$/.exec(key)?.[1] ?? Number.NaN)
-    const ms = numberIn(values, key)
-    return Number.isNaN(percent) || ms === null ? [] : [{ share: percent / 100, ms }]
-  })
-  return ascending(stated)
-}
-
-function valuesOf(metric: unknown): Values {
-  const values = isRecord(metric) && isRecord(metric['values']) ? metric['values'] : metric
-  return isRecord(values) ? values : {}
-}
-
-function numberIn(values: Values, key: string): number | null {
-  const value = values[key]
-  return typeof value === 'number' ? value : null
-}
-
-function isRecord(value: unknown): value is Values {
-  return typeof value === 'object' && value !== null
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return null
-  }
+function valuesOf(metric: Values): Values {
+  return Value.Check(Named, metric['values']) ? metric['values'] : metric
 }

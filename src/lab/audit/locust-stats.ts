@@ -1,7 +1,5 @@
 import { parse } from 'csv-parse/sync'
-import { ascending, type StatedResult } from './stated-result.ts'
-
-type Row = Readonly<Record<string, string>>
+import { numberIn, percentilesIn, type StatedResult, unstated, type Values } from './stated-result.ts'
 
 /**
  * Reads the `_stats.csv` of Locust, and its `_stats_history.csv` for the number of users and the length of the test;
@@ -11,29 +9,24 @@ export function readLocustStats(text: string, history: string | null): StatedRes
   if (!/^\W*Type\W+Name\W+Request Count\W/.test(text)) return null
   const rows = rowsOf(text)
   const row = rows.find(({ Name }) => Name === 'Aggregated') ?? (rows.length === 1 ? rows[0] : undefined)
+  if (row === undefined) return null
   const value = (column: string) => numberIn(row, column)
   const [requests, ratePerS] = [value('Request Count'), value('Requests/s')]
-  if (row === undefined || requests === null || ratePerS === null) return null
+  if (requests === null || ratePerS === null) return null
   return {
+    // It may have had worker processes, also on other machines, so `threads` stays unknown.
+    ...unstated,
     generator: 'Locust',
-    requestsPerUser: 1,
-    loop: 'unknown',
-    // It may have had worker processes, also on other machines.
-    threads: null,
-    ...(history === null ? { users: null, durationS: null } : courseOf(history)),
+    ...(history !== null && courseOf(history)),
     requests,
     ratePerS,
     failed: value('Failure Count') ?? 0,
-    unanswered: 0,
-    failedChecks: null,
-    dropped: 0,
-    iterations: null,
     latencyMs: {
       mean: value('Average Response Time'),
       min: value('Min Response Time'),
       max: value('Max Response Time'),
       deviation: null,
-      percentiles: percentilesIn(row),
+      percentiles: percentilesIn(row, /^([\d.]+)%$/),
       // Locust counts response times in groups of two significant digits.
       rounding: { ms: 1, share: 0.05 },
       addsUnsent: 'no',
@@ -51,22 +44,13 @@ function courseOf(history: string): Pick<StatedResult, 'users' | 'durationS'> {
   }
 }
 
-function percentilesIn(row: Row) {
-  const stated = Object.keys(row).flatMap(column => {
-    const percent = /^([\d.]+)%$/.exec(column)?.[1]
-    const ms = numberIn(row, column)
-    return percent === undefined || ms === null ? [] : [{ share: Number(percent) / 100, ms }]
+/** Locust writes `N/A` where it has no value, which stays a text. */
+function rowsOf(csv: string): Values[] {
+  return parse(csv, {
+    columns: true,
+    bom: true,
+    cast: true,
+    skip_empty_lines: true,
+    relax_column_count: true,
   })
-  return ascending(stated)
-}
-
-function rowsOf(csv: string): Row[] {
-  return parse(csv, { columns: true, bom: true, skip_empty_lines: true, relax_column_count: true })
-}
-
-/** Locust writes `N/A` where it has no value. */
-function numberIn(row: Row | undefined, column: string): number | null {
-  const text = row?.[column]?.trim() ?? ''
-  const value = Number(text)
-  return text === '' || Number.isNaN(value) ? null : value
 }

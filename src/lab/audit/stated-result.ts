@@ -47,6 +47,42 @@ export interface Percentile {
   readonly ms: number
 }
 
-export function ascending(percentiles: readonly Percentile[]): Percentile[] {
-  return percentiles.toSorted((a, b) => a.share - b.share)
+/** What a result states if its generator says nothing of it. */
+export const unstated = {
+  users: null,
+  requestsPerUser: 1,
+  loop: 'unknown',
+  threads: null,
+  durationS: null,
+  failed: 0,
+  unanswered: 0,
+  failedChecks: null,
+  dropped: 0,
+  iterations: null,
+} as const
+
+/** What a generator writes by names that it chose, such as a row of a table. */
+export type Values = Readonly<Record<string, unknown>>
+
+export function numberIn(values: Values, name: string): number | null {
+  const value = values[name]
+  return typeof value === 'number' ? value : null
+}
+
+/** The values whose names have a percentage where the pattern has its group; `97_5` is 97.5. */
+export function percentilesIn(values: Values, pattern: RegExp): Percentile[] {
+  return Object.entries(values)
+    .flatMap(([name, ms]) => {
+      const percent = pattern.exec(name)?.[1]?.replace('_', '.')
+      return percent === undefined || typeof ms !== 'number' ? [] : [{ share: Number(percent) / 100, ms }]
+    })
+    .toSorted((a, b) => a.share - b.share)
+}
+
+export function jsonOrNull(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
+  }
 }

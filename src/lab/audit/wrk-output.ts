@@ -1,5 +1,5 @@
 import { LabError } from '../errors.ts'
-import { ascending, type StatedResult } from './stated-result.ts'
+import { percentilesIn, type StatedResult, unstated } from './stated-result.ts'
 
 /** Reads what wrk or wrk2 prints, with `--latency` or without; null where the text is something else. */
 export function readWrkOutput(text: string): StatedResult | null {
@@ -18,11 +18,14 @@ export function readWrkOutput(text: string): StatedResult | null {
   const durationMs = milliseconds(duration)
   if (threads === undefined || latency === undefined || rate === undefined || durationMs === null) return null
   const [mean = null, deviation = null, max = null] = latency
+  const distribution = [...text.matchAll(/^\s*([\d.]+%)\s+([\d.]+\w+)$/gm)].map(
+    ([, percent = '', value = '']) => [percent, milliseconds(value)] as const,
+  )
   const isWrk2 = text.includes('HdrHistogram')
   return {
+    ...unstated,
     generator: 'wrk',
     users: Number(connections),
-    requestsPerUser: 1,
     loop: isWrk2 ? 'unknown' : 'closed',
     threads: Number(threads),
     durationS: durationMs / 1000,
@@ -30,12 +33,9 @@ export function readWrkOutput(text: string): StatedResult | null {
     ratePerS: Number(rate),
     failed: Number(/^\s*Non-2xx or 3xx responses: (\d+)$/m.exec(text)?.[1] ?? 0),
     unanswered: socketErrorsIn(text),
-    failedChecks: null,
-    dropped: 0,
-    iterations: null,
     latencyMs: {
       ...{ mean, min: null, max, deviation },
-      percentiles: percentilesIn(text),
+      percentiles: percentilesIn(Object.fromEntries(distribution), /^([\d.]+)%$/),
       // Two decimals of 1.00 or more, as it prints them.
       rounding: { ms: 0, share: 0.01 },
       addsUnsent: isWrk2 ? 'yes' : 'wrk',
@@ -47,15 +47,6 @@ function socketErrorsIn(text: string): number {
   const [, ...counts] =
     /^\s*Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)$/m.exec(text) ?? []
   return counts.reduce((sum, count) => sum + Number(count), 0)
-}
-
-function percentilesIn(text: string) {
-  const lines = text.matchAll(/^\s*(\d+(?:\.\d+)?)%\s+([\d.]+\w+)$/gm)
-  const stated = [...lines].flatMap(([, percent, value = '']) => {
-    const ms = milliseconds(value)
-    return ms === null ? [] : [{ share: Number(percent) / 100, ms }]
-  })
-  return ascending(stated)
 }
 
 const unitsMs: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
