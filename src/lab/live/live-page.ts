@@ -3,7 +3,7 @@ import type { Html } from '../report/html.ts'
 import type { Results } from '../results.ts'
 import { serveOnLoopback } from './loopback-server.ts'
 import { type LiveState, livePageOf, measuredParts, type Plan, passingParts } from './page.ts'
-import type { Watcher } from './progress.ts'
+import { type Watcher, workDone } from './progress.ts'
 import { type RateReading, shownS } from './rate-line.ts'
 
 /** The report during the run: a page on loopback. */
@@ -24,26 +24,9 @@ const refreshMs = 1000
  */
 export async function openLivePage(plan: Plan, startedAt: Date): Promise<LivePage> {
   let state: LiveState = { plan, results: null, doing: 'starting', doneS: 0, rates: [], reportFile: null }
-  let step = { sinceMs: performance.now(), expectedS: 0 }
-  let finishedS = 0
-
-  const now = (): LiveState => {
-    const elapsedS = (performance.now() - step.sinceMs) / 1000
-    return { ...state, doneS: finishedS + Math.min(step.expectedS, elapsedS) }
-  }
-  const passing = () => markupOf(passingParts(now(), performance.now()))
-  /** What every listener has of the parts that hold plots; a browser lays out anew only what differs. */
-  let told: Markup = {}
-  const everything = () => {
-    told = markupOf(measuredParts(state))
-    return JSON.stringify({ ...told, ...passing() })
-  }
-  const changes = () => {
-    const before = told
-    told = markupOf(measuredParts(state))
-    const changed = Object.entries(told).filter(([id, markup]) => before[id] !== markup)
-    return JSON.stringify({ ...Object.fromEntries(changed), ...passing() })
-  }
+  const work = workDone()
+  const passing = () => passingParts({ ...state, doneS: work.doneS() }, performance.now())
+  const everything = () => messageOf({ ...measuredParts(state), ...passing() })
 
   const server = await serveOnLoopback({
     files: new Map([
@@ -54,34 +37,33 @@ export async function openLivePage(plan: Plan, startedAt: Date): Promise<LivePag
     greeting: everything,
   })
   const timer = setInterval(() => {
-    if (server.hasListeners()) server.tell(JSON.stringify(passing()))
+    if (server.hasListeners()) server.tell(messageOf(passing()))
   }, refreshMs)
   timer.unref()
 
   return {
     url: server.url,
     begin(what, expectedS) {
-      step = { sinceMs: performance.now(), expectedS }
+      work.begin(expectedS)
       state = { ...state, doing: what }
     },
     live(perS) {
       state = { ...state, rates: recent([...state.rates, { atMs: performance.now(), perS }]) }
     },
     done() {
-      finishedS += step.expectedS
-      step = { sinceMs: performance.now(), expectedS: 0 }
+      work.end()
     },
     say(line) {
       state = { ...state, doing: line }
     },
     show(results) {
       state = { ...state, results }
-      if (server.hasListeners()) server.tell(changes())
+      if (server.hasListeners()) server.tell(everything())
     },
     end(results, reportFile) {
       clearInterval(timer)
       state = { ...state, results, reportFile }
-      if (server.hasListeners()) server.tellLast(changes())
+      if (server.hasListeners()) server.tellLast(everything())
     },
     async [Symbol.asyncDispose]() {
       clearInterval(timer)
@@ -92,10 +74,8 @@ export async function openLivePage(plan: Plan, startedAt: Date): Promise<LivePag
 
 const script = readFileSync(new URL('live.js', import.meta.url), 'utf8')
 
-type Markup = Readonly<Record<string, string>>
-
-function markupOf(parts: Readonly<Record<string, Html>>): Markup {
-  return Object.fromEntries(Object.entries(parts).map(([id, { markup }]) => [id, markup]))
+function messageOf(parts: Readonly<Record<string, Html>>): string {
+  return JSON.stringify(Object.fromEntries(Object.entries(parts).map(([id, { markup }]) => [id, markup])))
 }
 
 function recent(rates: readonly RateReading[]): RateReading[] {

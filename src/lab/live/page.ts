@@ -6,6 +6,7 @@ import { experimentSection } from '../report/experiment.ts'
 import { formatInstant, formatNumber } from '../report/format.ts'
 import { type Html, html } from '../report/html.ts'
 import type { ExperimentResult, Results } from '../results.ts'
+import { clockTime } from './progress.ts'
 import { type RateReading, rateLine } from './rate-line.ts'
 
 /** What the lab will do, known in advance. */
@@ -72,7 +73,7 @@ export function passingParts(state: LiveState, nowMs: number): Record<string, Ht
       <p class="rate"><output>${rate === undefined ? '–' : formatNumber(rate.perS)}</output> requests/s</p>
       ${rateLine(rates, nowMs)}
       <p class="done"><progress max="100" value="${percent}" aria-label="Progress"></progress>
-        ${percent} %, about ${minutes(plan.totalS * (1 - share))} left</p>`,
+        ${percent} %, about ${clockTime(plan.totalS * (1 - share))} min left</p>`,
   }
 }
 
@@ -114,9 +115,4 @@ function contentsOf({ experiments }: Plan, results: Results | null): Html {
 
 function partOf(experiment: string): string {
   return `part-${experiment}`
-}
-
-function minutes(seconds: number): string {
-  const whole = Math.max(0, Math.round(seconds))
-  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, '0')} min`
 }

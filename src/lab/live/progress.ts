@@ -18,25 +18,37 @@ export interface Progress extends Watcher, Disposable {}
 
 /** The same progress, followed by another watcher too. */
 export function followedBy(progress: Progress, other: Watcher | null): Progress {
-  if (other === null) return progress
+  const all = [progress, ...(other === null ? [] : [other])]
   return {
     begin(what, expectedS) {
-      progress.begin(what, expectedS)
-      other.begin(what, expectedS)
+      for (const one of all) one.begin(what, expectedS)
     },
     live(ratePerS) {
-      progress.live(ratePerS)
-      other.live(ratePerS)
+      for (const one of all) one.live(ratePerS)
     },
     done(outcome) {
-      progress.done(outcome)
-      other.done(outcome)
+      for (const one of all) one.done(outcome)
     },
     say(line) {
-      progress.say(line)
-      other.say(line)
+      for (const one of all) one.say(line)
     },
     [Symbol.dispose]: () => progress[Symbol.dispose](),
+  }
+}
+
+/** Seconds of work that are done, by the estimates of the steps. A step under way counts up to its estimate. */
+export function workDone() {
+  let finishedS = 0
+  let step = { startedAtMs: performance.now(), expectedS: 0 }
+  return {
+    begin(expectedS: number) {
+      step = { startedAtMs: performance.now(), expectedS }
+    },
+    end() {
+      finishedS += step.expectedS
+      step = { ...step, expectedS: 0 }
+    },
+    doneS: () => finishedS + Math.min(step.expectedS, (performance.now() - step.startedAtMs) / 1000),
   }
 }
 
@@ -56,25 +68,24 @@ function barProgress(totalS: number, output: NodeJS.WriteStream): Progress {
     fps: 1000 / refreshMs,
     format: (options, params, payload: Payload) => {
       const drawn = cliProgress.Format.BarFormat(params.progress, options)
-      return `${drawn} ${Math.round(params.progress * 100)} %  ${left(params.total - params.value)}  ${payload.what}  ${payload.rate}`
+      return `${drawn} ${Math.round(params.progress * 100)} %  ${clockTime(params.total - params.value)} left  ${payload.what}  ${payload.rate}`
     },
   })
-  let doneS = 0
-  let step = { startedAtMs: performance.now(), expectedS: 0 }
+  const work = workDone()
   let shown: Payload = { what: 'starting', rate: '' }
-  const elapsedS = () => Math.min(step.expectedS, (performance.now() - step.startedAtMs) / 1000)
-  const draw = () => bar.update(Math.min(totalS, doneS + elapsedS()), shown)
+  const doneS = () => Math.min(totalS, work.doneS())
+  const draw = () => bar.update(doneS(), shown)
   bar.start(totalS, 0, shown)
   const timer = setInterval(draw, refreshMs)
   const say = (line: string) => {
     bar.stop()
     output.write(`${line}\n`)
-    bar.start(totalS, Math.min(totalS, doneS), shown)
+    bar.start(totalS, doneS(), shown)
   }
   return {
     say,
     begin(what, expectedS) {
-      step = { startedAtMs: performance.now(), expectedS }
+      work.begin(expectedS)
       shown = { what, rate: '' }
       draw()
     },
@@ -82,8 +93,7 @@ function barProgress(totalS: number, output: NodeJS.WriteStream): Progress {
       shown = { ...shown, rate: `${number(ratePerS)} requests/s` }
     },
     done() {
-      doneS += step.expectedS
-      step = { startedAtMs: performance.now(), expectedS: 0 }
+      work.end()
       draw()
     },
     [Symbol.dispose]() {
@@ -99,31 +109,29 @@ interface Payload {
 }
 
 function lineProgress(totalS: number, output: NodeJS.WriteStream): Progress {
-  let doneS = 0
-  let expected = 0
+  const work = workDone()
   let sawLive = false
   const say = (line: string) => {
     output.write(`${line}\n`)
   }
   return {
     say,
-    begin(_what, expectedS) {
-      expected = expectedS
-    },
+    begin: (_what, expectedS) => work.begin(expectedS),
     live(ratePerS) {
       if (!sawLive && ratePerS > 0) say(`first load: ${number(ratePerS)} requests/s`)
       sawLive ||= ratePerS > 0
     },
     done(outcome) {
-      doneS += expected
+      work.end()
       // What is to come is a guess: a confirming run may need a process more.
-      say(`[${Math.min(100, Math.round((doneS / totalS) * 100))} %] ${outcome}`)
+      say(`[${Math.min(100, Math.round((work.doneS() / totalS) * 100))} %] ${outcome}`)
     },
     [Symbol.dispose]() {},
   }
 }
 
-function left(seconds: number): string {
+/** Minutes and seconds, such as `2:05`. */
+export function clockTime(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds))
-  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, '0')} left`
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, '0')}`
 }
