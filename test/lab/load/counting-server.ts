@@ -1,11 +1,11 @@
-import { once } from 'node:events'
 import { createServer } from 'node:http'
+import { listening } from '../../helpers/listening.ts'
 
 /**
  * A real HTTP server that counts what it answers, by method and path. `/missing` is 404, all else 200, `/slow` after
  * 0.5 s.
  */
-export async function startCountingServer(): Promise<CountingServer> {
+export async function startCountingServer() {
   const seen = new Map<string, number>()
   const bodies: string[] = []
   const server = createServer((request, response) => {
@@ -22,25 +22,11 @@ export async function startCountingServer(): Promise<CountingServer> {
       if (request.url === '/slow') setTimeout(answer, 500)
       else answer()
     })
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('a TCP server has a port')
+  })
   return {
-    url: `http://127.0.0.1:${address.port}`,
+    ...(await listening(server)),
     seen,
     bodies,
     total: () => [...seen.values()].reduce((sum, count) => sum + count, 0),
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections()
-      await once(server.close(), 'close')
-    },
   }
-}
-
-export interface CountingServer extends AsyncDisposable {
-  readonly url: string
-  readonly seen: ReadonlyMap<string, number>
-  readonly bodies: readonly string[]
-  total(): number
 }

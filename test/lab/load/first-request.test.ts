@@ -1,24 +1,12 @@
-import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
 import { expect, test } from 'vitest'
 import { requireSuccess } from '../../../src/lab/load/first-request.ts'
 import { findFreePort } from '../../../src/lab/stack/free-port.ts'
+import { listening } from '../../helpers/listening.ts'
 
 const { signal } = new AbortController()
 
-async function serving(listener: RequestListener) {
-  const server = createServer(listener).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  if (typeof address !== 'object' || address === null) throw new Error('no port')
-  return {
-    url: `http://127.0.0.1:${address.port}`,
-    [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections()
-      await once(server.close(), 'close')
-    },
-  }
-}
+const serving = (listener: RequestListener) => listening(createServer(listener))
 
 test('is content with any 2xx, and asks as the load will', async () => {
   const seen: string[] = []

@@ -1,24 +1,20 @@
-import { once } from 'node:events'
 import { createServer } from 'node:https'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { installedGenerators } from '../../../src/lab/load/choose.ts'
 import { requireSuccess } from '../../../src/lab/load/first-request.ts'
 import { selfSigned } from '../../helpers/certificate.ts'
+import { listening } from '../../helpers/listening.ts'
 
 const certificate = selfSigned()
 const { signal } = new AbortController()
-const server = createServer(certificate ?? {}, (_, response) => response.end('ok'))
+let server: Awaited<ReturnType<typeof listening>>
 let baseUrl = ''
 
 beforeAll(async () => {
-  await once(server.listen(0, '127.0.0.1'), 'listening')
-  const address = server.address()
-  baseUrl = `https://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`
+  server = await listening(createServer(certificate ?? {}, (_, response) => response.end('ok')))
+  baseUrl = `https://${server.host}`
 })
-afterAll(async () => {
-  server.closeAllConnections()
-  await once(server.close(), 'close')
-})
+afterAll(() => server[Symbol.asyncDispose]())
 
 test.skipIf(certificate === null)(
   'the check refuses a self-signed certificate, and says what accepts it',

@@ -1,5 +1,5 @@
-import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
+import { listening } from '../../helpers/listening.ts'
 
 /** A request as its bytes came, connection headers left out. */
 export interface Recorded {
@@ -29,16 +29,14 @@ export async function startRecordingServer({ earlyHints = false } = {}) {
         socket.write(answer)
       }
     })
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  if (typeof address !== 'object' || address === null) throw new Error('no port')
+  })
+  const { host, [Symbol.asyncDispose]: close } = await listening(server)
   return {
-    host: `127.0.0.1:${address.port}`,
+    host,
     requests,
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy()
-      await once(server.close(), 'close')
+      await close()
     },
   }
 }

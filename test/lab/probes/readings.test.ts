@@ -5,6 +5,7 @@ import { parseCpuMax } from '../../../src/lab/probes/cgroup.ts'
 import { busyCores, parseHostCpu, stolenShare } from '../../../src/lab/probes/host-cpu.ts'
 import { sampleReportedCpu } from '../../../src/lab/probes/reported-cpu.ts'
 import { eventLoopUtilisation, parsePage, sumOf } from '../../../src/lab/probes/service-metrics.ts'
+import { listening } from '../../helpers/listening.ts'
 
 test('host: busy cores and stolen share between two readings, guest time counted once', () => {
   const before = parseHostCpu('cpu  1000 0 500 8000 100 0 0 0 400 0\ncpu0 1 2\n')
@@ -70,28 +71,19 @@ test('reported CPU: the median of what the answers say, in microseconds', async 
   const server = createServer((_, response) => {
     asked++
     response.end(JSON.stringify({ cpu_duration: 0.00005, cpu_duration_naive: 0.003 }))
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  const port = typeof address === 'object' && address !== null ? address.port : 0
-  const stop = sampleReportedCpu(`http://127.0.0.1:${port}/test-insert?naive=1`)
+  })
+  await using service = await listening(server)
+  const stop = sampleReportedCpu(`${service.url}/test-insert?naive=1`)
   while (asked < 5) await once(server, 'request')
   const { naiveUs, answered } = await stop()
-  server.closeAllConnections()
-  server.close()
   expect(naiveUs).toBeCloseTo(3000)
   expect(answered).toBe(asked)
 })
 
 test('reported CPU: unknown where the answers do not say', async () => {
-  const server = createServer((_, response) => response.end('{"cpu_duration":null}')).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  const port = typeof address === 'object' && address !== null ? address.port : 0
-  const stop = sampleReportedCpu(`http://127.0.0.1:${port}/`)
+  const server = createServer((_, response) => response.end('{"cpu_duration":null}'))
+  await using service = await listening(server)
+  const stop = sampleReportedCpu(service.url)
   await once(server, 'request')
-  const reported = await stop()
-  server.closeAllConnections()
-  server.close()
-  expect(reported).toMatchObject({ naiveUs: null, answered: 1 })
+  expect(await stop()).toMatchObject({ naiveUs: null, answered: 1 })
 })
