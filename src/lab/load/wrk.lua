@@ -11,11 +11,12 @@ end
 
 function done(summary, latency)
   local errors = summary.errors
+  local function ms(us) return us / 1000 end
   io.stderr:write(string.format(
-    '{"answered":%d,"refused":%d,"unanswered":%d,"durationUs":%d,' ..
-    '"latencyUs":{"p50":%d,"p90":%d,"p95":%d,"p99":%d,"max":%d,"mean":%.1f}}\n',
+    '{"answered":%d,"refused":%d,"unanswered":%d,"durationS":%.3f,' ..
+    '"latencyMs":{"p50":%.3f,"p90":%.3f,"p95":%.3f,"p99":%.3f,"max":%.3f,"mean":%.4f}}\n',
     summary.requests, errors.status, errors.connect + errors.read + errors.write + errors.timeout,
-    summary.duration, latency:percentile(50), latency:percentile(90), latency:percentile(95),
-    latency:percentile(99), latency.max, latency.mean))
+    summary.duration / 1e6, ms(latency:percentile(50)), ms(latency:percentile(90)), ms(latency:percentile(95)),
+    ms(latency:percentile(99)), ms(latency.max), ms(latency.mean)))
   io.read()
 end

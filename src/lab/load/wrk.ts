@@ -99,16 +99,13 @@ async function send(
 }
 
 /** What `wrk.lua` tells; wrk does not say which status a refusal had. */
-interface WrkSummary {
+interface WrkSummary extends Pick<LoadResult, 'durationS' | 'latencyMs'> {
   readonly answered: number
   readonly refused: number
   readonly unanswered: number
-  readonly durationUs: number
-  readonly latencyUs: Record<'p50' | 'p90' | 'p95' | 'p99' | 'max' | 'mean', number>
 }
 
-function resultOf({ answered, refused, unanswered, durationUs, latencyUs }: WrkSummary): LoadResult {
-  const { p50, p90, p95, p99, max, mean } = latencyUs
+function resultOf({ answered, refused, unanswered, durationS, latencyMs }: WrkSummary): LoadResult {
   return {
     succeeded: answered - refused,
     failed: refused + unanswered,
@@ -117,15 +114,8 @@ function resultOf({ answered, refused, unanswered, durationUs, latencyUs }: WrkS
       ...(unanswered > 0 && { 'no answer': unanswered }),
     },
     dropped: 0,
-    durationS: durationUs / 1e6,
+    durationS,
     stalled: null,
-    latencyMs: {
-      p50: p50 / 1e3,
-      p90: p90 / 1e3,
-      p95: p95 / 1e3,
-      p99: p99 / 1e3,
-      max: max / 1e3,
-      mean: mean / 1e3,
-    },
+    latencyMs,
   }
 }
