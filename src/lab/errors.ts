@@ -42,3 +42,12 @@ const errorExitCodes = {
   LAB_PLAN: exitCodes.usage,
 } as const
 export type LabErrorCode = keyof typeof errorExitCodes
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+/** The code of an error of Node or of pg, such as `ENOENT`; empty: it has none. */
+export function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : ''
+}

@@ -3,7 +3,7 @@ import { pathToFileURL } from 'node:url'
 import { Type } from 'typebox'
 import type { TLocalizedValidationError } from 'typebox/error'
 import { Value } from 'typebox/value'
-import { LabError } from '../errors.ts'
+import { LabError, messageOf } from '../errors.ts'
 import { methods, type RequestTemplate } from '../load/templates.ts'
 
 const Requests = Type.Array(
@@ -55,7 +55,7 @@ async function defaultExport(file: string): Promise<unknown> {
     const module: { default?: unknown } = await import(pathToFileURL(resolve(file)).href)
     return module.default
   } catch (cause) {
-    throw unusable(file, cause instanceof Error ? cause.message : String(cause), cause)
+    throw unusable(file, messageOf(cause), cause)
   }
 }
 

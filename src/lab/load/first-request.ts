@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type IncomingMessage, request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
-import { LabError } from '../errors.ts'
+import { codeOf, LabError, messageOf } from '../errors.ts'
 import { takeNumbers } from './numbers.ts'
 import { nameOf, originOf, prepareRequest } from './prepare-request.ts'
 import { filled, type RequestTemplate } from './templates.ts'
@@ -67,7 +67,8 @@ export async function requireSuccess(
       )
     }
     throw unfit(
-      `${who} does not answer: ${messageOf(error)}`,
+      // If all of several addresses refuse, Node's error has a code and no message.
+      `${who} does not answer: ${messageOf(error) || codeOf(error)}`,
       remedy ?? (isCertificateError(error) ? insecureRemedy : usualRemedy),
       error,
     )
@@ -101,13 +102,7 @@ const remedies: Record<number, string> = {
 
 /** Node's TLS rejects the certificate. */
 export function isCertificateError(error: unknown): error is Error {
-  return error instanceof Error && 'code' in error && /CERT|SELF_SIGNED|VERIFY/.test(String(error.code))
-}
-
-/** If all of several addresses refuse, Node's error has a code and no message. */
-function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  return error.message || ('code' in error ? String(error.code) : error.name)
+  return /CERT|SELF_SIGNED|VERIFY/.test(codeOf(error))
 }
 
 function unfit(message: string, remedy: string, cause?: unknown): LabError {

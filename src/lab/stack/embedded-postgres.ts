@@ -1,4 +1,4 @@
-import { LabError } from '../errors.ts'
+import { LabError, messageOf } from '../errors.ts'
 import { clusterUrl, connect, createCluster, startError, startServer } from './postgres-cluster.ts'
 
 export interface PostgresServer {
@@ -84,8 +84,4 @@ async function startNewCluster(options: PostgresOptions): Promise<PostgresServer
     log: server.log,
     stop: () => cleanup.disposeAsync(),
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:net'
+import { codeOf } from '../errors.ts'
 
 const attempts = 50
 
@@ -41,7 +42,7 @@ export async function isPortTaken(port: number, host: string): Promise<boolean> 
     await once((await listen(port, host)).close(), 'close')
     return false
   } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EADDRINUSE'
+    return codeOf(error) === 'EADDRINUSE'
   }
 }
 

@@ -3,7 +3,7 @@ import { chown, cp, readdir, readFile, symlink } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { basename, dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
-import { LabError } from '../errors.ts'
+import { LabError, messageOf } from '../errors.ts'
 import type { Account } from './unprivileged-account.ts'
 
 const databaseUrlRemedy = 'Set DATABASE_URL to a PostgreSQL 14 or newer that is already running'
@@ -55,7 +55,7 @@ export async function prepareBinaries(
       const who = account === undefined ? '' : ` as user ${account.name}`
       throw new LabError(
         'LAB_NO_POSTGRES_BINARY',
-        `the embedded PostgreSQL does not run here${who}: ${cause instanceof Error ? cause.message.trim() : cause}`,
+        `the embedded PostgreSQL does not run here${who}: ${messageOf(cause).trim()}`,
         databaseUrlRemedy,
         { cause },
       )

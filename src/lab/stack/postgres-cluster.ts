@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'pg'
-import { LabError } from '../errors.ts'
+import { codeOf, LabError } from '../errors.ts'
 import { findFreePort } from './free-port.ts'
 import {
   createGuardedFolder,
@@ -160,21 +160,14 @@ export async function connect(connectionString: string, server: RunningServer): 
       return client
     } catch (error) {
       if (exited) throw startError(`PostgreSQL did not start: ${lastComplaint(server.log())}`, error)
-      if (!isStillStarting(error) || performance.now() > deadline) throw error
+      if (!stillStarting.includes(codeOf(error)) || performance.now() > deadline) throw error
       await sleep(connectRetryMs)
     }
   }
 }
 
-const cannotConnectNow = '57P03'
-
-function isStillStarting(error: unknown): boolean {
-  return (
-    error instanceof Error &&
-    'code' in error &&
-    ['ECONNREFUSED', cannotConnectNow].includes(String(error.code))
-  )
-}
+/** Nothing listens yet, or PostgreSQL cannot take connections now. */
+const stillStarting = ['ECONNREFUSED', '57P03']
 
 /** The fatal line says why; hints and "database system is shut down" follow it. */
 function lastComplaint(log: string): string {

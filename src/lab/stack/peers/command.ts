@@ -26,12 +26,3 @@ export async function runCommand(
   if (code === 0) return output()
   throw new Error(lastErrorLine(errors()) ?? lastErrorLine(output()) ?? `${command} ended with code ${code}`)
 }
-
-/** Whether the error says that there is no such program. */
-export function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
-}
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
-}

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
-import { messageOf, runCommand } from './command.ts'
+import { messageOf } from '../../errors.ts'
+import { runCommand } from './command.ts'
 import type { Peer } from './peer.ts'
 
 const image = 'node:24.21.0-bookworm-slim'

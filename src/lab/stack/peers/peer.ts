@@ -1,6 +1,6 @@
+import { codeOf, messageOf } from '../../errors.ts'
 import type { Profiler } from '../programs.ts'
 import type { Launch, ServiceProcess } from '../service-process.ts'
-import { isMissing, messageOf } from './command.ts'
 
 /**
  * A service of another stack, which answers as ours does (`deploy/peers/README.md`) and is started with the
@@ -40,7 +40,7 @@ export function builtPeer(
     try {
       return await build(say)
     } catch (error) {
-      return { unavailable: isMissing(error) ? missing : `${failed}: ${messageOf(error)}` }
+      return { unavailable: codeOf(error) === 'ENOENT' ? missing : `${failed}: ${messageOf(error)}` }
     }
   }
 }

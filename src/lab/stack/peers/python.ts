@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { messageOf } from '../../errors.ts'
 import { cachedFolder, fingerprint } from './cache.ts'
-import { messageOf, runCommand } from './command.ts'
+import { runCommand } from './command.ts'
 import type { Peer, Unavailable } from './peer.ts'
 import { pinnedVersions } from './pinned-versions.ts'
 
