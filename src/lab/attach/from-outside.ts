@@ -1,7 +1,8 @@
+import { lockQueue } from '../analysis/diagnosis/database-locks.ts'
 import { meanResponseMs, requestsInFlight } from '../analysis/little.ts'
 import { number, percent, spread } from '../analysis/wording.ts'
-import type { Diagnosis, Limit, Sample } from '../results.ts'
-import { locksUnderLoad } from './lock-queue.ts'
+import { byThroughput } from '../experiments/experiment.ts'
+import type { Diagnosis, Figure, Limit, Sample } from '../results.ts'
 
 /** More clients brought no more answers: the rates of two steps are this close. */
 const sameRate = 1.15
@@ -51,8 +52,7 @@ function waitIn(sweep: readonly Sample[]): Finding | null {
   if (plateau === null || !isAtEase(plateau.last)) return null
   const { before, last, slots } = plateau
   const evidence = [
-    `${before.load.connections} connections: ${spread(before.throughputPerS, 'requests/s')}${meanWait(before)}; ` +
-      `${last.load.connections} connections: ${spread(last.throughputPerS, 'requests/s')}${meanWait(last)}: more clients only wait longer`,
+    `${rateOf(before)}${meanWait(before)}; ${rateOf(last)}${meanWait(last)}: more clients only wait longer`,
     `at the mean latency of one client alone, that rate is ${number(slots)} requests at once`,
     ...cpuOf(last),
   ]
@@ -79,6 +79,28 @@ function waitIn(sweep: readonly Sample[]): Finding | null {
   }
 }
 
+/**
+ * Sessions that wait for locks under the most clients of a closed sweep, who got no more answers than fewer clients
+ * did. The sample with the highest rate may have only two clients, and then hardly any session waits.
+ */
+function locksUnderLoad(sweep: readonly Sample[]): Finding | null {
+  const [most, ...fewer] = sweep.toSorted((a, b) => clientsOf(b) - clientsOf(a))
+  const [best] = byThroughput(fewer)
+  const queue = most === undefined ? null : lockQueue(most)
+  if (most === undefined || queue === null || best === undefined) return null
+  if (most.throughputPerS.median > best.throughputPerS.median * sameRate) return null
+  return {
+    limit: 'database-locks',
+    sentence: `${queue.sentence}: ${number(most.throughputPerS.median)} requests/s, however many clients asked.`,
+    evidence: [`${rateOf(best)}; ${rateOf(most)}: more clients only wait longer`, ...queue.evidence],
+    next: queue.next,
+  }
+}
+
+function rateOf(sample: Sample): string {
+  return `${clientsOf(sample)} connections: ${spread(sample.throughputPerS, 'requests/s')}`
+}
+
 interface Plateau {
   /** The fewest clients that got the highest rate, and the most. */
   readonly before: Sample
@@ -98,19 +120,19 @@ function plateauOf(sweep: readonly Sample[]): Plateau | null {
       sample.throughputPerS.median <= last.throughputPerS.median * sameRate,
   )
   if (before === undefined || clientsOf(last) < moreClients * clientsOf(before)) return null
-  const singleMs = meanMs(single)
-  return singleMs === null
+  const mean = meanOf(single)
+  return mean === null
     ? null
-    : { before, last, slots: requestsInFlight(last.throughputPerS.median, singleMs) }
+    : { before, last, slots: requestsInFlight(last.throughputPerS.median, mean.median) }
 }
 
 /** The mean that the generator measured, or the one that follows from the rate by Little's law, which needs means. */
-function meanMs(sample: Sample): number | null {
-  return (sample.latencyMs.mean ?? meanResponseMs(sample))?.median ?? null
+function meanOf(sample: Sample): Figure | null {
+  return sample.latencyMs.mean ?? meanResponseMs(sample)
 }
 
 function meanWait(sample: Sample): string {
-  const mean = sample.latencyMs.mean ?? meanResponseMs(sample)
+  const mean = meanOf(sample)
   return mean === null ? '' : `, ${spread(mean, 'ms')} on average`
 }
 
