@@ -9,18 +9,6 @@ export interface ServerFacts {
   readonly untold: readonly string[]
 }
 
-/** The server's version as one number, `150020` for 15.20; null where it does not answer. */
-export async function versionNumber(client: Client): Promise<number | null> {
-  try {
-    const { rows } = await client.query<{ number: number }>(
-      `SELECT ${mark} current_setting('server_version_num')::int AS number`,
-    )
-    return rows[0]?.number ?? null
-  } catch {
-    return null
-  }
-}
-
 /** Asks a server what it does not tell. Throws where it cannot be asked. */
 export async function readServer(client: Client): Promise<ServerFacts> {
   const { rows } = await client.query<{

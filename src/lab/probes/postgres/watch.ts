@@ -2,7 +2,6 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { Client, type QueryConfig, type QueryResultRow } from 'pg'
 import { readSchedule } from '../proc.ts'
 import { blockersOf, type LockedSession, locksQuery } from './locks.ts'
-import { versionNumber } from './server.ts'
 import { type SessionGroup, type SessionsReading, sessionsOf, sessionsQuery } from './sessions.ts'
 import {
   checkpointsQuery,
@@ -64,8 +63,9 @@ export async function watchPostgres(url: string, isLocal: boolean): Promise<Post
   } catch {
     return null
   }
-  const pid = isLocal ? await backendPid(client) : null
-  const version = (await versionNumber(client)) ?? 0
+  const [known] = (await rowsOrNull<ConnectionFacts>(client, { text: connectionQuery })) ?? []
+  const { version, maxConnections } = known ?? { version: 0, maxConnections: null }
+  const pid = isLocal ? (known?.pid ?? null) : null
   let window: { opened: Promise<Edge>; stopLooking(): Promise<Looks> } | undefined
   return {
     async open() {
@@ -85,7 +85,7 @@ export async function watchPostgres(url: string, isLocal: boolean): Promise<Post
         windowS: (after.atMs - before.atMs) / 1000,
         sessions,
         blockers: meanBlockers(looks),
-        maxConnections: await maxConnections(client),
+        maxConnections,
         probeUs: before.ranUs === null || after.ranUs === null ? null : after.ranUs - before.ranUs,
       }
     },
@@ -95,6 +95,18 @@ export async function watchPostgres(url: string, isLocal: boolean): Promise<Post
     },
   }
 }
+
+/** The row of `connectionQuery`. */
+interface ConnectionFacts {
+  readonly pid: number
+  /** Such as `150020` for 15.20. */
+  readonly version: number
+  readonly maxConnections: number
+}
+
+const connectionQuery = `
+  SELECT ${mark} pg_backend_pid() AS pid, current_setting('server_version_num')::int AS version,
+         current_setting('max_connections')::int AS "maxConnections"`
 
 interface Edge {
   readonly atMs: number
@@ -161,16 +173,6 @@ function meanBlockers({ locks }: Looks): Map<string, number> {
     waiting.set(head, (waiting.get(head) ?? 0) + sessions / locks.length)
   }
   return waiting
-}
-
-async function backendPid(client: Client): Promise<number | null> {
-  const rows = await rowsOrNull<{ pid: number }>(client, { text: `SELECT ${mark} pg_backend_pid() AS pid` })
-  return rows?.[0]?.pid ?? null
-}
-
-async function maxConnections(client: Client): Promise<number | null> {
-  const rows = await rowsOrNull<{ max_connections: string }>(client, { text: 'SHOW max_connections' })
-  return rows?.[0] === undefined ? null : Number(rows[0].max_connections)
 }
 
 /** null where the server does not tell, or does not answer. */
