@@ -5,17 +5,6 @@ import { type PeerName, peerOf } from './peers/peers.ts'
 import { nodeRuntime, pinnedVersions } from './peers/pinned-versions.ts'
 import { type ServiceOptions, type ServiceProcess, startService } from './service-process.ts'
 
-/** Starts the service of this repository, or a peer instead, in the same way. */
-export interface Programs {
-  /**
-   * Installs what a peer needs, which may take minutes the first time.
-   *
-   * @returns why it cannot run here, or null
-   */
-  unavailableBecause(program: PeerName | undefined, say: (line: string) => void): Promise<string | null>
-  start(program: PeerName | undefined, options: ServiceOptions): Promise<Program>
-}
-
 export interface Program extends Omit<ServiceProcess, 'adminUrl'> {
   /** null: a peer has none that answers as ours does. */
   readonly adminUrl: string | null
@@ -37,7 +26,8 @@ export type Profiler =
       readonly threads?: boolean
     }
 
-export function createPrograms(): Programs {
+/** Starts the service of this repository, or a peer instead, in the same way. */
+export function createPrograms() {
   const provided = new Map<PeerName, Promise<PeerLaunch | Unavailable>>()
   const provide = (program: PeerName, say: (line: string) => void) => {
     const known = provided.get(program) ?? peerOf(program)(say)
@@ -53,12 +43,20 @@ export function createPrograms(): Programs {
     migrated.add(databaseUrl)
   }
   return {
-    async unavailableBecause(program, say) {
+    /**
+     * Installs what a peer needs, which may take minutes the first time.
+     *
+     * @returns why it cannot run here, or null
+     */
+    async unavailableBecause(
+      program: PeerName | undefined,
+      say: (line: string) => void,
+    ): Promise<string | null> {
       if (program === undefined) return null
       const found = await provide(program, say)
       return 'unavailable' in found ? found.unavailable : null
     },
-    async start(program, options) {
+    async start(program: PeerName | undefined, options: ServiceOptions): Promise<Program> {
       if (program === undefined) {
         const own = await startService(options)
         return { ...own, profiler: { kind: 'v8', adminUrl: own.adminUrl }, versions: ownVersions() }
