@@ -19,6 +19,16 @@ export interface ThreadShares {
   readonly queued: number
 }
 
+/** Of each main thread that is in both readings. */
+function sharesOf(before: MainThreads, after: MainThreads, elapsedS: number): ThreadShares[] {
+  return [...after].flatMap(([pid, schedule]) => {
+    const earlier = before.get(pid)
+    if (earlier === undefined) return []
+    const share = (of: keyof Schedule) => Math.min(1, (schedule[of] - earlier[of]) / (elapsedS * 1e6))
+    return [{ ran: share('ranUs'), queued: share('waitedUs') }]
+  })
+}
+
 /**
  * The main thread that wanted a core most between two readings. What it wanted is the event loop's
  * utilisation seen from outside, except that it leaves out what blocks the loop without wanting a core: a
@@ -29,13 +39,7 @@ export function busiestThread(
   after: MainThreads,
   elapsedS: number,
 ): ThreadShares | null {
-  const shares = [...after].flatMap(([pid, schedule]) => {
-    const earlier = before.get(pid)
-    if (earlier === undefined) return []
-    const share = (of: keyof Schedule) => Math.min(1, (schedule[of] - earlier[of]) / (elapsedS * 1e6))
-    return [{ ran: share('ranUs'), queued: share('waitedUs') }]
-  })
-  return shares.toSorted((a, b) => wanted(b) - wanted(a))[0] ?? null
+  return sharesOf(before, after, elapsedS).toSorted((a, b) => wanted(b) - wanted(a))[0] ?? null
 }
 
 /** Share of the window in which the thread wanted a core, whether or not it had one. */
@@ -45,9 +49,6 @@ export function wanted({ ran, queued }: ThreadShares): number {
 
 /** Main threads that waited for a core between two readings, on average; null of none. */
 export function queuedThreads(before: MainThreads, after: MainThreads, elapsedS: number): number | null {
-  const waitedUs = [...after].flatMap(([pid, schedule]) => {
-    const earlier = before.get(pid)
-    return earlier === undefined ? [] : [schedule.waitedUs - earlier.waitedUs]
-  })
-  return waitedUs.length === 0 ? null : waitedUs.reduce((sum, us) => sum + us, 0) / (elapsedS * 1e6)
+  const shares = sharesOf(before, after, elapsedS)
+  return shares.length === 0 ? null : shares.reduce((sum, { queued }) => sum + queued, 0)
 }

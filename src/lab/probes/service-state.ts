@@ -7,6 +7,8 @@ export interface ServiceTotals {
   readonly poolWait: Total | null
   readonly poolUse: Total | null
   readonly statements: Total | null
+  /** Statements that carried batches, and their rows. */
+  readonly batches: Total | null
   readonly rows: number | null
   readonly poolTimeouts: number | null
   readonly refusals: ReadonlyMap<string, number>
@@ -23,10 +25,10 @@ export interface ServiceTotals {
   readonly heapShare: number | null
 }
 
-/** A histogram's count and sum. */
+/** A histogram's count and sum, of seconds or of rows. */
 export interface Total {
   readonly count: number
-  readonly seconds: number
+  readonly sum: number
 }
 
 /** What a service did between two readings. */
@@ -54,6 +56,8 @@ export interface ServiceWindow {
   readonly gcPauseMs: number | null
   readonly residentMiB: number | null
   readonly heapShare: number | null
+  /** Mean rows in a batch of inserts; null where the service counts none. */
+  readonly rowsPerBatch: number | null
 }
 
 /**
@@ -64,8 +68,8 @@ export function serviceTotalsOf({ atMs, pages }: MetricsReading): ServiceTotals 
   const workers = pages.map(parsePage)
   const series = workers.flat()
   const total = (metric: string): Total | null => {
-    const [count, seconds] = [sumOf(series, `${metric}_count`), sumOf(series, `${metric}_sum`)]
-    return count === null || seconds === null ? null : { count, seconds }
+    const [count, sum] = [sumOf(series, `${metric}_count`), sumOf(series, `${metric}_sum`)]
+    return count === null || sum === null ? null : { count, sum }
   }
   const requests = total('http_server_request_duration_seconds')
   if (requests === null) return null
@@ -79,6 +83,7 @@ export function serviceTotalsOf({ atMs, pages }: MetricsReading): ServiceTotals 
     poolWait: total('db_client_connection_wait_time_seconds'),
     poolUse: total('db_client_connection_use_time_seconds'),
     statements: total('db_client_operation_duration_seconds'),
+    batches: total('insert_batch_rows'),
     rows: sumOf(series, 'insert_rows_total'),
     poolTimeouts: sumOf(series, 'db_client_connection_timeouts_total'),
     refusals: sumsBy(series, 'requests_rejected_total', ({ reason = '' }) => reason),
@@ -100,26 +105,25 @@ export function serviceBetween(
   if (before === null || after === null) return null
   const windowS = (after.atMs - before.atMs) / 1000
   if (windowS <= 0) return null
-  const grown = (of: (totals: ServiceTotals) => Total | null): Total | null => {
-    const [from, to] = [of(before), of(after)]
-    return to === null
-      ? null
-      : { count: to.count - (from?.count ?? 0), seconds: to.seconds - (from?.seconds ?? 0) }
+  const grown = (of: Histogram): Total | null => {
+    const [from, to] = [before[of], after[of]]
+    return to === null ? null : { count: to.count - (from?.count ?? 0), sum: to.sum - (from?.sum ?? 0) }
   }
-  const there = (spent: Total | null) => (spent === null ? null : spent.seconds / windowS)
-  const requests = grown(totals => totals.requests) ?? { count: 0, seconds: 0 }
-  const wait = grown(totals => totals.poolWait)
-  const use = grown(totals => totals.poolUse)
-  const statements = grown(totals => totals.statements)
+  const there = (spent: Total | null) => (spent === null ? null : spent.sum / windowS)
+  const requests = grown('requests') ?? { count: 0, sum: 0 }
+  const [wait, use, statements] = [grown('poolWait'), grown('poolUse'), grown('statements')]
   // A statement that carries a batch carries several requests; one request may need several statements.
   const carried = statements === null || statements.count === 0 ? 1 : requests.count / statements.count
   const statementsThere = there(statements)
   const rows = (after.rows ?? 0) - (before.rows ?? 0)
   const rowsPerRequest = Math.max(1, requests.count === 0 ? 1 : rows / requests.count)
-  const rowsQueued = meanOf(before.batchQueue, after.batchQueue)
+  const rowsQueued =
+    before.batchQueue === null || after.batchQueue === null
+      ? null
+      : (before.batchQueue + after.batchQueue) / 2
   return {
     whereabouts: {
-      service: requests.seconds / windowS,
+      service: requests.sum / windowS,
       poolQueue: there(wait),
       database: statementsThere === null ? null : statementsThere * Math.max(1, carried),
       batchQueue: rowsQueued === null ? null : rowsQueued / rowsPerRequest,
@@ -137,19 +141,23 @@ export function serviceBetween(
           },
     requests: requests.count,
     refusals: growthOf(before.refusals, after.refusals),
-    gcPauseMs: meanMs(grown(totals => totals.gcPauses)),
+    gcPauseMs: meanMs(grown('gcPauses')),
     gcShare: largest(after.gcS.map((seconds, worker) => (seconds - (before.gcS[worker] ?? 0)) / windowS)),
     residentMiB: after.residentBytes === null ? null : after.residentBytes / 2 ** 20,
     heapShare: after.heapShare,
+    rowsPerBatch: meanOf(grown('batches')),
   }
 }
 
-function meanMs(total: Total | null): number | null {
-  return total === null || total.count === 0 ? null : (total.seconds / total.count) * 1000
+type Histogram = 'requests' | 'poolWait' | 'poolUse' | 'statements' | 'batches' | 'gcPauses'
+
+function meanOf(total: Total | null): number | null {
+  return total === null || total.count <= 0 ? null : total.sum / total.count
 }
 
-function meanOf(a: number | null, b: number | null): number | null {
-  return a === null || b === null ? null : (a + b) / 2
+function meanMs(total: Total | null): number | null {
+  const meanS = meanOf(total)
+  return meanS === null ? null : meanS * 1000
 }
 
 function largest(values: readonly (number | null)[]): number | null {
@@ -159,23 +167,4 @@ function largest(values: readonly (number | null)[]): number | null {
 
 function smaller(a: number | null, b: number | null): number | null {
   return a === null || b === null ? null : Math.min(a, b)
-}
-
-/** Insert statements that carried batches since the service began, all workers together, and their rows. */
-export interface BatchTotals {
-  readonly batches: number
-  readonly rows: number
-}
-
-/** Reads the histogram `insert_batch_rows`. */
-export function batchesOf({ pages }: MetricsReading): BatchTotals {
-  const series = pages.flatMap(parsePage)
-  const total = (metric: string) => sumOf(series, metric) ?? 0
-  return { batches: total('insert_batch_rows_count'), rows: total('insert_batch_rows_sum') }
-}
-
-/** Mean rows in a batch between two readings; null where there was none. */
-export function rowsPerBatch(before: BatchTotals, after: BatchTotals): number | null {
-  const batches = after.batches - before.batches
-  return batches > 0 ? (after.rows - before.rows) / batches : null
 }

@@ -22,13 +22,7 @@ import {
   metricsUrls,
   readPages,
 } from '../probes/service-metrics.ts'
-import {
-  batchesOf,
-  rowsPerBatch,
-  type ServiceWindow,
-  serviceBetween,
-  serviceTotalsOf,
-} from '../probes/service-state.ts'
+import { type ServiceWindow, serviceBetween, serviceTotalsOf } from '../probes/service-state.ts'
 import type { Target } from './test-bed.ts'
 
 /** Of the service, of PostgreSQL and of the load generator; null: it cannot be read. */
@@ -121,6 +115,7 @@ export async function observe(
     const { opened, closed } = ofPagesThatAnsweredTwice(opening, closing)
     const windowS = (closed.atMs - opened.atMs) / 1000
     const apiThreadShares = busiestThread(opened.apiThreads, closed.apiThreads, windowS)
+    const service = serviceBetween(serviceTotalsOf(opened.metrics), serviceTotalsOf(closed.metrics))
     return {
       load,
       windowS,
@@ -133,11 +128,11 @@ export async function observe(
       hostCores: busyCores(opened.host, closed.host, cores),
       reported: (await reported) ?? null,
       ledger: ledgerBetween(ledgerOf(opened.metrics), ledgerOf(closed.metrics)),
-      service: serviceBetween(serviceTotalsOf(opened.metrics), serviceTotalsOf(closed.metrics)),
+      service,
       postgres: (await watched) ?? null,
       pressure: pressureBetween(opened.pressure, closed.pressure, windowS),
       throttledUs: grown(opened.throttledUs, closed.throttledUs),
-      rowsPerBatch: rowsPerBatch(batchesOf(opened.metrics), batchesOf(closed.metrics)),
+      rowsPerBatch: service?.rowsPerBatch ?? null,
       ratesPerS: live.ofWindow(),
     }
   } finally {

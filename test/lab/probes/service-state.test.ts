@@ -1,10 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import {
-  batchesOf,
-  rowsPerBatch,
-  serviceBetween,
-  serviceTotalsOf,
-} from '../../../src/lab/probes/service-state.ts'
+import { serviceBetween, serviceTotalsOf } from '../../../src/lab/probes/service-state.ts'
 
 /** A page as the service prints it, with what a test wants to change. */
 function page(at: {
@@ -137,9 +132,10 @@ const batchPage = (rows: number, batches: number) =>
   ].join('\n')
 
 test('mean rows in a batch between two readings, all workers together', () => {
-  const before = batchesOf({ atMs: 0, pages: [batchPage(100, 10), batchPage(0, 0)] })
-  const after = batchesOf({ atMs: 1000, pages: [batchPage(400, 30), batchPage(100, 20)] })
-  expect(before).toEqual({ rows: 100, batches: 10 })
-  expect(rowsPerBatch(before, after)).toBe(10)
-  expect(rowsPerBatch(after, after)).toBeNull()
+  const at = (atMs: number, ...batches: string[]) => totals(atMs, page(start), ...batches)
+  const before = at(0, batchPage(100, 10), batchPage(0, 0))
+  const after = at(1000, batchPage(400, 30), batchPage(100, 20))
+  expect(before?.batches).toEqual({ sum: 100, count: 10 })
+  expect(serviceBetween(before, after)?.rowsPerBatch).toBe(10)
+  expect(serviceBetween(after, at(2000, batchPage(400, 30), batchPage(100, 20)))?.rowsPerBatch).toBeNull()
 })

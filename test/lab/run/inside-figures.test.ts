@@ -9,7 +9,7 @@ function service(poolQueue: number | null): ServiceWindow {
     whereabouts: { service: 64, poolQueue, database: 20, batchQueue: 0 },
     pool: { max: 20, used: 20, waitMs: 3, useMs: 1, timeouts: 0 },
     ...{ requests: 2000, refusals: new Map([['connection_queue', 500]]) },
-    ...{ gcShare: 0.02, gcPauseMs: 1.5, residentMiB: 90, heapShare: 0.1 },
+    ...{ gcShare: 0.02, gcPauseMs: 1.5, residentMiB: 90, heapShare: 0.1, rowsPerBatch: null },
   }
 }
 
