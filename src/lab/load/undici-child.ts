@@ -1,9 +1,10 @@
 /**
  * The load of undici, in a process of its own (`load/undici.ts` forks it). Each connection is one `Client` of undici,
  * with one request on its way. This process keeps a histogram of latencies in microseconds (three significant digits)
- * and counts between the two messages that open and close the window.
+ * and counts while the window is open.
  *
- * The process ends by itself when the lab ends, and at the latest some time after the end of its plan.
+ * The lab ends the process after the window, when its CPU has been read. It ends by itself when the lab ends, and at the
+ * latest some time after the end of its plan.
  */
 import type { IncomingHttpHeaders } from 'node:http'
 import { createHistogram } from 'node:perf_hooks'
@@ -12,7 +13,7 @@ import type { LoadShape } from './generator.ts'
 import type { PreparedPlan } from './prepared-plan.ts'
 import { watchStalls } from './stalls.ts'
 import { filled } from './templates.ts'
-import type { FromChild, ToChild } from './undici.ts'
+import type { FromChild } from './undici.ts'
 
 const hourUs = 3_600_000_000
 const livePeriodMs = 500
@@ -30,12 +31,7 @@ let stallsAtOpeningMs = 0
 let nextNumber = 0
 
 process.on('disconnect', () => process.exit())
-process.on('message', (message: ToChild) => {
-  if (message.type === 'start') start(message.plan)
-  if (message.type === 'open') openWindow()
-  if (message.type === 'close') closeWindow()
-})
-tell({ type: 'ready' })
+process.once('message', start)
 
 function start(plan: PreparedPlan): void {
   nextNumber = plan.firstNumber
@@ -47,7 +43,10 @@ function start(plan: PreparedPlan): void {
     tell({ type: 'live', ratePerS: ((answeredEver - before) * 1000) / livePeriodMs })
     before = answeredEver
   }, livePeriodMs)
-  setTimeout(() => process.exit(), (plan.warmupS + plan.durationS + graceS) * 1000)
+  const windowEndsS = plan.warmupS + plan.durationS
+  setTimeout(openWindow, plan.warmupS * 1000)
+  setTimeout(closeWindow, windowEndsS * 1000)
+  setTimeout(() => process.exit(), (windowEndsS + graceS) * 1000)
 }
 
 /** A closed loop: each connection sends its next request when the last one is answered. */
@@ -149,6 +148,7 @@ function openWindow(): void {
   windowOpen = true
   openedAtMs = performance.now()
   stallsAtOpeningMs = stallsMs()
+  tell({ type: 'opens' })
 }
 
 function closeWindow(): void {
@@ -156,7 +156,7 @@ function closeWindow(): void {
   const durationS = (performance.now() - openedAtMs) / 1000
   const ms = (percentile: number) => (latencyUs.count === 0 ? 0 : latencyUs.percentile(percentile) / 1000)
   tell({
-    type: 'result',
+    type: 'closes',
     result: {
       succeeded,
       failed: Object.values(failures).reduce((sum, count) => sum + count, 0),

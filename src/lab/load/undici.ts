@@ -1,12 +1,11 @@
 import { addAbortListener } from 'node:events'
 import { createRequire } from 'node:module'
-import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { LabError } from '../errors.ts'
 import { spawnGuarded } from '../stack/janitor.ts'
 import { keepTail, lastErrorLine } from '../stack/output-tail.ts'
 import type { LoadGenerator, LoadHooks, LoadPlan, LoadResult } from './generator.ts'
-import { type PreparedPlan, preparePlan } from './prepared-plan.ts'
+import { preparePlan } from './prepared-plan.ts'
 
 const childFile = fileURLToPath(new URL('undici-child.ts', import.meta.url))
 const { version } = createRequire(import.meta.url)('undici/package.json') as { version: string }
@@ -19,12 +18,11 @@ const { version } = createRequire(import.meta.url)('undici/package.json') as { v
  */
 export const undiciGenerator: LoadGenerator = { name: 'undici', version, run: runUndici }
 
-/** What the lab and its undici process say to each other. */
-export type ToChild = { type: 'start'; plan: PreparedPlan } | { type: 'open' } | { type: 'close' }
+/** What the undici process says. It is told its plan. */
 export type FromChild =
-  | { type: 'ready' }
   | { type: 'live'; ratePerS: number }
-  | { type: 'result'; result: LoadResult }
+  | { type: 'opens' }
+  | { type: 'closes'; result: LoadResult }
 
 async function runUndici(plan: LoadPlan, hooks: LoadHooks): Promise<LoadResult> {
   const { signal } = hooks
@@ -36,38 +34,22 @@ async function runUndici(plan: LoadPlan, hooks: LoadHooks): Promise<LoadResult> 
   using _ = addAbortListener(signal, end)
   const output = keepTail(child.stdout, child.stderr)
 
-  const tell = (message: ToChild) => child.connected && child.send(message)
-  const ready = Promise.withResolvers<void>()
-  const result = Promise.withResolvers<LoadResult>()
+  let result: LoadResult | undefined
   child.on('message', (message: FromChild) => {
-    if (message.type === 'ready') ready.resolve()
-    else if (message.type === 'live') hooks.onLive(message.ratePerS)
-    else result.resolve(message.result)
+    if (message.type === 'live') return hooks.onLive(message.ratePerS)
+    hooks.onWindow(message.type, pid)
+    if (message.type === 'opens') return
+    result = message.result
+    end()
   })
-  const conduct = async () => {
-    // On a busy machine loading undici alone may take longer than the warm-up.
-    await ready.promise
-    tell({ type: 'start', plan: preparePlan(plan) })
-    await pause(plan.warmupS * 1000, undefined, { signal })
-    tell({ type: 'open' })
-    hooks.onWindow('opens', pid)
-    await pause(plan.durationS * 1000, undefined, { signal })
-    tell({ type: 'close' })
-    hooks.onWindow('closes', pid)
-    return result.promise
-  }
-  const failure = async () => {
-    await ended
-    signal.throwIfAborted()
-    throw new LabError(
-      'LAB_LOAD_GENERATOR',
-      `undici ended too early: ${lastErrorLine(output()) ?? 'it said nothing'}`,
-      'Check that the service answers at its address; with k6 on the PATH, --generator k6 is another way.',
-    )
-  }
-  try {
-    return await Promise.race([conduct(), failure()])
-  } finally {
-    await end()
-  }
+  // If the process has ended already, this fails, and the end of the process is what counts.
+  child.send(preparePlan(plan), () => {})
+  await ended
+  signal.throwIfAborted()
+  if (result !== undefined) return result
+  throw new LabError(
+    'LAB_LOAD_GENERATOR',
+    `undici ended too early: ${lastErrorLine(output()) ?? 'it said nothing'}`,
+    'Check that the service answers at its address; with k6 on the PATH, --generator k6 is another way.',
+  )
 }
