@@ -1,8 +1,9 @@
 import { connect } from 'node:net'
 import { basename } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
 import { listPids, readOrNull, readTree } from '../probes/proc.ts'
-import { parseSockets, socketsOf } from '../probes/sockets.ts'
+import { readSockets, type SocketRow, socketsOf } from '../probes/sockets.ts'
 
 /** The root processes of a service, or why they are not certain. */
 export type Found = { readonly pids: readonly number[] } | { readonly unknownBecause: string }
@@ -17,29 +18,24 @@ export type Found = { readonly pids: readonly number[] } | { readonly unknownBec
 export async function acceptingProcesses(addresses: readonly string[], port: number): Promise<Found> {
   if (process.platform !== 'linux')
     return { unknownBecause: 'this system does not say who listens on a port' }
-  const sockets = listeningSockets(port)
-  const reached = [...new Set(addresses.map(connectable))]
-    .map(address => ({ address, accepting: acceptingAt(address, sockets) }))
-    .filter(({ accepting }) => accepting.length > 0)
-  const where = `${addresses.join(' or ')}, port ${port}`
-  if (reached.length === 0) {
+  const sockets = readSockets().filter(({ listens, local }) => listens && local.port === port)
+  const [first, ...others] = [...new Set(addresses.map(connectable))]
+    .map(address => ({ address, sockets: acceptingAt(address, sockets) }))
+    .filter(reached => reached.sockets.length > 0)
+  if (first === undefined) {
     return {
-      unknownBecause: `no process that can be seen from here listens on ${where} (it may run in a container, or behind a forwarder)`,
+      unknownBecause: `no process that can be seen from here listens on ${addresses.join(' or ')}, port ${port} (it may run in a container, or behind a forwarder)`,
     }
   }
-  const found = await Promise.all(
-    reached.map(async ({ address, accepting }) => ({
-      address,
-      found: await ownersOf(accepting, address, port),
-    })),
-  )
-  const [first] = found
-  if (first === undefined || 'unknownBecause' in first.found) return first?.found ?? { unknownBecause: where }
-  const other = found.find(one => JSON.stringify(one.found) !== JSON.stringify(first.found))
-  if (other === undefined) return first.found
-  return {
-    unknownBecause: `${first.address} and ${other.address} have different services on port ${port}, and the name in the URL means both`,
+  const found = await ownersOf(first, port)
+  if ('unknownBecause' in found) return found
+  for (const other of others) {
+    if (isDeepStrictEqual(await ownersOf(other, port), found)) continue
+    return {
+      unknownBecause: `${first.address} and ${other.address} have different services on port ${port}, and the name in the URL means both`,
+    }
   }
+  return found
 }
 
 /** A connection to "any address" arrives at loopback. */
@@ -48,41 +44,33 @@ function connectable(address: string): string {
   return address === '::' ? '::1' : address.replace(/^::ffff:(?=\d+\.)/i, '')
 }
 
-export interface ListeningSocket {
-  /** Such as `127.0.0.1`, `0.0.0.0`, `::`. */
-  readonly address: string
-  readonly inode: string
-  readonly userId: number
-}
-
-function listeningSockets(port: number): ListeningSocket[] {
-  return ['/proc/net/tcp', '/proc/net/tcp6'].flatMap(file => parseListeners(readOrNull(file) ?? '', port))
-}
-
-/** Parses `/proc/net/tcp` and `tcp6` (proc_net(5)): the sockets in state 0A, LISTEN, on a port. */
-export function parseListeners(table: string, port: number): ListeningSocket[] {
-  return parseSockets(table)
-    .filter(({ local, state }) => state === '0A' && local.port === port)
-    .map(({ local, inode, userId }) => ({ address: local.address, inode, userId }))
-}
-
-/** Inode of the accepted end of a connection from a local port; null: not accepted yet. */
-export function parseAccepted(table: string, port: number, fromPort: number): string | null {
-  const row = parseSockets(table).find(one => one.local.port === port && one.remote.port === fromPort)
-  return row === undefined || row.inode === '0' ? null : row.inode
+/** Inode of the accepted end of a connection from a local port; undefined: not accepted yet. */
+export function acceptedInode(
+  sockets: readonly SocketRow[],
+  port: number,
+  fromPort: number,
+): string | undefined {
+  const row = sockets.find(one => one.local.port === port && one.remote.port === fromPort)
+  return row?.inode === '0' ? undefined : row?.inode
 }
 
 /** A socket on this address comes before one on all addresses, and one of the same family before one of both. */
-export function acceptingAt(address: string, sockets: readonly ListeningSocket[]): ListeningSocket[] {
+export function acceptingAt(address: string, sockets: readonly SocketRow[]): SocketRow[] {
   const any = address.includes(':') ? ['::'] : ['0.0.0.0', '::']
   for (const wanted of [address, ...any]) {
-    const accepting = sockets.filter(one => one.address === wanted)
+    const accepting = sockets.filter(one => one.local.address === wanted)
     if (accepting.length > 0) return accepting
   }
   return []
 }
 
-async function ownersOf(sockets: readonly ListeningSocket[], address: string, port: number): Promise<Found> {
+interface Reached {
+  readonly address: string
+  /** Those that accept connections to the address. */
+  readonly sockets: readonly SocketRow[]
+}
+
+async function ownersOf({ address, sockets }: Reached, port: number): Promise<Found> {
   const holders = holdersOf(new Set(sockets.map(({ inode }) => inode)))
   const hidden = sockets.find(({ inode }) => !holders.some(({ inodes }) => inodes.has(inode)))
   if (hidden !== undefined) {
@@ -148,10 +136,8 @@ async function acceptingProcess(address: string, port: number): Promise<number |
       await pause(acceptRetryMs)
       const { localPort } = socket
       if (localPort === undefined) continue
-      const inode = ['/proc/net/tcp', '/proc/net/tcp6']
-        .map(file => parseAccepted(readOrNull(file) ?? '', port, localPort))
-        .find(one => one !== null)
-      const [holder] = inode === undefined || inode === null ? [] : holdersOf(new Set([inode]))
+      const inode = acceptedInode(readSockets(), port, localPort)
+      const [holder] = inode === undefined ? [] : holdersOf(new Set([inode]))
       if (holder !== undefined) return holder.pid
     }
     return null

@@ -6,8 +6,7 @@ import { listOrNone, readOrNull } from './proc.ts'
 export interface SocketRow {
   readonly local: SocketEnd
   readonly remote: SocketEnd
-  /** `0A` is LISTEN. */
-  readonly state: string | undefined
+  readonly listens: boolean
   readonly inode: string
   readonly userId: number
 }
@@ -15,6 +14,11 @@ export interface SocketRow {
 export interface SocketEnd {
   readonly address: string
   readonly port: number
+}
+
+/** The TCP sockets of this machine, or of the container that the lab is in. */
+export function readSockets(): SocketRow[] {
+  return ['/proc/net/tcp', '/proc/net/tcp6'].flatMap(file => parseSockets(readOrNull(file) ?? ''))
 }
 
 /** Parses `/proc/net/tcp` and `tcp6` (proc_net(5)). */
@@ -25,7 +29,13 @@ export function parseSockets(table: string): SocketRow[] {
     .map(line => line.trim().split(/\s+/))
     .filter(({ length }) => length > 9)
     .map(([, local = '', remote = '', state, , , , userId, , inode = '']) => ({
-      ...{ local: endOf(local), remote: endOf(remote), state, inode, userId: Number(userId) },
+      ...{
+        local: endOf(local),
+        remote: endOf(remote),
+        listens: state === '0A',
+        inode,
+        userId: Number(userId),
+      },
     }))
 }
 
@@ -56,8 +66,8 @@ export function socketsOf(pid: number): string[] {
 /** Ports of 127.0.0.1 on which a process listens. */
 export function loopbackPortsOf(pid: number): number[] {
   const inodes = new Set(socketsOf(pid))
-  return parseSockets(readOrNull('/proc/net/tcp') ?? '')
-    .filter(({ state, inode, local }) => state === '0A' && inodes.has(inode) && local.address === '127.0.0.1')
+  return readSockets()
+    .filter(({ listens, inode, local }) => listens && inodes.has(inode) && local.address === '127.0.0.1')
     .map(({ local }) => local.port)
 }
 

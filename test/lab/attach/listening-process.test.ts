@@ -2,13 +2,9 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { hostname } from 'node:os'
 import { describe, expect, test } from 'vitest'
-import {
-  acceptingAt,
-  acceptingProcesses,
-  parseAccepted,
-  parseListeners,
-} from '../../../src/lab/attach/listening-process.ts'
+import { acceptedInode, acceptingAt, acceptingProcesses } from '../../../src/lab/attach/listening-process.ts'
 import { targetProcesses } from '../../../src/lab/attach/target-process.ts'
+import { parseSockets } from '../../../src/lab/probes/sockets.ts'
 import { findFreePort } from '../../../src/lab/stack/free-port.ts'
 import { startSharing } from '../../fixtures/start-sharing-service.ts'
 
@@ -31,29 +27,33 @@ const table6 = [
 ].join('\n')
 
 describe('/proc/net/tcp', () => {
-  test('the sockets that listen on a port, and no others', () => {
-    expect(parseListeners(table, 8080)).toEqual([
-      { address: '127.0.0.1', inode: '5001', userId: 1000 },
-      { address: '0.0.0.0', inode: '5005', userId: 33 },
+  test('the sockets that listen, and no others', () => {
+    const listening = parseSockets(table).filter(({ listens }) => listens)
+    expect(listening.map(({ local, inode, userId }) => ({ ...local, inode, userId }))).toEqual([
+      { address: '127.0.0.1', port: 8080, inode: '5001', userId: 1000 },
+      { address: '127.0.0.1', port: 8081, inode: '5004', userId: 1000 },
+      { address: '0.0.0.0', port: 8080, inode: '5005', userId: 33 },
     ])
-    expect(parseListeners(table, 80)).toEqual([])
-    expect(parseListeners(table6, 8080).map(({ address }) => address)).toEqual(['::1', '::', '127.0.0.1'])
+    expect(parseSockets(table6).map(({ local }) => local.address)).toEqual(['::1', '::', '127.0.0.1'])
   })
 
   test('the accepted end of a connection', () => {
-    expect(parseAccepted(table, 8080, 50_000)).toBe('5002')
-    expect(parseAccepted(table, 8080, 50_001)).toBeNull()
-    expect(parseAccepted(table, 8080, 50_002)).toBeNull()
+    const sockets = parseSockets(table)
+    expect(acceptedInode(sockets, 8080, 50_000)).toBe('5002')
+    expect(acceptedInode(sockets, 8080, 50_001)).toBeUndefined()
+    expect(acceptedInode(sockets, 8080, 50_002)).toBeUndefined()
   })
 
   test('a socket on the very address takes the connection before one on all of them', () => {
-    const sockets = [...parseListeners(table, 8080), ...parseListeners(table6, 8080).slice(0, 2)]
+    const sockets = [...parseSockets(table), ...parseSockets(table6).slice(0, 2)].filter(
+      ({ listens, local }) => listens && local.port === 8080,
+    )
     const inodes = (address: string) => acceptingAt(address, sockets).map(({ inode }) => inode)
     expect(inodes('127.0.0.1')).toEqual(['5001'])
     expect(inodes('127.0.0.2')).toEqual(['5005'])
     expect(inodes('::1')).toEqual(['6001'])
     expect(inodes('fd00::2')).toEqual(['6002'])
-    const both = sockets.filter(({ address }) => address === '::')
+    const both = sockets.filter(({ local }) => local.address === '::')
     expect(acceptingAt('127.0.0.1', both)).toEqual(both)
   })
 })
