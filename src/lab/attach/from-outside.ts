@@ -101,15 +101,11 @@ function rateOf(sample: Sample): string {
   return `${clientsOf(sample)} connections: ${spread(sample.throughputPerS, 'requests/s')}`
 }
 
-interface Plateau {
-  /** The fewest clients that got the highest rate, and the most. */
-  readonly before: Sample
-  readonly last: Sample
-  /** Requests that the service works on at once. */
-  readonly slots: number
-}
-
-function plateauOf(sweep: readonly Sample[]): Plateau | null {
+/**
+ * The fewest clients that got the highest rate, the most clients, and how many requests the service works on at once.
+ * null where more clients still bring more answers.
+ */
+function plateauOf(sweep: readonly Sample[]) {
   const sorted = sweep.toSorted((a, b) => clientsOf(a) - clientsOf(b))
   const [single] = sorted
   const last = sorted.at(-1)

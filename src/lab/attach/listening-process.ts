@@ -146,12 +146,8 @@ async function acceptingProcess(address: string, port: number): Promise<number |
   }
 }
 
-interface Holder {
-  readonly pid: number
-  readonly inodes: ReadonlySet<string>
-}
-
-function holdersOf(sockets: ReadonlySet<string>): Holder[] {
+/** The processes that have one of these sockets open, by inode, and which. */
+function holdersOf(sockets: ReadonlySet<string>) {
   return listPids()
     .map(pid => ({ pid, inodes: new Set(socketsOf(pid).filter(inode => sockets.has(inode))) }))
     .filter(({ inodes }) => inodes.size > 0)

@@ -1,14 +1,5 @@
 import { growthOf, type MetricsReading, parsePage, sumsBy } from './service-metrics.ts'
 
-/** What the service's CPU ledger has charged since the start, all workers together, seconds. */
-export interface LedgerTotals {
-  /** Requests whose figure is final, by method and route, all answers together. */
-  readonly requests: ReadonlyMap<string, number>
-  readonly requestsS: ReadonlyMap<string, number>
-  /** What belongs to no request, by what it was for. */
-  readonly bucketsS: ReadonlyMap<string, number>
-}
-
 /** What it charged in a window, us per request: CPU of the request itself, and of each bucket. */
 export interface LedgerReading {
   readonly requestUs: number
@@ -23,26 +14,30 @@ export interface RouteReading {
 }
 
 /**
- * Reads the histogram of CPU per request, all its routes, and the unattributed buckets. null where no page has
- * both: a service without a ledger.
+ * What the service's CPU ledger has charged since the start, all workers together, seconds. null where no page has the
+ * unattributed buckets: a service without a ledger.
  */
-export function ledgerOf({ pages }: MetricsReading): LedgerTotals | null {
+export function ledgerOf({ pages }: MetricsReading) {
   const series = pages.flatMap(parsePage)
   const bucketsS = sumsBy(series, 'process_cpu_unattributed_seconds_total', ({ bucket = '' }) => bucket)
   if (bucketsS.size === 0) return null
   return {
+    /** Requests whose figure is final, by method and route, all answers together. */
     requests: sumsBy(series, 'http_server_request_cpu_seconds_count', routeOf),
     requestsS: sumsBy(series, 'http_server_request_cpu_seconds_sum', routeOf),
+    /** What belongs to no request, by what it was for. */
     bucketsS,
   }
 }
+
+type LedgerTotals = ReturnType<typeof ledgerOf>
 
 function routeOf({ http_request_method = '', http_route = '' }: Readonly<Record<string, string>>): string {
   return `${http_request_method} ${http_route}`.trim()
 }
 
 /** The window between two readings; null where either is missing or no request was finished. */
-export function ledgerBetween(before: LedgerTotals | null, after: LedgerTotals | null): LedgerReading | null {
+export function ledgerBetween(before: LedgerTotals, after: LedgerTotals): LedgerReading | null {
   if (before === null || after === null) return null
   const requests = growthOf(before.requests, after.requests)
   const requestsS = growthOf(before.requestsS, after.requestsS)

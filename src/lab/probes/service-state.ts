@@ -1,32 +1,7 @@
 import { growthOf, type MetricsReading, parsePage, sumOf, sumsBy } from './service-metrics.ts'
 
-/** What a service's metrics pages say at one moment, its workers added up. Totals are since it began. */
-export interface ServiceTotals {
-  readonly atMs: number
-  readonly requests: Total
-  readonly poolWait: Total | null
-  readonly poolUse: Total | null
-  readonly statements: Total | null
-  /** Statements that carried batches, and their rows. */
-  readonly batches: Total | null
-  readonly rows: number | null
-  readonly poolTimeouts: number | null
-  readonly refusals: ReadonlyMap<string, number>
-  /** Pauses of each worker, seconds. */
-  readonly gcS: readonly number[]
-  readonly gcPauses: Total | null
-  /** Gauges, as they stood. */
-  readonly poolMax: number | null
-  readonly poolUsed: number | null
-  /** Rows. */
-  readonly batchQueue: number | null
-  readonly residentBytes: number | null
-  /** Of the worker whose heap is nearest to its limit. */
-  readonly heapShare: number | null
-}
-
 /** A histogram's count and sum, of seconds or of rows. */
-export interface Total {
+interface Total {
   readonly count: number
   readonly sum: number
 }
@@ -61,10 +36,11 @@ export interface ServiceWindow {
 }
 
 /**
- * Reads the metrics of the OpenTelemetry conventions, and those that this service adds. null without a
- * histogram of request durations: then the locations of requests are unknown.
+ * What a service's metrics pages say at one moment, its workers added up. Totals are since it began. Reads the metrics
+ * of the OpenTelemetry conventions, and those that this service adds. null without a histogram of request durations:
+ * then the locations of requests are unknown.
  */
-export function serviceTotalsOf({ atMs, pages }: MetricsReading): ServiceTotals | null {
+export function serviceTotalsOf({ atMs, pages }: MetricsReading) {
   const workers = pages.map(parsePage)
   const series = workers.flat()
   const total = (metric: string): Total | null => {
@@ -83,25 +59,29 @@ export function serviceTotalsOf({ atMs, pages }: MetricsReading): ServiceTotals 
     poolWait: total('db_client_connection_wait_time_seconds'),
     poolUse: total('db_client_connection_use_time_seconds'),
     statements: total('db_client_operation_duration_seconds'),
+    /** Statements that carried batches, and their rows. */
     batches: total('insert_batch_rows'),
     rows: sumOf(series, 'insert_rows_total'),
     poolTimeouts: sumOf(series, 'db_client_connection_timeouts_total'),
     refusals: sumsBy(series, 'requests_rejected_total', ({ reason = '' }) => reason),
     gcPauses: total('v8js_gc_duration_seconds'),
+    /** Pauses of each worker, seconds. */
     gcS: workers.flatMap(worker => sumOf(worker, 'v8js_gc_duration_seconds_sum') ?? []),
+    // Gauges, as they stood.
     poolMax: sumOf(series, 'db_client_connection_max'),
     poolUsed: sumOf(series, 'db_client_connection_count', { db_client_connection_state: 'used' }),
+    /** Rows. */
     batchQueue: sumOf(series, 'insert_queue_depth'),
     residentBytes: sumOf(series, 'process_resident_memory_bytes'),
+    /** Of the worker whose heap is nearest to its limit. */
     heapShare: largest(heapShares),
   }
 }
 
+type ServiceTotals = ReturnType<typeof serviceTotalsOf>
+
 /** The window between two readings; null where either is missing. */
-export function serviceBetween(
-  before: ServiceTotals | null,
-  after: ServiceTotals | null,
-): ServiceWindow | null {
+export function serviceBetween(before: ServiceTotals, after: ServiceTotals): ServiceWindow | null {
   if (before === null || after === null) return null
   const windowS = (after.atMs - before.atMs) / 1000
   if (windowS <= 0) return null
