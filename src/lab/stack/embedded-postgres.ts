@@ -51,37 +51,32 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   for (const name of Object.keys(process.env)) {
     if (/^PG[A-Z]/.test(name)) delete process.env[name]
   }
+  await using undo = new AsyncDisposableStack()
   try {
-    return await startNewCluster(options)
+    const cluster = await createCluster({ installation: options.installation })
+    undo.defer(() => cluster.remove())
+    const server = await startServer(cluster, { ...labSettings, ...options.settings })
+    undo.defer(() => server.process.end())
+
+    const client = await connect(clusterUrl(cluster, 'template1'), server)
+    try {
+      await client.query('CREATE EXTENSION pg_stat_statements')
+      await client.query(`CREATE DATABASE ${databaseName}`)
+    } finally {
+      await client.end()
+    }
+
+    const cleanup = undo.move()
+    return {
+      url: clusterUrl(cluster, databaseName),
+      pid: server.process.pid,
+      version: cluster.version,
+      directory: cluster.directory,
+      log: server.log,
+      stop: () => cleanup.disposeAsync(),
+    }
   } catch (error) {
     if (error instanceof LabError) throw error
     throw startError(`PostgreSQL cannot be started: ${messageOf(error)}`, error)
-  }
-}
-
-async function startNewCluster(options: PostgresOptions): Promise<PostgresServer> {
-  await using undo = new AsyncDisposableStack()
-
-  const cluster = await createCluster({ installation: options.installation })
-  undo.defer(() => cluster.remove())
-  const server = await startServer(cluster, { ...labSettings, ...options.settings })
-  undo.defer(() => server.process.end())
-
-  const client = await connect(clusterUrl(cluster, 'template1'), server)
-  try {
-    await client.query('CREATE EXTENSION pg_stat_statements')
-    await client.query(`CREATE DATABASE ${databaseName}`)
-  } finally {
-    await client.end()
-  }
-
-  const cleanup = undo.move()
-  return {
-    url: clusterUrl(cluster, databaseName),
-    pid: server.process.pid,
-    version: cluster.version,
-    directory: cluster.directory,
-    log: server.log,
-    stop: () => cleanup.disposeAsync(),
   }
 }
