@@ -97,21 +97,14 @@ function targetsOf(group: unknown): string[] {
   return Array.isArray(group.targets) ? group.targets.filter(target => typeof target === 'string') : []
 }
 
-/** Seconds the event loop of each worker has spent since it began; one entry a metrics page. */
-export interface EventLoopReading {
-  readonly atMs: number
-  readonly workers: readonly { readonly activeS: number; readonly idleS: number }[]
-}
-
-/** Reads `nodejs_eventloop_time_seconds_total` off every page that has it. */
-export function eventLoopOf({ atMs, pages }: MetricsReading): EventLoopReading {
-  const workers = pages.map(parsePage).flatMap(page => {
+/** Seconds the event loop of each worker has spent since it began; one entry a metrics page that tells. */
+function eventLoopTimes({ pages }: MetricsReading) {
+  return pages.map(parsePage).flatMap(page => {
     const timeIn = (state: string) =>
       sumOf(page, 'nodejs_eventloop_time_seconds_total', { nodejs_eventloop_state: state })
     const [activeS, idleS] = [timeIn('active'), timeIn('idle')]
     return activeS === null || idleS === null ? [] : [{ activeS, idleS }]
   })
-  return { atMs, workers }
 }
 
 const tolerated = 0.2
@@ -123,11 +116,12 @@ const tolerated = 0.2
  * the clock did: then the service refreshes them too seldom for this window, and the share would belong to
  * another one.
  */
-export function eventLoopUtilisation(before: EventLoopReading, after: EventLoopReading): number | null {
+export function eventLoopUtilisation(before: MetricsReading, after: MetricsReading): number | null {
   const elapsedS = (after.atMs - before.atMs) / 1000
-  const shares = after.workers.map((worker, index) => {
-    const activeS = worker.activeS - (before.workers[index]?.activeS ?? Number.NaN)
-    const countedS = activeS + worker.idleS - (before.workers[index]?.idleS ?? Number.NaN)
+  const earlier = eventLoopTimes(before)
+  const shares = eventLoopTimes(after).map((worker, index) => {
+    const activeS = worker.activeS - (earlier[index]?.activeS ?? Number.NaN)
+    const countedS = activeS + worker.idleS - (earlier[index]?.idleS ?? Number.NaN)
     return Math.abs(countedS / elapsedS - 1) <= tolerated ? activeS / countedS : null
   })
   const known = shares.filter(share => share !== null)

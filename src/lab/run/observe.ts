@@ -16,7 +16,6 @@ import { type Pressure, pressureBetween, readPressure } from '../probes/pressure
 import { cpuBetweenUs, readTreeCpuUs } from '../probes/process-cpu.ts'
 import { type ReportedCpu, sampleReportedCpu } from '../probes/reported-cpu.ts'
 import {
-  eventLoopOf,
   eventLoopUtilisation,
   type MetricsReading,
   metricsUrls,
@@ -121,7 +120,7 @@ export async function observe(
       windowS,
       cpuUs: grown(opened.cpuUs, closed.cpuUs),
       apiThread:
-        eventLoopUtilisation(eventLoopOf(opened.metrics), eventLoopOf(closed.metrics)) ??
+        eventLoopUtilisation(opened.metrics, closed.metrics) ??
         (apiThreadShares === null ? null : wanted(apiThreadShares)),
       apiThreadShares,
       databaseQueued: queuedThreads(opened.databaseThreads, closed.databaseThreads, windowS),

@@ -42,28 +42,21 @@ test('metrics page: values of one metric and no other', () => {
   expect(sumOf(series, 'absent')).toBeNull()
 })
 
+const loopPage = (activeS: number, idleS: number) => `
+nodejs_eventloop_time_seconds_total{nodejs_eventloop_state="active"} ${activeS}
+nodejs_eventloop_time_seconds_total{nodejs_eventloop_state="idle"} ${idleS}
+`
+
 test('event loop: the busiest worker between two readings', () => {
-  const before = {
-    atMs: 0,
-    workers: [
-      { activeS: 1, idleS: 9 },
-      { activeS: 5, idleS: 5 },
-    ],
-  }
-  const after = {
-    atMs: 4000,
-    workers: [
-      { activeS: 2, idleS: 12 },
-      { activeS: 8.6, idleS: 5.4 },
-    ],
-  }
+  const before = { atMs: 0, pages: [loopPage(1, 9), 'a supervisor 1', loopPage(5, 5)] }
+  const after = { atMs: 4000, pages: [loopPage(2, 12), 'a supervisor 1', loopPage(8.6, 5.4)] }
   expect(eventLoopUtilisation(before, after)).toBeCloseTo(0.9)
 })
 
 test('event loop: unknown where the service refreshes its counters too seldom, or has none', () => {
-  const before = { atMs: 0, workers: [{ activeS: 1, idleS: 9 }] }
+  const before = { atMs: 0, pages: [loopPage(1, 9)] }
   expect(eventLoopUtilisation(before, { ...before, atMs: 4000 })).toBeNull()
-  expect(eventLoopUtilisation({ atMs: 0, workers: [] }, { atMs: 4000, workers: [] })).toBeNull()
+  expect(eventLoopUtilisation({ atMs: 0, pages: [] }, { atMs: 4000, pages: [] })).toBeNull()
 })
 
 test('reported CPU: the median of what the answers say, in microseconds', async () => {

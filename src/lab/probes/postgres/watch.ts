@@ -7,7 +7,6 @@ import {
   checkpointsQuery,
   mark,
   type StatementTotal,
-  type Statistics,
   type StatisticsWindow,
   statementsQuery,
   statisticsBetween,
@@ -108,14 +107,10 @@ const connectionQuery = `
   SELECT ${mark} pg_backend_pid() AS pid, current_setting('server_version_num')::int AS version,
          current_setting('max_connections')::int AS "maxConnections"`
 
-interface Edge {
-  readonly atMs: number
-  readonly statistics: Statistics
-  readonly ranUs: number | null
-}
+type Edge = Awaited<ReturnType<typeof readEdge>>
 
 /** One after the other: a connection runs one statement at a time. */
-async function readEdge(client: Client, pid: number | null, version: number): Promise<Edge> {
+async function readEdge(client: Client, pid: number | null, version: number) {
   const atMs = performance.now()
   const ranUs = pid === null ? null : (readSchedule(pid, pid)?.ranUs ?? null)
   const wal = await rowsOrNull<{ bytes: number }>(client, { text: walBytesQuery })
