@@ -240,13 +240,13 @@ export const cpu = board({
         timeSeries({
           title: 'Does the ledger contain all CPU?',
           description:
-            "CPU in the ledger (requests and layers) over the process's CPU clock. It must be 100 % within 2 %. The unscaled line is the wall time that the ledger measured: it exceeds the clock when the thread was preempted. A high value means that the machine is too busy to measure microseconds.",
+            "The CPU of all finished requests, each as its own histogram has it, and the CPU of no request, over the process's CPU clock. It must be 100 % within 2 %. If it is lower, requests ended without their figure, or many are still open. The unscaled line is the wall time that the ledger measured: it exceeds the clock when the thread was preempted. A high value means that the machine is too busy to measure microseconds.",
           unit: 'percentunit',
           span: 24,
           queries: [
             {
               expr: ratio(
-                `(${rate(metricNames.attributedCpu, instance)} + ${rate(metricNames.unattributedCpu, instance)})`,
+                `(${rate(`${metricNames.requestCpu}_sum`, instance)} + ${rate(metricNames.unattributedCpu, instance)})`,
                 rate(metricNames.processCpu, instance),
               ),
               legend: 'ledger / CPU clock',
