@@ -23,16 +23,12 @@ import type { Store } from './store/store.ts'
 
 const bodyLimitBytes = 1024 * 1024
 
-export type HttpTimeouts = Pick<Config, 'headersTimeoutMs' | 'requestTimeoutMs' | 'keepAliveTimeoutMs'>
-
 export interface AppOptions {
-  timeouts: HttpTimeouts
+  config: Config
   store: Store
   telemetry: Telemetry
   log: Logger
   isDraining?: () => boolean
-  /** 0, the default: no limit. */
-  rateLimitPerS?: number
 }
 
 /**
@@ -42,22 +38,22 @@ export interface AppOptions {
  * and the error handler logs what failed.
  */
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
-  const { store, telemetry, log, timeouts, isDraining = () => false, rateLimitPerS = 0 } = options
+  const { config, store, telemetry, log, isDraining = () => false } = options
   const handleError = createProblemHandler(log)
   const endlessBodies = new WeakSet<Socket>()
   // Node throws an error if it is longer than requestTimeout.
-  const headersTimeout = Math.min(timeouts.headersTimeoutMs, timeouts.requestTimeoutMs)
+  const headersTimeout = Math.min(config.HEADERS_TIMEOUT_MS, config.REQUEST_TIMEOUT_MS)
   const app = fastify({
     http: {
       requireHostHeader: false,
       headersTimeout,
-      requestTimeout: timeouts.requestTimeoutMs,
+      requestTimeout: config.REQUEST_TIMEOUT_MS,
       // How often Node looks for late requests.
       connectionsCheckingInterval: Math.ceil(headersTimeout / 4),
     },
     // Without this line Fastify would set its own default, which is no limit.
-    requestTimeout: timeouts.requestTimeoutMs,
-    keepAliveTimeout: timeouts.keepAliveTimeoutMs,
+    requestTimeout: config.REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: config.KEEP_ALIVE_TIMEOUT_MS,
     bodyLimit: bodyLimitBytes,
     routerOptions: { ignoreTrailingSlash: true },
     frameworkErrors: handleError,
@@ -91,7 +87,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
 
   instrument(app, telemetry)
 
-  await limitRate(app, rateLimitPerS)
+  await limitRate(app, config.RATE_LIMIT_PER_S)
   guardRequests(app, endlessBodies)
   await documentRoutes(app)
 

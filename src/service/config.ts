@@ -133,61 +133,8 @@ export const Environment = Type.Object({
   ),
 })
 
-/** The names are those of a PostgreSQL URL. */
-export interface TlsParameters {
-  readonly sslmode?: string | undefined
-  /** Paths of PEM files. */
-  readonly sslrootcert?: string | undefined
-  readonly sslcert?: string | undefined
-  readonly sslkey?: string | undefined
-}
-
-/** The settings of the service. Their names contain their units. */
-export interface Config {
-  /** undefined: `pg` reads `PGHOST`, `PGUSER` … itself. */
-  readonly databaseUrl: string | undefined
-  /** Read here, because `pg` ignores PGOPTIONS if it is given other options. */
-  readonly pgOptions: string | undefined
-  /** TLS to the database. Parameters in the URL take precedence. */
-  readonly tls: TlsParameters
-  /** The role that owns the tables; undefined: the service migrates as its own role. */
-  readonly migrationUser: string | undefined
-  readonly migrationPassword: string | undefined
-  readonly host: string
-  readonly port: number
-  readonly adminHost: string
-  /** Worker i of several listens on `adminPort + i`, the supervisor on `adminPort`. */
-  readonly adminPort: number
-  /** The token that a request to the admin port must send. undefined: none is needed. */
-  readonly adminToken: string | undefined
-  readonly workers: number
-  readonly accessLog: (typeof accessLogModes)[number]
-  readonly connectionMode: 'pool' | 'per-request'
-  readonly poolSize: number
-  /** A connection that was unused for this long is closed. 0: never. */
-  readonly poolIdleTimeoutMs: number
-  /** How long rows that are not alone wait for more rows, unless their batch is full. */
-  readonly batchLingerMs: number
-  readonly insertStrategy: (typeof insertStrategyNames)[number]
-  readonly synchronousCommit: Static<typeof Environment>['SYNCHRONOUS_COMMIT']
-  /** Requests per second that one client address may send. More are refused. 0: no limit. */
-  readonly rateLimitPerS: number
-  /** Requests that may wait for a connection, and rows that may wait for a batch. More are refused. */
-  readonly queueLimit: number
-  readonly requestDeadlineMs: number
-  /** How long the headers of a request may take to arrive. */
-  readonly headersTimeoutMs: number
-  /** How long a whole request may take to arrive, except for `/texts/bulk`, which limits its pauses instead. */
-  readonly requestTimeoutMs: number
-  /**
-   * How long a connection may be idle. It should be longer than the limit of a load balancer (often 60 s), so that
-   * the balancer closes first.
-   */
-  readonly keepAliveTimeoutMs: number
-  readonly shutdownGraceMs: number
-  readonly telemetry: (typeof telemetryLevels)[number]
-  readonly logLevel: Static<typeof Environment>['LOG_LEVEL']
-}
+/** The validated environment; a name contains its unit. A variable that has no default may be missing. */
+export type Config = Readonly<Omit<Static<typeof Environment>, 'WORKERS'> & { WORKERS: number }>
 
 /**
  * @param environment `process.env`. A variable that is empty or blank counts as not set.
@@ -195,41 +142,8 @@ export interface Config {
  */
 export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
   const data = Object.fromEntries(Object.entries(environment).filter(([, value]) => value?.trim()))
-  const env = validate(data)
-  return {
-    databaseUrl: env.DATABASE_URL,
-    pgOptions: env.PGOPTIONS,
-    tls: {
-      sslmode: env.PGSSLMODE,
-      sslrootcert: env.PGSSLROOTCERT,
-      sslcert: env.PGSSLCERT,
-      sslkey: env.PGSSLKEY,
-    },
-    migrationUser: env.MIGRATION_USER,
-    migrationPassword: env.MIGRATION_PASSWORD,
-    host: env.HOST,
-    port: env.PORT,
-    adminHost: env.ADMIN_HOST,
-    adminPort: env.ADMIN_PORT,
-    adminToken: env.ADMIN_TOKEN,
-    workers: env.WORKERS === 'auto' ? availableParallelism() : Number(env.WORKERS),
-    accessLog: env.ACCESS_LOG,
-    connectionMode: env.CONNECTION_MODE,
-    poolSize: env.POOL_SIZE,
-    poolIdleTimeoutMs: env.POOL_IDLE_TIMEOUT_MS,
-    batchLingerMs: env.BATCH_LINGER_MS,
-    insertStrategy: env.INSERT_STRATEGY,
-    synchronousCommit: env.SYNCHRONOUS_COMMIT,
-    rateLimitPerS: env.RATE_LIMIT_PER_S,
-    queueLimit: env.QUEUE_LIMIT,
-    requestDeadlineMs: env.REQUEST_DEADLINE_MS,
-    headersTimeoutMs: env.HEADERS_TIMEOUT_MS,
-    requestTimeoutMs: env.REQUEST_TIMEOUT_MS,
-    keepAliveTimeoutMs: env.KEEP_ALIVE_TIMEOUT_MS,
-    shutdownGraceMs: env.SHUTDOWN_GRACE_MS,
-    telemetry: env.TELEMETRY,
-    logLevel: env.LOG_LEVEL,
-  }
+  const config = validate(data)
+  return { ...config, WORKERS: config.WORKERS === 'auto' ? availableParallelism() : Number(config.WORKERS) }
 }
 
 function validate(data: Record<string, string | undefined>): Static<typeof Environment> {

@@ -23,8 +23,8 @@ export async function settleTls(config: Config): Promise<Config> {
   )
   await client.end()
   if (hasTls) return config
-  const databaseUrl = config.databaseUrl?.replace(/([?&])sslmode=prefer(?=&|$)/, '$1sslmode=disable')
-  return { ...config, databaseUrl, tls: { sslmode: 'disable' } }
+  const url = config.DATABASE_URL?.replace(/([?&])sslmode=prefer(?=&|$)/, '$1sslmode=disable')
+  return { ...config, ...(url !== undefined && { DATABASE_URL: url }), PGSSLMODE: 'disable' }
 }
 
 /**
@@ -33,12 +33,12 @@ export async function settleTls(config: Config): Promise<Config> {
  * @throws {StartError}
  */
 export async function migrateDatabase(config: Config): Promise<void> {
-  const { migrationUser, migrationPassword } = config
-  if (migrationUser === undefined) return withClient(config, client => migrate(client))
+  const { MIGRATION_USER, MIGRATION_PASSWORD } = config
+  if (MIGRATION_USER === undefined) return withClient(config, client => migrate(client))
   const { user } = new pg.Client(clientConfig(config))
   await withClient(config, client => migrate(client, { grantTo: user }), {
-    user: migrationUser,
-    password: migrationPassword,
+    user: MIGRATION_USER,
+    password: MIGRATION_PASSWORD,
   })
 }
 
@@ -50,7 +50,7 @@ export async function migrateDatabase(config: Config): Promise<void> {
 export async function prepareDatabase(config: Config, log: Logger): Promise<void> {
   await withClient(config, async client => {
     await checkSettings(client, config, log)
-    if (config.migrationUser === undefined) return migrate(client)
+    if (config.MIGRATION_USER === undefined) return migrate(client)
     await migrateDatabase(config)
     await requireTables(client)
   })
@@ -99,9 +99,9 @@ async function checkSettings(client: pg.Client, config: Config, log: Logger): Pr
       current_setting('full_page_writes') AS "fullPageWrites",
       (SELECT setting::int FROM pg_settings WHERE name = 'statement_timeout') AS "statementTimeoutMs"`)
   const { synchronousCommit, fsync, fullPageWrites, statementTimeoutMs } = rows[0]
-  if (synchronousCommit !== config.synchronousCommit) {
+  if (synchronousCommit !== config.SYNCHRONOUS_COMMIT) {
     throw new StartError(
-      `synchronous_commit is ${synchronousCommit}, but SYNCHRONOUS_COMMIT asks for ${config.synchronousCommit}. Remove it from the options of DATABASE_URL and PGOPTIONS, or set SYNCHRONOUS_COMMIT=${synchronousCommit}; behind a pooler that drops options, use ALTER ROLE … SET synchronous_commit = ${config.synchronousCommit}.`,
+      `synchronous_commit is ${synchronousCommit}, but SYNCHRONOUS_COMMIT asks for ${config.SYNCHRONOUS_COMMIT}. Remove it from the options of DATABASE_URL and PGOPTIONS, or set SYNCHRONOUS_COMMIT=${synchronousCommit}; behind a pooler that drops options, use ALTER ROLE … SET synchronous_commit = ${config.SYNCHRONOUS_COMMIT}.`,
     )
   }
   if (fsync === 'off' || fullPageWrites === 'off') {
@@ -110,9 +110,9 @@ async function checkSettings(client: pg.Client, config: Config, log: Logger): Pr
       'a crash of the database’s machine may lose or damage what was stored',
     )
   }
-  if (statementTimeoutMs !== config.requestDeadlineMs) {
+  if (statementTimeoutMs !== config.REQUEST_DEADLINE_MS) {
     log.warn(
-      { statementTimeoutMs, requestDeadlineMs: config.requestDeadlineMs },
+      { statementTimeoutMs, requestDeadlineMs: config.REQUEST_DEADLINE_MS },
       'statement_timeout is not REQUEST_DEADLINE_MS: set by the options of DATABASE_URL or PGOPTIONS, or dropped by a pooler',
     )
   }
@@ -180,11 +180,11 @@ const remedies: readonly Remedy[] = [
   [/invalid command-line argument/, 'Write PGOPTIONS, and options= in DATABASE_URL, as -c name=value.'],
 ]
 
-function startErrorOf(error: unknown, { databaseUrl }: Config): StartError {
+function startErrorOf(error: unknown, { DATABASE_URL }: Config): StartError {
   const { code, message, errors } = error as AggregateError & { code?: string }
   // A refused connection to `localhost` is an AggregateError without a message.
   const reason = (message || errors?.map(String).join(', ') || String(error)).replace(/\s*\n\s*/g, ' ')
-  const isNamed = databaseUrl !== undefined || process.env['PGHOST']
+  const isNamed = DATABASE_URL !== undefined || process.env['PGHOST']
   const [, remedy = 'See the log of PostgreSQL.'] =
     [...(isNamed ? [] : ifNamedNowhere), ...remedies].find(
       ([cause]) => (code !== undefined && cause.test(code)) || cause.test(reason),

@@ -12,8 +12,8 @@ import { runSupervisor } from './workers.ts'
  */
 try {
   const config = await settleTls(readConfig(process.env))
-  const log = pino({ level: config.logLevel })
-  if (cluster.isPrimary && config.workers > 1) await runSupervisor(config, log)
+  const log = pino({ level: config.LOG_LEVEL })
+  if (cluster.isPrimary && config.WORKERS > 1) await runSupervisor(config, log)
   else await runWorker(config, log)
 } catch (error) {
   endWithError(error)

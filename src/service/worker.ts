@@ -27,42 +27,41 @@ export async function runWorker(config: Config, log: Logger): Promise<void> {
   if (index === 0) await prepareDatabase(config, log)
 
   const telemetry = new Telemetry({
-    level: config.telemetry,
+    level: config.TELEMETRY,
     tracing,
-    accessLog: createAccessLog(config.accessLog),
+    accessLog: createAccessLog(config.ACCESS_LOG),
   })
   const store = new Store(config, telemetry)
   let isDraining = false
   const app = await buildApp({
+    config,
     store,
     telemetry,
     log,
-    timeouts: config,
     isDraining: () => isDraining,
-    rateLimitPerS: config.rateLimitPerS,
   })
-  const adminPort = config.adminPort === 0 ? 0 : config.adminPort + index
+  const adminPort = config.ADMIN_PORT === 0 ? 0 : config.ADMIN_PORT + index
   const targets = (): ScrapeTarget[] => [
     { port: (admin.address() as AddressInfo).port, labels: { worker: String(index) } },
   ]
-  const admin = createAdminServer(telemetry, targets, config.adminToken)
+  const admin = createAdminServer(telemetry, targets, config.ADMIN_TOKEN)
   const drain = new Drain(app.server)
 
-  await listening(admin.listen(adminPort, config.adminHost), adminPort)
+  await listening(admin.listen(adminPort, config.ADMIN_HOST), adminPort)
   try {
-    await app.listen({ host: config.host, port: config.port, backlog: 4096 })
+    await app.listen({ host: config.HOST, port: config.PORT, backlog: 4096 })
   } catch (error) {
-    throw cannotListen(error, '', config.port)
+    throw cannotListen(error, '', config.PORT)
   }
   log.info({ addresses: app.addresses(), admin: admin.address(), worker: index }, 'the service listens')
 
   const { close } = closeWithGrace(
-    { delay: config.shutdownGraceMs, logger: log, skip: cluster.isWorker ? [...supervisorsSignals] : [] },
+    { delay: config.SHUTDOWN_GRACE_MS, logger: log, skip: cluster.isWorker ? [...supervisorsSignals] : [] },
     async ({ err, signal }) => {
       if (err) log.fatal({ err }, 'the service fails')
       else log.info({ signal }, 'the service drains')
       isDraining = true
-      await drain.end({ silenceLimitMs: config.shutdownGraceMs / 4 })
+      await drain.end({ silenceLimitMs: config.SHUTDOWN_GRACE_MS / 4 })
       await app.close()
       await store.close()
       await tracing?.shutdown()

@@ -22,31 +22,31 @@ const reservedConnections = 10
  * or SIGINT after they have answered the requests that they had taken.
  */
 export async function runSupervisor(config: Config, log: Logger): Promise<void> {
-  if (config.adminPort === 0) {
+  if (config.ADMIN_PORT === 0) {
     throw new StartError(
       'ADMIN_PORT cannot be 0 with several workers. Set it to the first of WORKERS + 1 free ports.',
     )
   }
   await prepareDatabase(config, log)
   const poolSize = await divideConnections(config)
-  if (poolSize < config.poolSize) {
+  if (poolSize < config.POOL_SIZE) {
     log.warn(
-      { poolSize, asked: config.poolSize },
+      { poolSize, asked: config.POOL_SIZE },
       'each worker gets a smaller pool: max_connections is shared',
     )
   }
   const supervisor = new Supervisor(config, poolSize, log)
   const targets = () =>
-    supervisor.indexes.map(index => ({ port: config.adminPort + index, labels: { worker: String(index) } }))
+    supervisor.indexes.map(index => ({ port: config.ADMIN_PORT + index, labels: { worker: String(index) } }))
   await listening(
-    createAdminServer(null, targets, config.adminToken).listen(config.adminPort, config.adminHost),
-    config.adminPort,
+    createAdminServer(null, targets, config.ADMIN_TOKEN).listen(config.ADMIN_PORT, config.ADMIN_HOST),
+    config.ADMIN_PORT,
   )
 
   process.on('SIGHUP', () => void supervisor.restartAll())
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void supervisor.end())
   await supervisor.startAll()
-  log.info({ workers: config.workers, poolSize, admin: config.adminPort }, 'the workers listen')
+  log.info({ workers: config.WORKERS, poolSize, admin: config.ADMIN_PORT }, 'the workers listen')
 }
 
 /**
@@ -60,13 +60,13 @@ async function divideConnections(config: Config): Promise<number> {
     return Number(rows[0].max_connections)
   })
   const available = maxConnections - reservedConnections
-  const share = Math.floor(available / (config.workers + 1))
+  const share = Math.floor(available / (config.WORKERS + 1))
   if (share < 1) {
     throw new StartError(
-      `${config.workers} workers cannot share max_connections = ${maxConnections}. Set WORKERS to at most ${available - 1}, or raise max_connections.`,
+      `${config.WORKERS} workers cannot share max_connections = ${maxConnections}. Set WORKERS to at most ${available - 1}, or raise max_connections.`,
     )
   }
-  return Math.min(config.poolSize, share)
+  return Math.min(config.POOL_SIZE, share)
 }
 
 /** The place of one worker. If its process ends, another one takes the place. */
@@ -97,7 +97,7 @@ class Supervisor {
     this.#config = config
     this.#poolSize = poolSize
     this.#log = log
-    this.#slots = Array.from({ length: config.workers }, (_, i) => ({
+    this.#slots = Array.from({ length: config.WORKERS }, (_, i) => ({
       index: i + 1,
       worker: undefined,
       starting: undefined,
@@ -132,7 +132,7 @@ class Supervisor {
         this.#log.error({ worker: slot.index }, 'a new worker did not start, so the old ones stay')
         break
       }
-      if (old !== undefined) await endWorker(old, this.#config.shutdownGraceMs)
+      if (old !== undefined) await endWorker(old, this.#config.SHUTDOWN_GRACE_MS)
     }
     this.#isRestarting = false
     this.#log.info('the rolling restart has ended')
@@ -145,7 +145,7 @@ class Supervisor {
       [...this.#running].map(worker => {
         // It serves no requests yet, and it does not receive the supervisor's messages yet.
         if (this.#starting.has(worker)) worker.process.kill('SIGKILL')
-        return endWorker(worker, this.#config.shutdownGraceMs)
+        return endWorker(worker, this.#config.SHUTDOWN_GRACE_MS)
       }),
     )
     process.exit(exitCode)

@@ -104,7 +104,7 @@ describe.skipIf(!canRender).each(overlays)('overlay %s', async overlay => {
 
   test('sets only what the service takes, and every pod one process', async () => {
     const environment = settings(manifests, 'service')
-    expect(readConfig(environment)).toMatchObject({ workers: 1, insertStrategy: 'batched' })
+    expect(readConfig(environment)).toMatchObject({ WORKERS: 1, INSERT_STRATEGY: 'batched' })
     const reference = await text('docs/configuration.md')
     const foreign = /^(PG|OTEL_)/
     for (const name of Object.keys(environment).filter(each => !foreign.test(each))) {
@@ -113,7 +113,7 @@ describe.skipIf(!canRender).each(overlays)('overlay %s', async overlay => {
   })
 
   test('is out of the endpoints before it drains, and has drained before it is killed', async () => {
-    const { shutdownGraceMs } = readConfig(settings(manifests, 'service'))
+    const { SHUTDOWN_GRACE_MS: shutdownGraceMs } = readConfig(settings(manifests, 'service'))
     const { terminationGracePeriodSeconds = 30 } = service()
     const preStopS = container().lifecycle?.preStop.sleep.seconds ?? 0
     expect(preStopS).toBeGreaterThanOrEqual(5)
@@ -121,7 +121,7 @@ describe.skipIf(!canRender).each(overlays)('overlay %s', async overlay => {
   })
 
   test('all connections together stay under max_connections', async () => {
-    const { poolSize } = readConfig(settings(manifests, 'service'))
+    const { POOL_SIZE: poolSize } = readConfig(settings(manifests, 'service'))
     // One more than asked for: a rolling update starts the new pod before an old one goes.
     const { pods, limit, ofPod } = await connectionPlan[overlay as keyof typeof connectionPlan](
       manifests,

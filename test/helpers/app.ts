@@ -25,7 +25,7 @@ export interface RunningApp {
 }
 
 /** `databaseUrl` may be made from the throwaway database's URL: a proxy before it, another role. */
-export type AppOverrides = Partial<Omit<Config, 'databaseUrl'>> & {
+export type AppOverrides = Partial<Config> & {
   databaseUrl?: (url: string) => string | Promise<string>
   isDraining?: () => boolean
 }
@@ -44,19 +44,18 @@ export async function openApp({
     ...readConfig({ DATABASE_URL: (await databaseUrl?.(database.url)) ?? database.url }),
     ...overrides,
   }
-  if (includes(config.telemetry, 'ledger')) startLedger()
+  if (includes(config.TELEMETRY, 'ledger')) startLedger()
   const telemetry = new Telemetry({
-    level: config.telemetry,
+    level: config.TELEMETRY,
     tracing: null,
     accessLog: null,
   })
   const store = new Store(config, telemetry)
   const log: string[] = []
   const app = await buildApp({
+    config,
     store,
     telemetry,
-    timeouts: config,
-    rateLimitPerS: config.rateLimitPerS,
     log: pino({ level: 'debug' }, { write: line => log.push(line) }),
     ...(isDraining && { isDraining }),
   })

@@ -8,7 +8,7 @@ const ask = (url: string, path: string, count: number) =>
 
 describe('RATE_LIMIT_PER_S', () => {
   it('refuses what a client asks beyond it, whatever it asks for, and takes it again later', async () => {
-    const { url } = await startApp({ rateLimitPerS: 5 })
+    const { url } = await startApp({ RATE_LIMIT_PER_S: 5 })
     const answers = (
       await Promise.all(['/ping/', '/nowhere', '/tasks/'].map(path => ask(url, path, 20)))
     ).flat()
@@ -22,13 +22,13 @@ describe('RATE_LIMIT_PER_S', () => {
   })
 
   it('lets health checks through', async () => {
-    const { url } = await startApp({ rateLimitPerS: 1 })
+    const { url } = await startApp({ RATE_LIMIT_PER_S: 1 })
     const answers = (await Promise.all(['/livez', '/readyz'].map(path => ask(url, path, 20)))).flat()
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]))
   })
 
   it('stores nothing of what it refuses', async () => {
-    const app = await startApp({ rateLimitPerS: 3 })
+    const app = await startApp({ RATE_LIMIT_PER_S: 3 })
     const answers = await ask(app.url, '/test-insert', 30)
     const stored = answers.filter(({ status }) => status === 200).length
     expect(stored).toBeLessThan(30)
@@ -36,7 +36,7 @@ describe('RATE_LIMIT_PER_S', () => {
   })
 
   it('is in the metrics', async () => {
-    const app = await startApp({ rateLimitPerS: 1 })
+    const app = await startApp({ RATE_LIMIT_PER_S: 1 })
     await ask(app.url, '/ping/', 20)
     const series =
       'http_server_request_duration_seconds_count{http_request_method="GET",http_route="/ping/",http_response_status_code="429"'

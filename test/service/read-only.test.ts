@@ -17,7 +17,7 @@ describe('a read-only database', () => {
   })
 
   it.each(insertStrategyNames)('is what an insert by %s answers, and one line of the log', async strategy => {
-    const app = await startApp({ databaseUrl: readOnly, insertStrategy: strategy })
+    const app = await startApp({ databaseUrl: readOnly, INSERT_STRATEGY: strategy })
     for (let i = 0; i < 5; i++) {
       const { title } = await expectProblem(
         await post(`${app.url}/texts`, { text: 'a' }),

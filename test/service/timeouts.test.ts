@@ -22,7 +22,7 @@ describe('a client that is told so and disconnected', () => {
     ],
     ['sends a header and no body', `PUT /tasks/1 HTTP/1.1\r\n${json}content-length: 100\r\n\r\n`],
   ])('%s', async (_, bytes) => {
-    const { app, client } = await connect({ headersTimeoutMs: 200, requestTimeoutMs: 400 })
+    const { app, client } = await connect({ HEADERS_TIMEOUT_MS: 200, REQUEST_TIMEOUT_MS: 400 })
     await client.write(bytes)
     expect(await client.untilClosed()).toMatch(timeout)
     await expectJson(await fetch(`${app.url}/ping/`), 200)
@@ -30,7 +30,7 @@ describe('a client that is told so and disconnected', () => {
   })
 
   it('sends a body byte by byte, without an end', async () => {
-    const { client } = await connect({ headersTimeoutMs: 200, requestTimeoutMs: 400 })
+    const { client } = await connect({ HEADERS_TIMEOUT_MS: 200, REQUEST_TIMEOUT_MS: 400 })
     await client.write(`POST /texts HTTP/1.1\r\n${json}content-length: 100000\r\n\r\n{"text":"`)
     const drip = setInterval(() => client.socket.write('x'), 20)
     const answer = await client.untilClosed()
@@ -42,9 +42,9 @@ describe('a client that is told so and disconnected', () => {
 describe('a stream of lines', () => {
   it('may take longer than a request may, as long as lines come', async () => {
     const { app, client } = await connect({
-      headersTimeoutMs: 100,
-      requestTimeoutMs: 200,
-      requestDeadlineMs: 10_000,
+      HEADERS_TIMEOUT_MS: 100,
+      REQUEST_TIMEOUT_MS: 200,
+      REQUEST_DEADLINE_MS: 10_000,
     })
     await client.write(`${bulk}connection: close\r\ntransfer-encoding: chunked\r\n\r\n`)
     for (let i = 0; i < 8; i++) {
@@ -57,7 +57,7 @@ describe('a stream of lines', () => {
   })
 
   it('does not lift the limit from the next request on its connection', async () => {
-    const { client } = await connect({ headersTimeoutMs: 100, requestTimeoutMs: 200 })
+    const { client } = await connect({ HEADERS_TIMEOUT_MS: 100, REQUEST_TIMEOUT_MS: 200 })
     await client.write(`${bulk}content-length: 13\r\n\r\n{"text":"a"}\n`)
     await expect.poll(() => client.received).toMatch(/^HTTP\/1\.1 201 /)
     await client.write(`POST /texts HTTP/1.1\r\n${json}content-length: 100\r\n\r\n{"text":`)
@@ -66,7 +66,7 @@ describe('a stream of lines', () => {
 })
 
 it('an idle connection is closed after KEEP_ALIVE_TIMEOUT_MS', async () => {
-  const { client } = await connect({ keepAliveTimeoutMs: 100 })
+  const { client } = await connect({ KEEP_ALIVE_TIMEOUT_MS: 100 })
   await client.write('GET /ping/ HTTP/1.1\r\nhost: x\r\n\r\n')
   expect(await client.untilClosed()).toMatch(/^HTTP\/1\.1 200 [\s\S]*pong/)
 })

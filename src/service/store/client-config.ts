@@ -1,6 +1,6 @@
 import pg from 'pg'
 import { parse } from 'pg-connection-string'
-import type { Config, TlsParameters } from '../config.ts'
+import type { Config } from '../config.ts'
 import { StartError } from '../errors.ts'
 
 /**
@@ -16,19 +16,19 @@ import { StartError } from '../errors.ts'
  * @throws {StartError} if DATABASE_URL or a certificate file cannot be read.
  */
 export function clientConfig(config: Config): pg.ClientConfig {
-  const { options, ssl, ...parsed } = readUrl(withTls(config.databaseUrl ?? 'postgres://', config.tls))
-  const fromUrl = config.databaseUrl === undefined ? {} : parsed
+  const { options, ssl, ...parsed } = readUrl(withTls(config))
+  const fromUrl = config.DATABASE_URL === undefined ? {} : parsed
   return {
     // A lower priority than application_name in the URL and PGAPPNAME.
     fallback_application_name: 'insertlab',
     ...fromUrl,
     ...(ssl !== undefined && { ssl }),
     options: [
-      `-c synchronous_commit=${config.synchronousCommit}`,
+      `-c synchronous_commit=${config.SYNCHRONOUS_COMMIT}`,
       // PostgreSQL ends a statement before the service stops waiting for it, so the service knows from PostgreSQL's
       // answer what was stored.
-      `-c statement_timeout=${config.requestDeadlineMs}`,
-      config.pgOptions,
+      `-c statement_timeout=${config.REQUEST_DEADLINE_MS}`,
+      config.PGOPTIONS,
       options,
     ]
       .filter(Boolean)
@@ -42,18 +42,25 @@ function getTypeParser(oid: number, format?: 'text' | 'binary') {
   return oid === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(oid, format as 'text')
 }
 
-export function sslModeOf({ databaseUrl = '', tls }: Pick<Config, 'databaseUrl' | 'tls'>): string | null {
-  return queryOf(databaseUrl, tls).get('sslmode')
+export function sslModeOf(config: Config): string | null {
+  return queryOf(config).get('sslmode')
 }
 
 const sslModes = ['disable', 'prefer', 'require', 'verify-ca', 'verify-full']
 
-function withTls(url: string, tls: TlsParameters): string {
-  return `${url.split('?', 1)[0]}?${queryOf(url, tls)}`
+function withTls(config: Config): string {
+  return `${(config.DATABASE_URL ?? 'postgres://').split('?', 1)[0]}?${queryOf(config)}`
 }
 
-function queryOf(url: string, tls: TlsParameters): URLSearchParams {
-  const query = new URLSearchParams(url.split('?').slice(1).join('?'))
+/** The parameters of the URL. For those about TLS that it does not have, the variables apply. */
+function queryOf(config: Config): URLSearchParams {
+  const query = new URLSearchParams(config.DATABASE_URL?.split('?').slice(1).join('?'))
+  const tls = {
+    sslmode: config.PGSSLMODE,
+    sslrootcert: config.PGSSLROOTCERT,
+    sslcert: config.PGSSLCERT,
+    sslkey: config.PGSSLKEY,
+  }
   for (const [name, value] of Object.entries(tls)) {
     if (value !== undefined && !query.has(name)) query.set(name, value)
   }

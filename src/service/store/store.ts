@@ -31,12 +31,12 @@ export class Store {
   constructor(config: Config, telemetry: Telemetry) {
     this.database = new Database({
       client: clientConfig(config),
-      mode: config.connectionMode,
-      size: config.poolSize,
-      queueLimit: config.queueLimit,
-      waitLimitMs: config.requestDeadlineMs,
-      hangLimitMs: config.requestDeadlineMs + hangMarginMs,
-      idleTimeoutMs: config.poolIdleTimeoutMs,
+      mode: config.CONNECTION_MODE,
+      size: config.POOL_SIZE,
+      queueLimit: config.QUEUE_LIMIT,
+      waitLimitMs: config.REQUEST_DEADLINE_MS,
+      hangLimitMs: config.REQUEST_DEADLINE_MS + hangMarginMs,
+      idleTimeoutMs: config.POOL_IDLE_TIMEOUT_MS,
       telemetry,
     })
     const group = <R extends StoredRow>(table: string, statements: BatchStatements) =>
@@ -45,12 +45,12 @@ export class Store {
         telemetry,
         table,
         statements,
-        queueLimit: config.queueLimit,
-        deadlineMs: config.requestDeadlineMs,
+        queueLimit: config.QUEUE_LIMIT,
+        deadlineMs: config.REQUEST_DEADLINE_MS,
         maxBatchRows,
         maxBatchChars,
         queueLimitChars,
-        lingerMs: config.batchLingerMs,
+        lingerMs: config.BATCH_LINGER_MS,
       })
     const newTexts = group<StoredText>('simple_text', textInserts)
     const newTasks = group<Task & StoredRow>('tasks', taskInserts)
@@ -59,8 +59,8 @@ export class Store {
       database: this.database,
       group: newTexts,
       telemetry,
-      defaultStrategy: config.insertStrategy,
-      stallLimitMs: config.requestDeadlineMs,
+      defaultStrategy: config.INSERT_STRATEGY,
+      stallLimitMs: config.REQUEST_DEADLINE_MS,
     })
     this.tasks = new Tasks(this.database, newTasks)
     if (telemetry.metrics !== null) {

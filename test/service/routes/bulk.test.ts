@@ -11,7 +11,7 @@ import { refuseBadTexts } from '../store/refusing-trigger.ts'
 let app: RunningApp
 
 beforeAll(async () => {
-  app = await openApp({ poolSize: 4 })
+  app = await openApp({ POOL_SIZE: 4 })
 })
 afterAll(() => app.close())
 beforeEach(() => app.sql('TRUNCATE simple_text'))
@@ -212,7 +212,7 @@ describe('a client that does not behave', () => {
   })
 
   it('may take longer than a statement may', async () => {
-    const hasty = await startApp({ requestDeadlineMs: 2000 })
+    const hasty = await startApp({ REQUEST_DEADLINE_MS: 2000 })
     const client = await RawClient.connect(hasty.url)
     await client.write(head)
     for (let i = 0; i < 10; i++) {
@@ -226,7 +226,7 @@ describe('a client that does not behave', () => {
   })
 
   it('does not hold a connection for ever by sending nothing', async () => {
-    const hasty = await startApp({ requestDeadlineMs: 2000 })
+    const hasty = await startApp({ REQUEST_DEADLINE_MS: 2000 })
     const client = await RawClient.connect(hasty.url)
     await client.write(head + chunk(line('and then nothing')))
     expect(await client.untilClosed()).toMatch(/^HTTP\/1\.1 408 [\s\S]*"request_timeout"/)
@@ -281,7 +281,7 @@ describe('the settings of a stream', () => {
     ['was stored', line('a')],
     ['was refused', refused],
   ])('are not left on its connection when it %s', async (_, body) => {
-    const own = await startApp({ poolSize: 1 })
+    const own = await startApp({ POOL_SIZE: 1 })
     const settings = () =>
       own.store.database.query({
         text: `SELECT pg_backend_pid(), current_setting('statement_timeout'), current_setting('lock_timeout'),
@@ -293,7 +293,7 @@ describe('the settings of a stream', () => {
   })
 
   it('are those of its transaction alone, for the sake of poolers in transaction mode', async () => {
-    const own = await startApp({ poolSize: 1 })
+    const own = await startApp({ POOL_SIZE: 1 })
     await expectJson(await bulk(line('a'), { to: own }), 201)
     const sent = await own.sql(
       `SELECT query FROM pg_stat_statements JOIN pg_database ON dbid = pg_database.oid

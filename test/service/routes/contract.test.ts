@@ -49,7 +49,7 @@ describe('GET /test-insert', () => {
   })
 
   it.each(['off', 'ledger', 'metrics', 'full'] as const)('under TELEMETRY=%s', async telemetry => {
-    const level = await startApp({ telemetry })
+    const level = await startApp({ TELEMETRY: telemetry })
     const { cpu_duration: cpu } = await expectJson(await fetch(`${level.url}/test-insert`), 200)
     if (telemetry === 'off') expect(cpu).toBeNull()
     else expect(cpu).toBeGreaterThan(0)

@@ -17,7 +17,7 @@ const fifty = Array.from({ length: 50 }, (_, i) => i)
 
 describe('CONNECTION_MODE=per-request', () => {
   it('opens a connection for each request and closes it', async () => {
-    const app = await startApp({ connectionMode: 'per-request' })
+    const app = await startApp({ CONNECTION_MODE: 'per-request' })
     const { id } = await expectJson(await post(`${app.url}/tasks/`, { title: 'a task' }), 201)
     for (const strategy of ['single', 'prepared', 'batched', 'copy']) {
       await expectJson(await fetch(`${app.url}/test-insert?rows=2&strategy=${strategy}`), 200)
@@ -33,7 +33,7 @@ describe('CONNECTION_MODE=per-request', () => {
   })
 
   it('uses as many as there are requests', async () => {
-    const app = await startApp({ connectionMode: 'per-request', poolSize: 1, insertStrategy: 'single' })
+    const app = await startApp({ CONNECTION_MODE: 'per-request', POOL_SIZE: 1, INSERT_STRATEGY: 'single' })
     const gate = await lockTable(app, 'simple_text')
     const answers = [1, 2, 3, 4, 5].map(() => fetch(`${app.url}/test-insert`))
     await gate.waiters(5)
@@ -45,8 +45,8 @@ describe('CONNECTION_MODE=per-request', () => {
 
   it('answers 503 where PostgreSQL has no more connections, and serves those who got one', async () => {
     const app = await startApp({
-      connectionMode: 'per-request',
-      insertStrategy: 'single',
+      CONNECTION_MODE: 'per-request',
+      INSERT_STRATEGY: 'single',
       databaseUrl: url => withConnectionLimit(url, 3),
     })
     const gate = await lockTable(app, 'simple_text')
@@ -73,7 +73,7 @@ describe('CONNECTION_MODE=per-request', () => {
 
 describe('a pool', () => {
   it('of one connection answers 50 requests at once, of every kind', async () => {
-    const app = await startApp({ poolSize: 1 })
+    const app = await startApp({ POOL_SIZE: 1 })
     const { id } = await expectJson(await post(`${app.url}/tasks/`, { title: 'a task' }), 201)
     const kinds = [
       () => fetch(`${app.url}/test-insert?strategy=single`),
@@ -92,7 +92,7 @@ describe('a pool', () => {
   })
 
   it('never has more connections than it may', async () => {
-    const app = await startApp({ poolSize: 5, insertStrategy: 'prepared' })
+    const app = await startApp({ POOL_SIZE: 5, INSERT_STRATEGY: 'prepared' })
     const gate = await lockTable(app, 'simple_text')
     const answers = fifty.map(() => fetch(`${app.url}/test-insert`))
     await gate.waiters(5)
@@ -104,7 +104,7 @@ describe('a pool', () => {
   })
 
   it('refuses those for whom there is no room to wait', async () => {
-    const app = await startApp({ poolSize: 1, queueLimit: 3, insertStrategy: 'single' })
+    const app = await startApp({ POOL_SIZE: 1, QUEUE_LIMIT: 3, INSERT_STRATEGY: 'single' })
     const gate = await lockTable(app, 'simple_text')
     const first = fetch(`${app.url}/test-insert`)
     await gate.waiters(1)
@@ -119,7 +119,7 @@ describe('a pool', () => {
   })
 
   it('refuses those who waited too long for a connection', async () => {
-    const app = await startApp({ poolSize: 1, requestDeadlineMs: 500, insertStrategy: 'single' })
+    const app = await startApp({ POOL_SIZE: 1, REQUEST_DEADLINE_MS: 500, INSERT_STRATEGY: 'single' })
     // A commit is under no statement's limit, so it keeps the only connection longer than anybody waits.
     const gate = await holdCommits(app)
     const first = fetch(`${app.url}/test-insert`)
@@ -136,8 +136,8 @@ describe('a pool', () => {
 
   it('answers 503 where PostgreSQL gives it fewer connections than it may open, and goes on with those', async () => {
     const app = await startApp({
-      poolSize: 20,
-      insertStrategy: 'single',
+      POOL_SIZE: 20,
+      INSERT_STRATEGY: 'single',
       databaseUrl: url => withConnectionLimit(url, 3),
     })
     const gate = await lockTable(app, 'simple_text')
@@ -154,7 +154,7 @@ describe('a pool', () => {
   it.each(['batched', 'single', 'prepared', 'copy'] as const)(
     'passes synchronous_commit on to PostgreSQL, for %s',
     async insertStrategy => {
-      const app = await startApp({ synchronousCommit: 'off', insertStrategy })
+      const app = await startApp({ SYNCHRONOUS_COMMIT: 'off', INSERT_STRATEGY: insertStrategy })
       await app.sql(`
         CREATE FUNCTION write_setting() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN

@@ -12,7 +12,7 @@ import { TcpProxy } from '../../helpers/tcp-proxy.ts'
 async function startBehindProxy(insertStrategy: InsertStrategyName) {
   const proxies: TcpProxy[] = []
   const app = await startApp({
-    insertStrategy,
+    INSERT_STRATEGY: insertStrategy,
     databaseUrl: async url => {
       const proxy = await TcpProxy.start(url)
       proxies.push(proxy)
@@ -45,7 +45,7 @@ describe.each(insertStrategyNames)('%s', strategy => {
   it.each([1, 3])(
     'does not know what became of %i rows whose connection was killed at commit',
     async rows => {
-      const app = await startApp({ insertStrategy: strategy })
+      const app = await startApp({ INSERT_STRATEGY: strategy })
       const gate = await holdCommits(app)
       const answer = fetch(`${app.url}/test-insert?rows=${rows}`)
       await gate.waiters(1)
@@ -101,7 +101,7 @@ describe.each(insertStrategyNames)('%s', strategy => {
     ['from the start', 0],
     ['after it has served', 16],
   ])('keeps its deadline while the table is locked %s, and stores nothing afterwards', async (_, before) => {
-    const app = await startApp({ insertStrategy: strategy, requestDeadlineMs: 400, poolSize: 2 })
+    const app = await startApp({ INSERT_STRATEGY: strategy, REQUEST_DEADLINE_MS: 400, POOL_SIZE: 2 })
     const insert = () => fetch(`${app.url}/test-insert`)
     // One for each connection at a time, so that none waits long.
     for (let sent = 0; sent < before; sent += 2)
@@ -164,7 +164,7 @@ describe('other routes', () => {
   })
 
   it('an idle connection that PostgreSQL ended is replaced', async () => {
-    const app = await startApp({ poolSize: 3 })
+    const app = await startApp({ POOL_SIZE: 3 })
     await expectJson(await fetch(`${app.url}/tasks/`), 200)
     await app.sql(
       'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',

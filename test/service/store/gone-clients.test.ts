@@ -22,7 +22,7 @@ const requests = [
 it.each(requests)(
   'clients that go away before a connection is free store nothing: $name',
   async ({ request }) => {
-    const app = await startApp({ poolSize: 1 })
+    const app = await startApp({ POOL_SIZE: 1 })
     const session = await app.store.database.acquire()
     const clients = await Promise.all(
       Array.from({ length: leavers }, async () => {

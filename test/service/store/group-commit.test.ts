@@ -35,7 +35,7 @@ describe('group commit', () => {
   })
 
   it('lets rows that have company wait for more of it', async () => {
-    const app = await startApp({ batchLingerMs: 3000 })
+    const app = await startApp({ BATCH_LINGER_MS: 3000 })
     const { lingering } = await lingerOne(app)
     const others = [1, 2, 3].map(i => post(`${app.url}/texts`, { text: `joins ${i}` }))
     for (const answer of await Promise.all([lingering, ...others])) await expectJson(answer, 201)
@@ -45,7 +45,7 @@ describe('group commit', () => {
   })
 
   // In both, a row that lingered would be refused for its deadline.
-  const endless = { batchLingerMs: 60_000, requestDeadlineMs: 1000 }
+  const endless = { BATCH_LINGER_MS: 60_000, REQUEST_DEADLINE_MS: 1000 }
 
   it('lets a lone row wait for nobody', async () => {
     const app = await startApp(endless)
@@ -106,7 +106,7 @@ describe('group commit', () => {
   })
 
   it('refuses what the queue cannot hold, and stores what it holds', async () => {
-    const app = await startApp({ queueLimit: 5 })
+    const app = await startApp({ QUEUE_LIMIT: 5 })
     const lock = await lockTable(app, 'simple_text')
     const first = post(`${app.url}/texts`, { text: 'first' })
     await lock.waiters(1)
@@ -129,7 +129,7 @@ describe('group commit', () => {
 
   it('bounds the queue and the batch by their characters too', async () => {
     // A slow machine takes seconds to send and to store all this.
-    const app = await startApp({ requestDeadlineMs: 60_000 })
+    const app = await startApp({ REQUEST_DEADLINE_MS: 60_000 })
     const lock = await lockTable(app, 'simple_text')
     const first = post(`${app.url}/texts`, { text: 'first' })
     await lock.waiters(1)
@@ -155,7 +155,7 @@ describe('group commit', () => {
   })
 
   it('refuses rows whose turn does not come in time, sent or waiting, and stores none of them', async () => {
-    const app = await startApp({ requestDeadlineMs: 1_000 })
+    const app = await startApp({ REQUEST_DEADLINE_MS: 1_000 })
     const lock = await lockTable(app, 'simple_text')
     const sent = post(`${app.url}/texts`, { text: 'sent' })
     await lock.waiters(1)
@@ -169,7 +169,7 @@ describe('group commit', () => {
   })
 
   it('does not let rows wait longer than their deadline for a batch that hangs in its commit', async () => {
-    const app = await startApp({ requestDeadlineMs: 1_000 })
+    const app = await startApp({ REQUEST_DEADLINE_MS: 1_000 })
     // No statement's limit ends a commit; the connection is cut a second after the deadline.
     const gate = await holdCommits(app)
     const hanging = post(`${app.url}/texts`, { text: 'hanging' })

@@ -13,7 +13,7 @@ const openConnections = async (app: RunningApp) =>
   ).length
 
 it('connections that nobody uses are closed, and opened again for the next request', async () => {
-  const app = await startApp({ poolSize: 5, insertStrategy: 'single', poolIdleTimeoutMs: 200 })
+  const app = await startApp({ POOL_SIZE: 5, INSERT_STRATEGY: 'single', POOL_IDLE_TIMEOUT_MS: 200 })
   const gate = await lockTable(app, 'simple_text')
   const answers = [1, 2, 3, 4, 5].map(() => fetch(`${app.url}/test-insert`))
   await gate.waiters(5)
@@ -25,7 +25,7 @@ it('connections that nobody uses are closed, and opened again for the next reque
 })
 
 it('keeps them for half a minute unless told otherwise', () => {
-  expect(readConfig({}).poolIdleTimeoutMs).toBe(30_000)
+  expect(readConfig({}).POOL_IDLE_TIMEOUT_MS).toBe(30_000)
 })
 
 it('sends keep-alive probes, so that a connection that is gone is noticed', async () => {

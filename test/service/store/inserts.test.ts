@@ -56,7 +56,7 @@ describe.each(insertStrategyNames)('%s', strategy => {
   let app: RunningApp
 
   beforeAll(async () => {
-    app = await openApp({ insertStrategy: strategy })
+    app = await openApp({ INSERT_STRATEGY: strategy })
   })
   afterAll(() => app.close())
 
@@ -103,7 +103,7 @@ describe.each(refusals)('$strategy, refused $when', ({ strategy, when }) => {
   let app: RunningApp
 
   beforeAll(async () => {
-    app = await openApp({ insertStrategy: strategy })
+    app = await openApp({ INSERT_STRATEGY: strategy })
     await refuseBadTexts(app, when)
   })
   afterAll(() => app.close())
@@ -145,7 +145,7 @@ describe.each(refusals)('$strategy, refused $when', ({ strategy, when }) => {
 
 describe('?strategy=', () => {
   it.each(insertStrategyNames)('%s overrides the default', async strategy => {
-    const app = await openApp({ insertStrategy: strategy === 'batched' ? 'single' : 'batched' })
+    const app = await openApp({ INSERT_STRATEGY: strategy === 'batched' ? 'single' : 'batched' })
     const { id } = await expectJson(await fetch(`${app.url}/test-insert?strategy=${strategy}`), 200)
     expect((await textsById(app, [id as number])).size).toBe(1)
     expect(await metric(app, `insert_rows_total{insert_strategy="${strategy}"}`)).toBe(1)

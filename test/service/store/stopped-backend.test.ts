@@ -28,7 +28,7 @@ async function stopBackend(app: RunningApp): Promise<void> {
   }
 }
 
-const impatient = { poolSize: 1, requestDeadlineMs: 2500 }
+const impatient = { POOL_SIZE: 1, REQUEST_DEADLINE_MS: 2500 }
 const untilFree = (app: RunningApp) =>
   expect.poll(() => app.store.database.counts()).toMatchObject({ used: 0, pending: 0 })
 
