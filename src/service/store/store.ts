@@ -61,6 +61,9 @@ export class Store {
       telemetry,
       defaultStrategy: config.INSERT_STRATEGY,
       stallLimitMs: config.REQUEST_DEADLINE_MS,
+      // The other half of the connections is left to the other requests, however slowly the streams come.
+      streamLimit: Math.ceil(config.POOL_SIZE / 2),
+      streamQueueLimit: config.QUEUE_LIMIT,
     })
     this.tasks = new Tasks(this.database, newTasks)
     if (telemetry.metrics !== null) {
@@ -84,6 +87,7 @@ export class Store {
   /** Call it when no request is open any more. */
   async close(): Promise<void> {
     for (const group of this.#groups) group.close()
+    this.texts.close()
     await this.database.close()
   }
 }

@@ -3,7 +3,7 @@ import { request as httpRequest } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { openApp, type RunningApp, startApp } from '../../helpers/app.ts'
-import { lockTable } from '../../helpers/gate.ts'
+import { lockTable, metric } from '../../helpers/gate.ts'
 import { expectJson, expectProblem, RawClient, send } from '../../helpers/http.ts'
 import { collectGarbage } from '../../helpers/memory.ts'
 import { refuseBadTexts } from '../store/refusing-trigger.ts'
@@ -223,6 +223,41 @@ describe('a client that does not behave', () => {
     await expect.poll(() => client.received).toMatch(/^HTTP\/1\.1 201 [\s\S]*"count":10/)
     client.destroy()
     expect(await texts(hasty)).toHaveLength(10)
+  })
+
+  it('leaves half of the pool to others, however slowly its streams come', async () => {
+    const small = await startApp({ POOL_SIZE: 4 })
+    const slow = await Promise.all([1, 2].map(() => RawClient.connect(small.url)))
+    for (const client of slow) await client.write(head + chunk('{"text":"'))
+    await expect.poll(() => small.store.database.counts().used).toBe(2)
+
+    const third = bulk(line('third'), { to: small })
+    await expect.poll(() => metric(small, 'http_server_active_requests')).toBe(3)
+    await expectJson(await fetch(`${small.url}/readyz`), 200)
+    expect(small.store.database.counts()).toMatchObject({ used: 2, pending: 0 })
+
+    for (const client of slow) {
+      await client.write(`${chunk('slow"}\n')}0\r\n\r\n`)
+      await expect.poll(() => client.received).toMatch(/^HTTP\/1\.1 201 /)
+      client.destroy()
+    }
+    await expectJson(await third, 201)
+    expect((await texts(small)).toSorted()).toEqual(['slow', 'slow', 'third'])
+  })
+
+  it('is refused if it waits too long for slow streams to end', async () => {
+    const small = await startApp({ POOL_SIZE: 2, REQUEST_DEADLINE_MS: 2000 })
+    const slow = await RawClient.connect(small.url)
+    await slow.write(head)
+    const drip = setInterval(() => slow.socket.write(chunk(line('slow'))), 200)
+    await expect.poll(() => small.store.database.counts().used).toBe(1)
+    const refused = await bulk(line('one too many'), { to: small })
+    clearInterval(drip)
+    expect(refused.headers.get('retry-after')).toBe('1')
+    await expectProblem(refused, 503, 'deadline_exceeded')
+    slow.destroy()
+    await untilIdle(small)
+    expect(await texts(small)).toEqual([])
   })
 
   it('does not hold a connection for ever by sending nothing', async () => {
