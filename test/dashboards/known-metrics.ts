@@ -20,9 +20,17 @@ export const rules: readonly Rule[] = readdirSync(rulesFolder).flatMap(file =>
   ),
 )
 
+/** Every series name that the service exports. */
+export const serviceMetrics: readonly string[] = Object.values(metricNames).flatMap(name => [
+  name,
+  `${name}_bucket`,
+  `${name}_sum`,
+  `${name}_count`,
+])
+
 /** Every series name that a query may read: exported in our code, listed as foreign, or recorded by a rule. */
 export const knownMetrics: readonly string[] = [
-  ...Object.values(metricNames).flatMap(name => [name, `${name}_bucket`, `${name}_sum`, `${name}_count`]),
+  ...serviceMetrics,
   ...Object.values(foreign).flatMap(names => Object.values(names)),
   ...rules.flatMap(({ record }) => record ?? []),
 ]

@@ -9,17 +9,24 @@ export function filled(expr: string): string {
     .replaceAll(/\$(instance|route|strategy|testid)\b/g, '.*')
 }
 
-/** Names of the metrics that a query reads, by Prometheus' own grammar. Throws where the query is not PromQL. */
+/** Names of the metrics that a query reads. Throws where the query is not PromQL. */
 export function metricsOf(expr: string): string[] {
+  return [...new Set(selectorsOf(expr).map(({ metric }) => metric))].sort()
+}
+
+/** What a query selects, by Prometheus' own grammar: each metric, and its text with the label matchers. */
+export function selectorsOf(expr: string): { metric: string; selector: string }[] {
   const source = filled(expr)
-  const names = new Set<string>()
+  const selectors: { metric: string; selector: string }[] = []
   parser.parse(source).iterate({
     enter({ name, type, from, to, node }) {
       if (type.isError) throw new Error(`not PromQL at character ${from}: ${source}`)
-      if (name === 'Identifier' && node.parent?.name === 'VectorSelector') names.add(source.slice(from, to))
+      const { parent } = node
+      if (name !== 'Identifier' || parent?.name !== 'VectorSelector') return
+      selectors.push({ metric: source.slice(from, to), selector: source.slice(parent.from, parent.to) })
     },
   })
-  return [...names].sort()
+  return selectors
 }
 
 /** A histogram's three series count as the histogram. */

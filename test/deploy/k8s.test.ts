@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
 import { parse, stringify } from 'yaml'
 import { readConfig } from '../../src/service/config.ts'
-import { knownMetrics } from '../dashboards/known-metrics.ts'
-import { metricsOf } from '../dashboards/promql.ts'
+import { knownMetrics, serviceMetrics } from '../dashboards/known-metrics.ts'
+import { selectorsOf } from '../dashboards/promql.ts'
 import { type Container, canRender, type Manifest, type Pod, render } from './manifests.ts'
 
 const root = new URL('../../', import.meta.url)
@@ -130,15 +130,30 @@ describe.skipIf(!canRender).each(overlays)('overlay %s', async overlay => {
     expect((pods + 1) * ofPod).toBeLessThanOrEqual(limit - reservedConnections)
   })
 
-  test('an autoscaler asks only for metrics that exist', async () => {
+  test('an autoscaler asks only for metrics that exist, of our service only', async () => {
     const scalers = manifests.filter(({ kind }) => kind === 'ScaledObject')
     expect(scalers).toHaveLength(overlay === 'gke' ? 1 : 0)
     for (const { spec } of scalers) {
       for (const { metadata } of (spec as { triggers: { metadata: { query: string } }[] }).triggers) {
-        for (const metric of metricsOf(metadata.query)) expect(knownMetrics).toContain(metric)
+        for (const { metric, selector } of selectorsOf(metadata.query)) {
+          expect(knownMetrics).toContain(metric)
+          if (serviceMetrics.includes(metric)) expect(selector).toContain('job="service"')
+        }
       }
     }
   })
+})
+
+test('rules and dashboards find the service by its job, whoever scrapes it', async () => {
+  const monitor = await yaml('deploy/k8s/components/prometheus-operator/pod-monitor.yaml')
+  const { metadata, spec } = await yaml('deploy/k8s/base/deployment.yaml')
+  expect(spec.template.metadata.labels).toEqual(metadata.labels)
+  expect(spec.template.metadata.labels).toMatchObject(monitor.spec.selector.matchLabels)
+  expect(spec.template.metadata.labels[monitor.spec.jobLabel]).toBe('service')
+  for (const path of ['prometheus/prometheus.yml', 'deploy/k8s/overlays/kind/prometheus.yml']) {
+    const jobs = (await yaml(path)).scrape_configs.map(({ job_name: name }: { job_name: string }) => name)
+    expect(jobs, path).toContain('service')
+  }
 })
 
 /** Who opens connections to PostgreSQL, and how many it takes. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { knownMetrics, rules } from '../dashboards/known-metrics.ts'
-import { metricsOf } from '../dashboards/promql.ts'
+import { knownMetrics, rules, serviceMetrics } from '../dashboards/known-metrics.ts'
+import { metricsOf, selectorsOf } from '../dashboards/promql.ts'
 
 const named = rules.map(rule => ({ name: rule.record ?? rule.alert, rule }))
 
@@ -9,6 +9,12 @@ describe.each(named)('$name', ({ rule }) => {
     const metrics = metricsOf(rule.expr)
     expect(metrics.length).toBeGreaterThan(0)
     for (const metric of metrics) expect(knownMetrics).toContain(metric)
+  })
+
+  test('reads metrics of the service from the service only, not from others in the same Prometheus', () => {
+    for (const { metric, selector } of selectorsOf(rule.expr)) {
+      if (serviceMetrics.includes(metric)) expect(selector).toContain('job="service"')
+    }
   })
 })
 
@@ -26,5 +32,9 @@ test('names that do not exist are noticed', () => {
     'up',
   ])
   expect(knownMetrics).not.toContain('no_such_metric_bucket')
+  expect(selectorsOf('a{job="b"} / rate(c[1m])')).toEqual([
+    { metric: 'a', selector: 'a{job="b"}' },
+    { metric: 'c', selector: 'c' },
+  ])
   expect(() => metricsOf('sum(rate(up[1m])')).toThrow('not PromQL')
 })
