@@ -49,7 +49,7 @@ export const limits = board({
         timeSeries({
           title: 'How far is each ceiling?',
           description:
-            'Throughput now, and the throughput at which each resource would be full if a request still needs as much of it (X / U), for resources that are more than a fifth full: below that, fixed costs make ceilings look lower than they are. The lowest ceiling above "now" is the next limit. For the batched strategy it rises as you approach it, because batches fill: read "at least".',
+            'Throughput now, and the throughput at which each resource would be full if a request still needs as much of it and each worker keeps its share of the load (X / U, with U of the fullest worker). Only resources that are more than a fifth full have one: below that, fixed costs make ceilings look lower than they are. The lowest ceiling above "now" is the next limit. For the batched strategy it rises as you approach it, because batches fill: read "at least".',
           unit: 'reqps',
           span: 10,
           height: 10,
@@ -62,7 +62,7 @@ export const limits = board({
         timeSeries({
           title: 'How much does a request take?',
           description:
-            'Service demand (utilisation / throughput): the time for which an average request occupies the resource. One divided by it is the ceiling above. If the demand rises with load, requests disturb each other. If it falls, they share work (batches).',
+            'Service demand (utilisation / throughput): the time for which an average request occupies the resource. One divided by it is the ceiling of one worker, or of the machine. If the demand rises with load, requests disturb each other. If it falls, they share work (batches).',
           unit: 's',
           span: 8,
           height: 11,
