@@ -91,7 +91,7 @@ export const limits = board({
         timeSeries({
           title: 'How many requests fail?',
           description:
-            'Server errors (5xx, refusals with 503 among them) in the last minute, by worker. The objective is 0.1 %: the alerts on it compare longer windows.',
+            'Server errors (5xx, refusals with 503 among them) in the last minute, by worker, without probes (/livez, /readyz). The objective is 0.1 %: the alerts on it compare longer windows.',
           unit: 'percentunit',
           span: 8,
           height: 11,
