@@ -64,7 +64,7 @@ export function startRuntimeMetrics({ registry }: Metrics, droppedSpans: () => P
   const cgroup = readThrottling() && {
     time: new Counter({
       name: counterName(metricNames.throttledTime),
-      help: 'Time in which the container wanted CPU and its quota was used up.',
+      help: 'Time in which the container wanted CPU and its quota was used up, summed over the CPUs.',
       registers,
     }),
     periods: new Counter({

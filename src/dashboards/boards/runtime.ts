@@ -117,8 +117,8 @@ export const runtime = board({
         timeSeries({
           title: 'Does the CPU limit stop it?',
           description:
-            'Share of time in which the container wanted CPU and its quota was used up. Above a few per cent every latency measures the quota, not the service: raise SERVICE_CPUS.',
-          unit: 'percentunit',
+            'Seconds per second in which the container wanted CPU and its quota was used up. Linux adds the times of all CPUs, so the sum can be above 1 s. Above 50 ms every latency measures the quota, not the service: raise SERVICE_CPUS.',
+          unit: 's',
           span: 8,
           emptyMeans: 'No cgroup v2 CPU controller here: not in a container, or an older engine',
           queries: [{ expr: rate(metricNames.throttledTime, instance, worker), legend: '{{instance}}' }],
