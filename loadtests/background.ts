@@ -1,6 +1,6 @@
 /**
- * Background: the shape of every other scenario in small, together and without end. compose.yaml runs it so that every
- * panel has data; the restart policy begins the next day. Not for measuring: stop it first (docker compose stop k6).
+ * Background: a small version of every other scenario, together and without end. compose.yaml runs it so that every
+ * panel has data. The restart policy begins the next day. Not for measuring: stop it first (docker compose stop k6).
  *
  *   k6 run --summary-mode=disabled --no-thresholds loadtests/background.ts
  *

@@ -19,12 +19,12 @@
  * TESTID        names the run in Grafana (connections-<time>)
  * SUMMARY_JSON  also write k6's figures to this file
  */
-import { duration, oneOf, positive, text } from './lib/env.ts'
+import { duration, oneOf, positive, text, wholeNumber } from './lib/env.ts'
 import { testOptions, thresholds } from './lib/options.ts'
 import { listTasks } from './lib/service.ts'
 import { describe, outputs, type SummaryData } from './lib/summary.ts'
 
-const vus = positive('VUS', 200)
+const vus = wholeNumber('VUS', 200)
 const keepAlive = oneOf('KEEP_ALIVE', ['yes', 'no'])
 
 export const options = testOptions('connections', {

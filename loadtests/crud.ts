@@ -15,12 +15,12 @@
  * SUMMARY_JSON  also write k6's figures to this file
  */
 import { sleep } from 'k6'
-import { duration, positive, text } from './lib/env.ts'
+import { duration, positive, text, wholeNumber } from './lib/env.ts'
 import { testOptions, thresholds } from './lib/options.ts'
 import { describe, outputs, type SummaryData } from './lib/summary.ts'
 import { mixedStep } from './lib/tasks-mix.ts'
 
-const vus = positive('VUS', 100)
+const vus = wholeNumber('VUS', 100)
 const thinkMs = positive('THINK_MS', 100)
 
 export const options = testOptions('crud', {

@@ -1,7 +1,7 @@
 /**
  * 3. Insert, closed loop: a fixed number of users, each waiting for its answer before it asks again. Shows what the
- * service can do at its own pace (findings A1, and A2 with ROWS=10). Latency here is flattered: a slow answer also
- * delays the next request. For latency at a given rate see ramp.ts.
+ * service can do at its own pace (findings A1, and A2 with ROWS=10). Latency is too low here, because a slow
+ * answer also delays the next request. For latency at a given rate see ramp.ts.
  *
  *   k6 run loadtests/insert.ts
  *   docker compose run --rm -e VUS=128 -e STRATEGY=single k6 run /loadtests/insert.ts
@@ -15,13 +15,13 @@
  * TESTID        names the run in Grafana (insert-<time>)
  * SUMMARY_JSON  also write k6's figures to this file
  */
-import { duration, positive, text } from './lib/env.ts'
+import { duration, positive, text, wholeNumber } from './lib/env.ts'
 import { testOptions, thresholds } from './lib/options.ts'
 import { testInsert } from './lib/service.ts'
 import { describe, outputs, type SummaryData } from './lib/summary.ts'
 
-const vus = positive('VUS', 64)
-const rows = positive('ROWS', 1)
+const vus = wholeNumber('VUS', 64)
+const rows = wholeNumber('ROWS', 1)
 const strategy = text('STRATEGY', '')
 
 export const options = testOptions('insert', {

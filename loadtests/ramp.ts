@@ -19,7 +19,7 @@
  * SUMMARY_JSON   also write k6's figures to this file
  */
 import type { Options } from 'k6/options'
-import { duration, positive, text } from './lib/env.ts'
+import { duration, positive, text, wholeNumber } from './lib/env.ts'
 import { arrivals, testOptions, thresholds } from './lib/options.ts'
 import { keepFigures, toSeconds } from './lib/phases.ts'
 import { testInsert } from './lib/service.ts'
@@ -34,10 +34,10 @@ const steps = staircase({
   startS: warmUpS + 1,
   fromPerS: positive('RATE_FROM', 250),
   toPerS: positive('RATE_TO', 2500),
-  steps: positive('STEPS', 10),
+  steps: wholeNumber('STEPS', 10),
   stepS: toSeconds(duration('STEP_DURATION', '15s')),
 })
-const maxVUs = positive('MAX_VUS', 200)
+const maxVUs = wholeNumber('MAX_VUS', 200)
 
 export const options = testOptions('ramp', {
   scenarios: Object.fromEntries([

@@ -14,7 +14,7 @@
  * TESTID        names the run in Grafana (soak-<time>)
  * SUMMARY_JSON  also write k6's figures to this file
  */
-import { duration, positive, text } from './lib/env.ts'
+import { duration, positive, text, wholeNumber } from './lib/env.ts'
 import { arrivals, testOptions, thresholds } from './lib/options.ts'
 import { describePhases, inSequence, keepFigures, toSeconds } from './lib/phases.ts'
 import { testInsert } from './lib/service.ts'
@@ -23,7 +23,7 @@ import { mixedStep } from './lib/tasks-mix.ts'
 
 const ratePerS = positive('RATE', 100)
 const durationS = toSeconds(duration('DURATION', '1h'))
-const maxVUs = positive('MAX_VUS', 100)
+const maxVUs = wholeNumber('MAX_VUS', 100)
 const objective = { p99Ms: positive('P99_MS', 100), failedRatio: 0.001 }
 const phases = inSequence([
   { name: 'first_tenth', durationS: 0.1 * durationS },

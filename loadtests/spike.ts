@@ -1,7 +1,7 @@
 /**
- * 7. Spike, open loop: a quiet rate, a sudden multiple of it, and quiet again. While it lasts a service may be slow
- * and may refuse (503); what it owes is to be as before once the spike is over. The objective is asked of the phases
- * before and after, never of the spike itself: too much work is met by queues that end, not by memory that grows.
+ * 7. Spike, open loop: a quiet rate, a sudden multiple of it, and quiet again. While it lasts, a service may be slow
+ * and may refuse (503). Afterwards it must be as before. The objective applies to the phases before and after, not to
+ * the spike itself: bounded queues must absorb too much work, and memory must not grow.
  *
  *   k6 run -e PEAK=5000 loadtests/spike.ts
  *   docker compose run --rm k6 run /loadtests/spike.ts
@@ -17,7 +17,7 @@
  * TESTID         names the run in Grafana (spike-<time>)
  * SUMMARY_JSON   also write k6's figures to this file
  */
-import { duration, positive, text } from './lib/env.ts'
+import { duration, positive, text, wholeNumber } from './lib/env.ts'
 import { arrivals, testOptions, thresholds } from './lib/options.ts'
 import { describePhases, inSequence, keepFigures, toSeconds } from './lib/phases.ts'
 import { testInsert } from './lib/service.ts'
@@ -28,7 +28,7 @@ const ratePerS = positive('RATE', 100)
 const peakPerS = positive('PEAK', 2000)
 const quietS = toSeconds(duration('QUIET', '30s'))
 const peakS = toSeconds(duration('PEAK_DURATION', '15s'))
-const maxVUs = positive('MAX_VUS', 500)
+const maxVUs = wholeNumber('MAX_VUS', 500)
 const objective = { p99Ms: positive('P99_MS', 100), failedRatio: 0.001 }
 const phases = inSequence([
   { name: 'before', ratePerS, durationS: quietS },

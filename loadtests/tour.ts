@@ -14,7 +14,7 @@
  * SUMMARY_JSON  also write k6's figures to this file
  */
 import exec from 'k6/execution'
-import { duration, positive, text } from './lib/env.ts'
+import { duration, positive, text, wholeNumber } from './lib/env.ts'
 import { testOptions, thresholds } from './lib/options.ts'
 import { describePhases, inSequence, keepFigures, toSeconds } from './lib/phases.ts'
 import { ping, postText, testInsert } from './lib/service.ts'
@@ -32,7 +32,7 @@ const stops: Record<string, () => void> = {
   tasks: mixedStep,
 }
 
-const vus = positive('VUS', 32)
+const vus = wholeNumber('VUS', 32)
 const objective = { p99Ms: positive('P99_MS', 250), failedRatio: 0.001 }
 const partS = toSeconds(duration('PART', '20s'))
 const phases = inSequence(Object.keys(stops).map(name => ({ name, durationS: partS })))

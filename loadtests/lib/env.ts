@@ -13,6 +13,13 @@ export function positive(name: string, fallback: number): number {
   return value
 }
 
+/** How many of something there are: 1, 2, 3 … */
+export function wholeNumber(name: string, fallback: number): number {
+  const value = positive(name, fallback)
+  if (!Number.isInteger(value)) throw new Error(`${name} must be a whole number, not "${__ENV[name]}"`)
+  return value
+}
+
 /** k6's notation of a duration, for example `30s` or `5m`. */
 export function duration(name: string, fallback: string): string {
   const value = text(name, fallback)

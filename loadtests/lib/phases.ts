@@ -43,7 +43,7 @@ export function keepFigures(scenario: string): NonNullable<Options['thresholds']
   }
 }
 
-/** One line a phase: what it got, and how that felt. */
+/** One line a phase: throughput and latency. */
 export function describePhases(phases: readonly Phase[], data: SummaryData): string {
   const width = Math.max(...phases.map(({ name }) => name.length))
   const lines = phases.map(({ name, durationS }) => {

@@ -99,7 +99,7 @@ export function endServerSpan(
   span.end()
 }
 
-/** The W3C header that tells the caller which trace its request is in. */
+/** Tells the caller which trace its request is in, in the format of the W3C's request header `traceparent`. */
 export function traceparentOf({ span }: ServerSpan): string {
   const { traceId, spanId, traceFlags } = span.spanContext()
   return `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, '0')}`

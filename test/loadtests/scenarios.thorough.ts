@@ -101,9 +101,12 @@ describe.skipIf(!available('k6'))('k6', () => {
     expect(ended.code).not.toBe(0)
   })
 
-  test('a wrong setting stops the test before it sends anything', async () => {
-    const ended = await scenario('insert', { VUS: 'many' })
+  test.each([
+    ['insert', { VUS: 'many' }, 'VUS must be a number above 0, not'],
+    ['ramp', { STEPS: '2.5' }, 'STEPS must be a whole number, not'],
+  ])('a wrong setting stops the test before it sends anything: %s %o', async (name, settings, says) => {
+    const ended = await scenario(name, settings)
     expect(ended.code).not.toBe(0)
-    expect(ended.output).toContain('VUS must be a number above 0, not')
+    expect(ended.output).toContain(says)
   })
 })
