@@ -32,31 +32,23 @@ const shortestTickMs = 1
 const suspiciousSliceMs = 0.02
 
 /** The buckets that the ledger itself fills. `Ledger.bucket` makes more, by name. */
-export type KnownBucket =
+const knownBuckets = [
   /** HTTP parsing and socket reads before a request starts. */
-  | 'http'
-  /** Callbacks of sockets that do not lead to a request: shared connections, callbacks without a context. */
-  | 'sockets'
-  /** What runs in a request's context after its response has ended. */
-  | 'after_response'
-  /** The ledger itself; the service adds span export and scrapes. */
-  | 'telemetry'
-  /** Other threads of this process. */
-  | 'helper_threads'
-  /** Before the ledger ran. */
-  | 'startup'
-  /** Timers without a request, and the event loop itself. */
-  | 'rest'
-
-const knownBuckets: readonly KnownBucket[] = [
   'http',
+  /** Callbacks of sockets that do not lead to a request: shared connections, callbacks without a context. */
   'sockets',
+  /** What runs in a request's context after its response has ended. */
   'after_response',
+  /** The ledger itself; the service adds span export and scrapes. */
   'telemetry',
+  /** Other threads of this process. */
   'helper_threads',
+  /** Before the ledger ran. */
   'startup',
+  /** Timers without a request, and the event loop itself. */
   'rest',
-]
+] as const
+export type KnownBucket = (typeof knownBuckets)[number]
 
 /** What CPU can be charged to: a request, work that several requests share, or a bucket. */
 export class CpuAccount {

@@ -59,7 +59,7 @@ export class Texts {
   ): Promise<readonly number[]> {
     const { strategy = this.defaultStrategy } = options
     noteInsertStrategy(strategy)
-    const ids = await this.#strategies[strategy].insert(texts, options)
+    const ids = await this.#strategies[strategy](texts, options)
     this.#telemetry.metrics?.insertRows.series(strategy).inc(ids.length)
     return ids
   }

@@ -19,22 +19,20 @@ const countStored = {
  * costs less than `prepared`, and still more than `batched`.
  */
 export function createCopy(database: Database): InsertStrategy {
-  return {
-    async insert(texts, caller) {
-      const session = await database.acquire(caller)
-      try {
-        return await session.transaction(async () => {
-          const rows = await session.query<{ id: number }>({ ...takeIds, values: [texts.length] })
-          const ids = rows.map(({ id }) => id)
-          const lines = texts.map((text, i) => `${ids[i]}\t${escapeCopyText(text)}\n`)
-          await session.copy('COPY simple_text (id, text) FROM STDIN', [lines.join('')])
-          const [stored] = await session.query<{ count: number }>({ ...countStored, values: [ids] })
-          if (stored?.count !== texts.length) throw rowNotKept()
-          return ids
-        })
-      } finally {
-        session.release()
-      }
-    },
+  return async (texts, caller) => {
+    const session = await database.acquire(caller)
+    try {
+      return await session.transaction(async () => {
+        const rows = await session.query<{ id: number }>({ ...takeIds, values: [texts.length] })
+        const ids = rows.map(({ id }) => id)
+        const lines = texts.map((text, i) => `${ids[i]}\t${escapeCopyText(text)}\n`)
+        await session.copy('COPY simple_text (id, text) FROM STDIN', [lines.join('')])
+        const [stored] = await session.query<{ count: number }>({ ...countStored, values: [ids] })
+        if (stored?.count !== texts.length) throw rowNotKept()
+        return ids
+      })
+    } finally {
+      session.release()
+    }
   }
 }

@@ -11,21 +11,19 @@ export function sequentialInserts(
   database: Database,
   statementFor: (text: string) => Statement,
 ): InsertStrategy {
-  return {
-    async insert(texts, caller) {
-      const session = await database.acquire(caller)
-      try {
-        const [text = ''] = texts
-        if (texts.length === 1) return [await insertOne(session, { ...statementFor(text), commits: true })]
-        return await session.transaction(async () => {
-          const ids: number[] = []
-          for (const each of texts) ids.push(await insertOne(session, statementFor(each)))
-          return ids
-        })
-      } finally {
-        session.release()
-      }
-    },
+  return async (texts, caller) => {
+    const session = await database.acquire(caller)
+    try {
+      const [text = ''] = texts
+      if (texts.length === 1) return [await insertOne(session, { ...statementFor(text), commits: true })]
+      return await session.transaction(async () => {
+        const ids: number[] = []
+        for (const each of texts) ids.push(await insertOne(session, statementFor(each)))
+        return ids
+      })
+    } finally {
+      session.release()
+    }
   }
 }
 
