@@ -43,7 +43,7 @@ function steady(exec: string, rate: number): Scenario {
   return { executor: 'constant-arrival-rate', exec, rate, timeUnit: '1m', duration: lasting, ...users }
 }
 
-/** Arrivals that swell to a part of the rate and ebb away, again and again. */
+/** Arrivals that rise to a part of the rate and fall again, repeatedly. */
 function waves(exec: string, part: number): Scenario {
   const stages: { target: number; duration: string }[] = []
   for (let leftS = toSeconds(lasting); leftS > 0; leftS -= halfWaveS) {
