@@ -19,8 +19,9 @@ function start({ env, ...options }: AppOptions = {}) {
   return startApp(application, { env: { WAIT: 'timeout', ...env }, ...options })
 }
 
-async function answers(url: string): Promise<number> {
-  const response = await fetch(`${url}/work/42?us=1000`)
+/** Asks for `burnUs` of CPU. */
+async function answers(url: string, burnUs = 1000): Promise<number> {
+  const response = await fetch(`${url}/work/42?us=${burnUs}`)
   await response.text()
   return response.status
 }
@@ -113,11 +114,12 @@ describe('a second copy of the package', () => {
     cpSync(join(repository, 'src/ledger'), folder, { recursive: true })
     const nodeArgs = ['--import', ledgerSource, '--import', join(folder, 'auto.ts')]
     await using app = await start({ nodeArgs })
-    for (let i = 0; i < 20; i++) expect(await answers(app.url)).toBe(202)
+    // So much that what a first request costs besides does not look like a second count, on a slow machine too.
+    for (let i = 0; i < 20; i++) expect(await answers(app.url, 20_000)).toBe(202)
     await untilQuiet(app.adminUrl)
     const page = await scrape(app.adminUrl)
     expect(sumOf(page, count)).toBe(20)
-    const burnedS = 20 * 0.001
+    const burnedS = 20 * 0.02
     expect(sumOf(page, 'http_server_request_cpu_seconds_sum')).toBeGreaterThan(burnedS * 0.97)
     expect(sumOf(page, 'http_server_request_cpu_seconds_sum')).toBeLessThan(burnedS * 1.9)
     expect(app.output()).toBe('')
