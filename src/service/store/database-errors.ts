@@ -1,5 +1,8 @@
 import { ServiceError } from '../errors.ts'
 
+/** No class begins with E, but some codes of Node are as long: EPIPE. */
+const sqlStateFormat = /^(?!E)[0-9A-Z]{5}$/
+
 /** How the statement of a batch fails if a row is missing (`inserts/batched.ts`). */
 const divisionByZero = '22012'
 
@@ -9,7 +12,7 @@ const divisionByZero = '22012'
  */
 export function toServiceError(error: unknown, { mayBeDurable }: { mayBeDurable: boolean }): ServiceError {
   if (error instanceof ServiceError) return error
-  const { sqlState, isShortage, hasCrashed } = read(error)
+  const { sqlState, isShortage, isLost, hasCrashed } = read(error)
   const cause = { cause: error }
 
   if (sqlState === '53300') {
@@ -25,8 +28,7 @@ export function toServiceError(error: unknown, { mayBeDurable }: { mayBeDurable:
   if (sqlState !== undefined && /^(22|23|54)...$/.test(sqlState)) {
     return new ServiceError('text_not_storable', `PostgreSQL refused the row (${sqlState})`, cause)
   }
-  const isLost = sqlState === undefined || /^(57P|08|E[A-Z]+$)/.test(sqlState)
-  if (isLost && !(error instanceof TypeError)) {
+  if (isLost) {
     return mayBeDurable
       ? new ServiceError('outcome_unknown', 'the connection was lost before PostgreSQL answered', cause)
       : connectionFailed(error)
@@ -56,6 +58,10 @@ function read(error: unknown) {
   const { code, severity } = (error ?? {}) as { code?: string; severity?: string }
   return {
     sqlState: code,
+    /** There is no connection (any more). Errors of Node have codes of their own, such as EAI_AGAIN. */
+    isLost:
+      !(error instanceof TypeError || error instanceof RangeError) &&
+      (code === undefined || !sqlStateFormat.test(code) || /^(57P|08)/.test(code)),
     /** PostgreSQL is short of something that the statement needs: space, memory, a lock. */
     isShortage: code !== undefined && /^(53|55|58)/.test(code),
     /**
@@ -69,9 +75,9 @@ function read(error: unknown) {
 /** Whether the connection cannot be used any more. */
 export function isConnectionLost({ code, cause }: ServiceError): boolean {
   if (code === 'database_unavailable') {
-    const { isShortage, hasCrashed } = read(cause)
-    // Otherwise each request would open a new connection while the disk is full.
-    return !isShortage || hasCrashed
+    const { sqlState, isShortage, hasCrashed } = read(cause)
+    // Otherwise each request would open a new connection while the disk is full or transactions collide (class 40).
+    return hasCrashed || !(isShortage || sqlState?.startsWith('40'))
   }
   return code === 'outcome_unknown'
 }
