@@ -9,10 +9,11 @@ import type { Config } from './config.ts'
 import { ServiceError } from './errors.ts'
 import { takeJsonBodies } from './json-body.ts'
 import { guardMethods } from './method-guard.ts'
+import { OpenResponses } from './open-responses.ts'
 import { documentRoutes } from './openapi.ts'
-import { createProblemHandler, fromHttpParser, lateRequest, refuse } from './problem.ts'
+import { createProblemHandler, fromHttpParser, lateRequest } from './problem.ts'
 import { limitRate } from './rate-limit.ts'
-import { guardRequests } from './request-guard.ts'
+import { guardRequests, refuseInTurn } from './request-guard.ts'
 import { bulkRoutes } from './routes/bulk.ts'
 import { healthRoutes } from './routes/health.ts'
 import { pingRoutes } from './routes/ping.ts'
@@ -20,6 +21,13 @@ import { cursorFormat, taskRoutes } from './routes/tasks.ts'
 import { testInsertRoutes } from './routes/test-insert.ts'
 import { textRoutes } from './routes/texts.ts'
 import type { Store } from './store/store.ts'
+import { guardUrl, longestPath, wasRefused } from './url-guard.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    openResponses: OpenResponses
+  }
+}
 
 const bodyLimitBytes = 1024 * 1024
 
@@ -55,23 +63,29 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     requestTimeout: config.REQUEST_TIMEOUT_MS,
     keepAliveTimeout: config.KEEP_ALIVE_TIMEOUT_MS,
     bodyLimit: bodyLimitBytes,
-    routerOptions: { ignoreTrailingSlash: true },
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: longestPath },
+    rewriteUrl: guardUrl,
     frameworkErrors: handleError,
     // A request that has arrived is answered, even while the service closes.
     return503OnClosing: false,
     clientErrorHandler: (error, socket) => {
-      if (error.code !== lateRequest || !endlessBodies.has(socket)) refuse(socket, fromHttpParser(error))
+      if (error.code === lateRequest && endlessBodies.has(socket)) return
+      refuseInTurn(socket, fromHttpParser(error), open)
     },
   }).withTypeProvider<TypeBoxTypeProvider>()
+  const open = new OpenResponses(app.server)
+  app.decorate('openResponses', open)
 
   takeJsonBodies(app)
   app.setErrorHandler(handleError)
   app.setNotFoundHandler((request, reply) => {
-    handleError(
-      new ServiceError('not_found', `no route for ${request.method} ${request.url}`),
-      request,
-      reply,
-    )
+    const error = wasRefused(request)
+      ? new ServiceError(
+          'url_malformed',
+          `the path is longer than ${longestPath} characters or cannot be decoded`,
+        )
+      : new ServiceError('not_found', `no route for ${request.method} ${request.url}`)
+    handleError(error, request, reply)
   })
   // A query or a path has only strings, so they are converted to numbers. In a JSON body a "1" is an error.
   const forStrings = new Ajv({
@@ -88,7 +102,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   instrument(app, telemetry)
 
   await limitRate(app, config.RATE_LIMIT_PER_S)
-  guardRequests(app, endlessBodies)
+  guardRequests(app, { open, endlessBodies })
   await documentRoutes(app)
 
   const refuseOtherMethods = guardMethods(app)

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import { performance } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ServiceError } from './errors.ts'
+import type { OpenResponses } from './open-responses.ts'
 import { refuse } from './problem.ts'
 
 /** If no request has come on an older connection for this long, every active client has been told to leave. */
@@ -22,11 +23,7 @@ const pollMs = 25
  */
 export class Drain {
   readonly #server: Server
-  /**
-   * Responses that have not ended, by connection, in the order of their requests. `ledger/request-end.ts` says why
-   * this is not one Set of all responses.
-   */
-  readonly #open = new Map<Socket, ServerResponse[]>()
+  readonly #open: OpenResponses['byConnection']
   #isDraining = false
   /** Connections that were open when the drain began. */
   #untold: ReadonlySet<Socket> = new Set()
@@ -35,18 +32,13 @@ export class Drain {
   readonly #heard = new WeakMap<Socket, { bytes: number; sinceMs: number }>()
 
   /** @param server must not listen yet. */
-  constructor(server: Server) {
+  constructor(server: Server, { byConnection }: OpenResponses) {
     this.#server = server
-    server.on('connection', (socket: Socket) => {
-      this.#open.set(socket, [])
-      socket.once('close', () => this.#open.delete(socket))
-    })
+    this.#open = byConnection
     // Runs before Fastify's own listener, because that one may answer at once.
     server.prependListener('request', (request, response) => {
-      const open = this.#open.get(request.socket)
-      open?.push(response)
-      response.once('close', () => open?.splice(open.indexOf(response), 1))
       if (!this.#isDraining) return
+      for (const earlier of this.#open.get(request.socket) ?? []) stayAfter(earlier)
       leaveAfter(response)
       if (this.#untold.has(request.socket)) this.#lastRequestMs = performance.now()
     })
@@ -59,7 +51,6 @@ export class Drain {
   async end({ silenceLimitMs }: { silenceLimitMs: number }): Promise<void> {
     this.#isDraining = true
     this.#untold = new Set(this.#open.keys())
-    // Of several responses on a connection only the last says `close`, because the connection ends after it.
     for (const responses of this.#open.values()) {
       const last = responses.at(-1)
       if (last !== undefined) leaveAfter(last)
@@ -118,6 +109,11 @@ function isOurTurn({ req }: ServerResponse): boolean {
   return req.complete || req.isPaused() || req.readableLength > 0
 }
 
+/** Of several responses on a connection only the last may say `close`, because the connection ends after it. */
 function leaveAfter(response: ServerResponse): void {
   if (!response.headersSent) response.setHeader('connection', 'close')
+}
+
+function stayAfter(response: ServerResponse): void {
+  if (!response.headersSent) response.removeHeader('connection')
 }

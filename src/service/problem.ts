@@ -106,8 +106,6 @@ const fastifyCodes: Readonly<Record<string, ProblemCode>> = {
   FST_ERR_CTP_EMPTY_JSON_BODY: 'body_malformed',
   FST_ERR_CTP_INVALID_JSON_BODY: 'body_malformed',
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'body_malformed',
-  FST_ERR_BAD_URL: 'url_malformed',
-  FST_ERR_MAX_PARAM_LENGTH: 'url_malformed',
 }
 
 function fromFastify(error: FastifyError): ServiceError {

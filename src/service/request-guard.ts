@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { ServiceError } from './errors.ts'
+import type { OpenResponses } from './open-responses.ts'
 import { refuse } from './problem.ts'
 
 declare module 'fastify' {
@@ -19,10 +20,15 @@ const continueExpected = /(^|\W)100-continue($|\W)/i
  * `requireHostHeader: false`.
  * @param endlessBodies receives the connections whose current request has no time limit.
  */
-export function guardRequests(app: FastifyInstance, endlessBodies: WeakSet<Socket>): void {
-  app.server.on('connect', (_request, socket) =>
-    refuse(socket, new ServiceError('http_malformed', 'CONNECT is for proxies')),
-  )
+export function guardRequests(
+  app: FastifyInstance,
+  { open, endlessBodies }: { open: OpenResponses; endlessBodies: WeakSet<Socket> },
+): void {
+  app.server.on('connect', (_request, socket: Socket) => {
+    // Node has removed its own listeners, and an error that nobody hears would end the process.
+    socket.on('error', () => {})
+    refuseInTurn(socket, new ServiceError('http_malformed', 'CONNECT is for proxies'), open)
+  })
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
   // Not onRequest: this must run after all onRequest hooks, also those of routes. They observe and limit the request.
   app.addHook('preParsing', ({ raw, routeOptions }, _reply, _payload, done) => {
@@ -38,4 +44,16 @@ export function guardRequests(app: FastifyInstance, endlessBodies: WeakSet<Socke
       done()
     }
   })
+}
+
+/**
+ * Refuses what a client has sent on a connection and closes it, but first lets the earlier requests of the connection
+ * have their answers. Without that, the client would take the refusal for the answer to one of them.
+ */
+export function refuseInTurn(socket: Socket, error: ServiceError, open: OpenResponses): void {
+  const responses = open.byConnection.get(socket) ?? []
+  const earlier = responses.findLast(({ req }) => req.complete)
+  if (earlier !== undefined) earlier.once('close', () => refuseInTurn(socket, error, open))
+  else if (responses.some(({ headersSent }) => headersSent)) socket.destroy()
+  else refuse(socket, error)
 }

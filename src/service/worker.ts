@@ -1,4 +1,5 @@
 import cluster from 'node:cluster'
+import { lookup } from 'node:dns/promises'
 import type { AddressInfo, Server } from 'node:net'
 import closeWithGrace from 'close-with-grace'
 import type { Logger } from 'pino'
@@ -45,11 +46,13 @@ export async function runWorker(config: Config, log: Logger): Promise<void> {
     { port: (admin.address() as AddressInfo).port, labels: { worker: String(index) } },
   ]
   const admin = createAdminServer(telemetry, targets, config.ADMIN_TOKEN)
-  const drain = new Drain(app.server)
+  const drain = new Drain(app.server, app.openResponses)
 
   await listening(admin.listen(adminPort, config.ADMIN_HOST), adminPort)
   try {
-    await app.listen({ host: config.HOST, port: config.PORT, backlog: 4096 })
+    // For the name `localhost` Fastify would make a second server, which the drain does not know.
+    const { address: host } = await lookup(config.HOST, { order: 'ipv4first' })
+    await app.listen({ host, port: config.PORT, backlog: 4096 })
   } catch (error) {
     throw cannotListen(error, '', config.PORT)
   }

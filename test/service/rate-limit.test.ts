@@ -21,6 +21,16 @@ describe('RATE_LIMIT_PER_S', () => {
     await expect.poll(async () => (await fetch(`${url}/ping/`)).status, { timeout: 10_000 }).toBe(200)
   })
 
+  it.each([
+    ['has an escape that cannot be decoded', '/%zz'],
+    ['is too long', `/tasks/${'1'.repeat(5000)}`],
+  ])('counts a path that %s, too', async (_, path) => {
+    const app = await startApp({ RATE_LIMIT_PER_S: 1 })
+    const statuses = (await ask(app.url, path, 20)).map(({ status }) => status)
+    expect(new Set(statuses)).toEqual(new Set([400, 429]))
+    expect(await metric(app, 'http_server_request_duration_seconds_count')).toBe(20)
+  })
+
   it('lets health checks through', async () => {
     const { url } = await startApp({ RATE_LIMIT_PER_S: 1 })
     const answers = (await Promise.all(['/livez', '/readyz'].map(path => ask(url, path, 20)))).flat()

@@ -95,6 +95,26 @@ describe('SIGTERM', () => {
     expect(await service.ended).toEqual({ code: 0, signal: null })
   })
 
+  it('answers what came on a connection before and after the signal', async () => {
+    const { url, service, log } = await start(database.url)
+    const release = await lockTexts()
+    const client = await RawClient.connect(url)
+    const insert = 'GET /test-insert?strategy=single HTTP/1.1\r\nhost: x\r\n\r\n'
+    await client.write(insert)
+    await expect.poll(waiting).toBe(1)
+    process.kill(service.pid, 'SIGTERM')
+    await expect.poll(log).toContain('the service drains')
+    await client.write(insert)
+    await expect.poll(waiting).toBe(2)
+    await release()
+    const answers = (await client.untilClosed()).split(/(?=HTTP\/1\.1 )/)
+    expect(answers.map(answer => [answer.slice(0, 12), /connection: close/i.test(answer)])).toEqual([
+      ['HTTP/1.1 200', false],
+      ['HTTP/1.1 200', true],
+    ])
+    expect(await service.ended).toEqual({ code: 0, signal: null })
+  })
+
   it('does not wait longer than its grace', async () => {
     const { url, service, log } = await start(database.url, { SHUTDOWN_GRACE_MS: '500' })
     const release = await lockTexts()
@@ -153,6 +173,26 @@ describe('SIGTERM', () => {
     expect(await service.ended).toEqual({ code: 0, signal: null })
     await Promise.all(idle.map(client => client.untilClosed()))
   })
+})
+
+it('listens on one address for a name that has two, because the drain knows one server', async () => {
+  const { log } = await start(database.url, { HOST: 'localhost' })
+  const [, line] = /^(.*"the service listens".*)$/m.exec(log()) ?? []
+  expect(JSON.parse(line ?? '{}')).toMatchObject({ addresses: [{ address: '127.0.0.1' }] })
+})
+
+it('a client that asks for a proxy and then resets its connection does not end the service', async () => {
+  const { url, service, errors } = await start(database.url)
+  for (let i = 0; i < 20; i++) {
+    const client = await RawClient.connect(url)
+    await client.write('CONNECT x:443 HTTP/1.1\r\nhost: x\r\n\r\n')
+    if (i % 2 === 0) await expect.poll(() => client.received).toContain('http_malformed')
+    client.destroy()
+  }
+  expect((await fetch(`${url}/livez`)).status).toBe(200)
+  process.kill(service.pid, 'SIGTERM')
+  expect(await service.ended).toEqual({ code: 0, signal: null })
+  expect(errors()).toBe('')
 })
 
 it('a crash ends the service with exit code 1 and a line in the log', async () => {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openApp, type RunningApp } from '../../helpers/app.ts'
+import { lockTable } from '../../helpers/gate.ts'
 import { exchange, expectJson, expectProblem, RawClient } from '../../helpers/http.ts'
 
 let app: RunningApp
@@ -183,6 +184,23 @@ describe('what is not HTTP', () => {
     )
     client.destroy()
     await expectJson(await fetch(`${app.url}/ping/`), 200)
+  })
+})
+
+describe('what follows a request on its connection', () => {
+  it.each([
+    ['words', 'hello there\r\n\r\n'],
+    ['a request to a proxy', 'CONNECT x:443 HTTP/1.1\r\nhost: x\r\n\r\n'],
+  ])('is refused after the request has had its answer: %s', async (_, bytes) => {
+    const gate = await lockTable(app, 'simple_text')
+    const client = await RawClient.connect(app.url)
+    await client.write(`GET /test-insert?strategy=single HTTP/1.1\r\nhost: x\r\n\r\n${bytes}`)
+    await gate.waiters(1)
+    await gate.open()
+    const answers = await client.untilClosed()
+    expect(answers).toMatch(
+      /^HTTP\/1\.1 200 OK\r\n[\s\S]*HTTP\/1\.1 400 Bad Request\r\n[\s\S]*"http_malformed"/,
+    )
   })
 })
 
