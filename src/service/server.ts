@@ -1,5 +1,6 @@
 import cluster from 'node:cluster'
 import { pino } from 'pino'
+import { standardOutput } from '../telemetry/standard-output.ts'
 import { readConfig } from './config.ts'
 import { endWithError } from './errors.ts'
 import { settleTls } from './prepare-database.ts'
@@ -12,7 +13,7 @@ import { runSupervisor } from './workers.ts'
  */
 try {
   const config = await settleTls(readConfig(process.env))
-  const log = pino({ level: config.LOG_LEVEL })
+  const log = pino({ level: config.LOG_LEVEL }, standardOutput({ sync: true }).stream)
   if (cluster.isPrimary && config.WORKERS > 1) await runSupervisor(config, log)
   else await runWorker(config, log)
 } catch (error) {

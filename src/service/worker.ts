@@ -68,7 +68,7 @@ export async function runWorker(config: Config, log: Logger): Promise<void> {
       await app.close()
       await store.close()
       await tracing?.shutdown()
-      telemetry.close()
+      await telemetry.close()
       admin.close()
     },
   )

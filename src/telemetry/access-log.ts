@@ -1,4 +1,5 @@
-import { type DestinationStream, destination, type Logger, pino } from 'pino'
+import { pino } from 'pino'
+import { standardOutput } from './standard-output.ts'
 
 /** `on` buffers lines and writes many at once. `sync` blocks the event loop for each line; an experiment uses it. */
 export const accessLogModes = ['off', 'on', 'sync'] as const
@@ -22,20 +23,18 @@ export interface AccessLine {
 export interface AccessLog {
   write(line: AccessLine): void
   /** Writes the buffered lines. The price of the buffer: a killed process loses up to a second of lines. */
-  close(): void
+  close(): Promise<void>
 }
 
 /** Structured access lines on standard output; null for `off`. */
 export function createAccessLog(mode: AccessLogMode): AccessLog | null {
   if (mode === 'off') return null
-  const stream = destination({ dest: 1, sync: mode === 'sync', minLength: mode === 'sync' ? 0 : bufferBytes })
-  const logger: Logger = pino({ base: null, messageKey: 'event' }, stream as DestinationStream)
-  const timer = setInterval(() => stream.flush(), flushPeriodMs).unref()
+  const output = standardOutput(
+    mode === 'sync' ? { sync: true } : { sync: false, minLength: bufferBytes, periodicFlush: flushPeriodMs },
+  )
+  const logger = pino({ base: null, messageKey: 'event' }, output.stream)
   return {
     write: line => logger.info(line, 'request'),
-    close: () => {
-      clearInterval(timer)
-      stream.flushSync()
-    },
+    close: output.close,
   }
 }

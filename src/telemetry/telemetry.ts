@@ -39,9 +39,9 @@ export class Telemetry {
     }
   }
 
-  close(): void {
+  async close(): Promise<void> {
     for (const close of this.#closers) close()
-    this.accessLog?.close()
+    await this.accessLog?.close()
   }
 }
 

@@ -75,7 +75,7 @@ export async function openApp({
     async close() {
       await app.close()
       await store.close()
-      telemetry.close()
+      await telemetry.close()
       await client.end()
       await database.drop()
     },

@@ -1,5 +1,6 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync, openSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { findFreePort } from '../../src/lab/stack/free-port.ts'
 import { startOtlpReceiver } from '../fixtures/otlp-receiver.ts'
@@ -15,6 +16,14 @@ beforeAll(async () => {
 })
 afterAll(() => database.drop())
 
+function spawnService(env: Record<string, string>, stdout: 'pipe' | number = 'pipe'): ChildProcess {
+  return spawn(process.execPath, ['--import', './src/telemetry/register.ts', 'src/service/server.ts'], {
+    cwd: repository,
+    env: { DATABASE_URL: database.url, ADMIN_PORT: '0', ...env },
+    stdio: ['ignore', stdout, 'inherit'],
+  })
+}
+
 interface Logging extends AsyncDisposable {
   url: string
   /** What has been written to standard output so far. */
@@ -26,18 +35,10 @@ interface Logging extends AsyncDisposable {
 /** The lab keeps only the newest output of a service; here every byte counts. */
 async function startLogging(env: Record<string, string>): Promise<Logging> {
   const port = await findFreePort()
-  const child = spawn(
-    process.execPath,
-    ['--import', './src/telemetry/register.ts', 'src/service/server.ts'],
-    {
-      cwd: repository,
-      env: { DATABASE_URL: database.url, PORT: String(port), ADMIN_PORT: '0', ...env },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  )
+  const child = spawnService({ PORT: String(port), ...env })
   const closed = once(child, 'close')
   const chunks: Buffer[] = []
-  child.stdout.on('data', chunk => chunks.push(chunk))
+  child.stdout?.on('data', chunk => chunks.push(chunk))
   const output = () => Buffer.concat(chunks).toString()
   const end = async () => {
     child.kill('SIGTERM')
@@ -114,6 +115,49 @@ it('writes what it has buffered soon, also where no more comes', async () => {
   await using service = await startLogging({ ACCESS_LOG: 'on' })
   await sendAll(paths(20), 1, (agent, path) => send(agent, service.url + path))
   await expect.poll(() => requestLines(service.output()).length).toBe(20)
+})
+
+it.skipIf(!existsSync('/dev/full')).each(['off', 'on', 'sync'])(
+  'loses its lines, and the service goes on, where the disk of the output is full: ACCESS_LOG=%s',
+  async ACCESS_LOG => {
+    const port = await findFreePort()
+    const child = spawnService({ PORT: String(port), ACCESS_LOG }, openSync('/dev/full', 'w'))
+    const closed = once(child, 'close')
+    const url = `http://127.0.0.1:${port}`
+    await expect
+      .poll(() =>
+        fetch(`${url}/readyz`).then(
+          ({ ok }) => ok,
+          () => false,
+        ),
+      )
+      .toBe(true)
+    const statuses = await sendAll(
+      paths(500),
+      8,
+      async (agent, path) => (await send(agent, url + path)).status,
+    )
+    expect(new Set(statuses)).toEqual(new Set([200]))
+    child.kill('SIGTERM')
+    expect(await closed).toEqual([0, null])
+  },
+)
+
+it('keeps a limited amount in memory where nobody reads the output', async () => {
+  const program = `
+    import { createAccessLog } from './src/telemetry/access-log.ts'
+    const log = createAccessLog('on')
+    const path = '/' + 'a'.repeat(1_000)
+    for (let i = 0; i < 100_000; i++) log.write({ method: 'GET', path, status: 200, durationMs: 1, cpuUs: null })
+    gc()
+    process.send(process.memoryUsage().heapUsed / 1e6)`
+  const child = spawn(process.execPath, ['--expose-gc', '--input-type=module', '-e', program], {
+    cwd: repository,
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+  })
+  const [usedMb] = await once(child, 'message')
+  child.kill('SIGKILL')
+  expect(usedMb).toBeLessThan(50)
 })
 
 it('names the trace of a sampled request', async () => {
